@@ -1,0 +1,46 @@
+# linkd: `make` lists the targets.
+SHELL    := /bin/sh
+GO       ?= go
+FUZZTIME ?= 60s
+LINT     := tools/bin/golangci-lint
+
+.DEFAULT_GOAL := help
+.PHONY: help build run check lint test fuzz packages clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/linkd
+	$(GO) build -o bin/linkd ./cmd/linkd
+
+run: build ## build linkd and serve examples/greenhouse.yaml
+	bin/linkd serve -f examples/greenhouse.yaml
+
+check: lint ## format, vet, lint, and the rules of the house
+	@out=$$(gofmt -l $$(find . -name '*.go' -not -path './tools/*')); \
+	if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) test ./internal/archtest
+
+lint: $(LINT) ## run golangci-lint (built once, from the tools module)
+	$(LINT) run
+
+$(LINT): tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+packages:
+	@scripts/install-packages
+
+test: packages check ## everything that CI runs: check, then all tests with the race detector
+	$(GO) test -race ./...
+
+fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
+	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir $$f"; $(GO) test -run='^$$' -fuzz="^$$f$$" -fuzztime=$(FUZZTIME) $$dir; \
+		done; \
+	done
+
+clean: ## remove what the other targets built
+	rm -rf bin tools/bin

@@ -1,0 +1,93 @@
+package main_test
+
+import (
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+)
+
+// call is a device of an example: where it dials from, what it sends, and which connection point it then is.
+type call struct {
+	from, sends, online string
+}
+
+// exampleCalls are the devices that dial in to each example.
+var exampleCalls = map[string][]call{
+	"greenhouse.yaml": {
+		{"127.0.0.1", "c0001", "s1/c1"},
+		{"127.0.0.1", "c0002\r\n", "s1/c2"},
+		{"127.0.0.1", "c0003hello", "s1/c3"},
+	},
+	"fixed-ip.yaml": {
+		{"127.0.0.2", "", "plant/boiler"},
+		{"127.0.0.3", "hello", "plant/press"},
+		{"127.0.1.200", "", "plant/pumps"},
+		{"::1", "", "plant/gate"},
+	},
+	"fleet.yaml": {
+		{"127.0.0.1", "c0000001", "s1/f1"},
+		{"127.0.0.1", "c0025000", "s1/f25000"},
+		{"127.0.0.1", "c0050000", "s1/f50000"},
+	},
+}
+
+var localPort = regexp.MustCompile(`local_port: *\d+`)
+
+// TestExamples serves every example, on other ports, and dials in.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../examples/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("examples: %q, %v", files, err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			calls := exampleCalls[name]
+			if len(calls) == 0 {
+				t.Fatal("no device dials in to this example; add one to exampleCalls")
+			}
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := serve(t, localPort.ReplaceAllString(string(content), "local_port: 0"))
+			for _, c := range calls {
+				t.Run(c.online, func(t *testing.T) {
+					c.run(t, in)
+				})
+			}
+		})
+	}
+}
+
+func (c call) run(t *testing.T, in *instance) {
+	from := net.ParseIP(c.from)
+	to := "127.0.0.1"
+	if from.To4() == nil {
+		l, err := net.Listen("tcp", "[::1]:0")
+		if err != nil {
+			t.Skipf("this machine has no IPv6: %v", err)
+		}
+		l.Close()
+		to = "::1"
+	}
+	provider, _ := filepath.Split(c.online)
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}, Timeout: patience}
+	device, err := d.Dial("tcp", net.JoinHostPort(to, in.port(t, filepath.Clean(provider))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { device.Close() })
+	if _, err := io.WriteString(device, c.sends); err != nil {
+		t.Fatal(err)
+	}
+	if got := in.online(t, c.online, 0); got.RemoteAddr != device.LocalAddr().String() || got.Driver != "raw" {
+		t.Errorf("%s is online from %s with driver %q, want %s with raw",
+			c.online, got.RemoteAddr, got.Driver, device.LocalAddr())
+	}
+}

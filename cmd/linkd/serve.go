@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"linkd/drivers/catalog"
+	"linkd/internal/api"
+	"linkd/internal/metrics"
+	"linkd/project"
+	"linkd/server"
+)
+
+// serving is what `linkd serve` was asked for.
+type serving struct {
+	file     string
+	http     string
+	debug    string
+	loops    int
+	capacity int
+	drain    time.Duration
+	level    slog.Level
+}
+
+func serveCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "serve",
+		Usage: "run a project: accept and dial its links, and answer over HTTP",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`", Required: true},
+			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: "127.0.0.1:8080"},
+			&cli.StringFlag{Name: "debug", Usage: "`ADDR` of profiles (pprof); keep it on loopback; empty: none"},
+			&cli.IntFlag{Name: "loops", Usage: "event loops in all; 0: one a core"},
+			&cli.IntFlag{Name: "capacity", Usage: "links at once; 0: what memory and descriptors allow"},
+			&cli.DurationFlag{Name: "drain", Usage: "how long stopping may take", Value: 10 * time.Second},
+			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
+		},
+		Action: func(c *cli.Context) error {
+			opt := serving{file: c.String("file"), http: c.String("http"), debug: c.String("debug"),
+				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain")}
+			if err := opt.level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+				return cli.Exit("linkd: --log-level is debug, info, warn or error", 2)
+			}
+			signals := make(chan os.Signal, 4)
+			signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+			defer signal.Stop(signals)
+			return serve(opt, signals, c.App.ErrWriter)
+		},
+	}
+}
+
+// serve wires the project, the server and the API, and runs until a signal ends it: SIGHUP reads the file again,
+// SIGTERM and SIGINT drain, a second one of these exits at once with status 1.
+func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
+	drivers := catalog.New()
+	p, err := project.Load(opt.file, drivers)
+	if err != nil {
+		return err
+	}
+	listener, err := listenHTTP(opt.http)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity})
+	limits := srv.Limits()
+	log.Info("capacity", "links", srv.Capacity(), "descriptors", limits.Descriptors, "memory_mib", limits.Memory>>20)
+	if err := srv.Apply(p); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
+		defer cancel()
+		return errors.Join(err, srv.Drain(ctx))
+	}
+	stopDebug, err := serveDebug(opt.debug, log)
+	if err != nil {
+		return err
+	}
+	defer stopDebug()
+	web := api.New(api.Config{Core: srv, Version: version(), Log: log,
+		Metrics: metrics.NewHandler(srv, metrics.Build{Version: version(), Revision: revision()})})
+	ended := make(chan error, 1)
+	go func() { ended <- web.Serve(listener) }()
+	log.Info("http listening", "addr", listener.Addr().String())
+	debug.FreeOSMemory() // what loading and expanding the project left behind
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case sig := <-signals:
+			if sig == syscall.SIGHUP {
+				reload(opt.file, srv, log)
+				continue
+			}
+			return drain(opt, srv, web, signals, log)
+		}
+	}
+}
+
+func listenHTTP(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("http: cannot listen on %s: the address is in use; choose another with --http", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("http: cannot listen on %s: %w; choose another with --http", addr, err)
+	}
+	return l, nil
+}
+
+// reload reads the file again and applies it; a file with faults changes nothing.
+func reload(file string, srv *server.Server, log *slog.Logger) {
+	p, err := project.Load(file, catalog.New())
+	if err != nil {
+		log.Error("the project was not reloaded; what runs stays", "error", err)
+		return
+	}
+	changes := project.Diff(srv.Project(), p)
+	if err := srv.Apply(p); err != nil {
+		log.Error("the project was reloaded in part", "error", err)
+		return
+	}
+	log.Info("the project was reloaded", "file", file, "changes", changes.String())
+}
+
+// drain stops within opt.drain.
+func drain(opt serving, srv *server.Server, web *api.API, signals <-chan os.Signal, log *slog.Logger) error {
+	log.Info("stopping", "deadline", opt.drain)
+	ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- errors.Join(srv.Drain(ctx), web.Close(ctx)) }()
+	for {
+		select {
+		case err := <-done:
+			if err == nil {
+				log.Info("stopped")
+			}
+			return err
+		case sig := <-signals:
+			if sig != syscall.SIGHUP {
+				return errors.New("stopped at once by a second signal; links were cut")
+			}
+		}
+	}
+}
+
+// serveDebug serves profiles on addr; /debug/free collects garbage and gives free memory back to the system first, so
+// that what is measured afterwards is what is kept.
+func serveDebug(addr string, log *slog.Logger) (stop func(), err error) {
+	if addr == "" {
+		return func() {}, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("debug: cannot listen on %s: %w; choose another with --debug", addr, err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("POST /debug/free", func(http.ResponseWriter, *http.Request) {
+		runtime.GC()
+		debug.FreeOSMemory()
+	})
+	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = srv.Serve(l) }()
+	log.Info("debug listening", "addr", l.Addr().String())
+	return func() { _ = srv.Close() }, nil
+}
+
+// version is the module's version, "dev" for a build from a work tree.
+func version() string {
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return b.Main.Version
+	}
+	return "dev"
+}
+
+// revision is the commit that was built, where the build recorded it.
+func revision() string {
+	b, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range b.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}

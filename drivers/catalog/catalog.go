@@ -1,0 +1,14 @@
+// Package catalog is the one table of the drivers that linkd has. A new driver is one line here.
+package catalog
+
+import (
+	"linkd/drivers"
+	"linkd/drivers/raw"
+)
+
+// New returns the table.
+func New() drivers.Table {
+	return drivers.Table{
+		raw.Driver(),
+	}
+}

@@ -1,0 +1,47 @@
+package drivers
+
+import (
+	"fmt"
+	"strings"
+
+	"linkd/project"
+)
+
+// Table is the drivers of this linkd. It is what project.Load asks about channels.
+type Table []*Driver
+
+var _ project.Catalog = Table(nil)
+
+// Find returns the driver with a name, nil when there is none.
+func (t Table) Find(name string) *Driver {
+	for _, d := range t {
+		if d.Name == name {
+			return d
+		}
+	}
+	return nil
+}
+
+// Unknown is the error for a driver that is not in the table.
+func (t Table) Unknown(name string) error {
+	names := make([]string, len(t))
+	for i, d := range t {
+		names[i] = d.Name
+	}
+	return fmt.Errorf("driver %q is not known; choose one of: %s", name, strings.Join(names, ", "))
+}
+
+// Check implements project.Catalog.
+func (t Table) Check(ch *project.Channel, models []*project.Model, kind project.LinkKind) []error {
+	d := t.Find(ch.Driver)
+	if d == nil {
+		return []error{&project.FieldError{Field: "driver", Err: t.Unknown(ch.Driver)}}
+	}
+	if err := d.Allow(kind); err != nil {
+		return []error{&project.FieldError{Field: "driver", Err: err}}
+	}
+	if _, err := d.Compile(ch, models); err != nil {
+		return []error{err}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package api
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+const (
+	mostSent      = 64 << 10  // bytes of one send: the outbound bound of a link
+	mostSendBody  = 512 << 10 // JSON of that many bytes, each escaped in six characters, and some room
+	mostAdoptBody = 4 << 10
+)
+
+var errHex = errors.New("api: not hex")
+
+// SendRequest is what to send to a device: exactly one of Hex and Text.
+type SendRequest struct {
+	Hex    *string `json:"hex,omitempty" doc:"Bytes as hex; blanks and colons between bytes do not matter."`
+	Text   *string `json:"text,omitempty" doc:"Bytes as UTF-8 text."`
+	WaitMS int     `json:"wait_ms,omitempty" minimum:"0" maximum:"60000" doc:"How long to collect what comes back."`
+}
+
+// SendAnswer is what came of a send.
+type SendAnswer struct {
+	Sent         int    `json:"sent" doc:"Bytes queued for the device."`
+	ReceivedHex  string `json:"received_hex" doc:"What it sent within the wait."`
+	ReceivedText string `json:"received_text" doc:"The same as text; bytes that are no UTF-8 show as U+FFFD."`
+}
+
+// AdoptRequest names the connection point that a stranger becomes.
+type AdoptRequest struct {
+	Name  string `json:"name,omitempty" maxLength:"256" doc:"Empty: one is chosen."`
+	Title string `json:"title,omitempty" maxLength:"256"`
+}
+
+type sendInput struct {
+	ConnectionPath
+	Body SendRequest
+}
+
+type sendOutput struct{ Body SendAnswer }
+
+type adoptInput struct {
+	Key  string `path:"key"`
+	Body *AdoptRequest
+}
+
+type adoptOutput struct {
+	Location string `header:"Location"`
+	Body     Connection
+}
+
+func (a *API) actionRoutes(h huma.API) {
+	kick := operation(http.MethodDelete, "/api/v1/connections/{provider}/{name}/session", "Close its session")
+	kick.DefaultStatus = http.StatusNoContent
+	huma.Register(h, kick, a.kick)
+
+	send := operation(http.MethodPost, "/api/v1/connections/{provider}/{name}/send", "Send bytes to its device")
+	send.MaxBodyBytes = mostSendBody
+	huma.Register(h, send, a.send)
+
+	adopt := operation(http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
+	adopt.MaxBodyBytes = mostAdoptBody
+	adopt.DefaultStatus = http.StatusCreated
+	huma.Register(h, adopt, a.adopt)
+}
+
+func (a *API) kick(_ context.Context, in *ConnectionPath) (*struct{}, error) {
+	if err := a.core.Kick(in.Provider, in.Name); err != nil {
+		return nil, refusal(in.String(), err)
+	}
+	return nil, nil
+}
+
+func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
+	data, err := in.Body.bytes()
+	if err != nil {
+		return nil, huma.Error422UnprocessableEntity(err.Error())
+	}
+	res, err := a.core.Send(ctx, in.Provider, in.Name, data, time.Duration(in.Body.WaitMS)*time.Millisecond)
+	if err != nil {
+		return nil, refusal(in.String(), err)
+	}
+	return &sendOutput{Body: SendAnswer{
+		Sent: res.Sent, ReceivedHex: hex.EncodeToString(res.Received), ReceivedText: text(res.Received),
+	}}, nil
+}
+
+func (a *API) adopt(_ context.Context, in *adoptInput) (*adoptOutput, error) {
+	var want AdoptRequest
+	if in.Body != nil {
+		want = *in.Body
+	}
+	c, err := a.core.Adopt(in.Key, want.Name, want.Title)
+	if err != nil {
+		return nil, refusal("stranger "+in.Key, err)
+	}
+	return &adoptOutput{Location: "/api/v1/connections/" + c.Provider + "/" + c.Name, Body: connectionView(c)}, nil
+}
+
+func (r SendRequest) bytes() ([]byte, error) {
+	var data []byte
+	field := "body.hex"
+	switch {
+	case r.Hex != nil && r.Text != nil:
+		return nil, errors.New("body: hex and text are both there; give exactly one")
+	case r.Hex != nil:
+		var err error
+		if data, err = ParseHex(*r.Hex); err != nil {
+			return nil, fmt.Errorf("body.hex: %s", strings.TrimPrefix(err.Error(), "api: "))
+		}
+	case r.Text != nil:
+		data, field = []byte(*r.Text), "body.text"
+	default:
+		return nil, errors.New(`body: neither hex nor text; give exactly one, such as {"hex": "01 03"}`)
+	}
+	if len(data) == 0 || len(data) > mostSent {
+		return nil, fmt.Errorf("%s: %d bytes; give 1 to %d", field, len(data), mostSent)
+	}
+	return data, nil
+}
+
+// ParseHex reads bytes written as hex. Blanks and colons may stand between bytes, not within one.
+func ParseHex(s string) ([]byte, error) {
+	isBlank := func(r rune) bool { return r == ' ' || r == ':' || r == '\t' || r == '\n' || r == '\r' }
+	out := make([]byte, 0, len(s)/2)
+	for group := range strings.FieldsFuncSeq(s, isBlank) {
+		b, err := hex.DecodeString(group)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s; write two digits 0-9, a-f for each byte, such as 01 03",
+				errHex, quote(group))
+		}
+		out = append(out, b...)
+	}
+	return out, nil
+}
+
+// quote is s in quotes, cut to what fits in a line.
+func quote(s string) string {
+	const most = 40
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return strconv.Quote(s)
+}

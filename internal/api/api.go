@@ -1,0 +1,131 @@
+// Package api owns linkd's HTTP interface: the REST paths under /api/v1, their OpenAPI description, the live streams
+// (server-sent events), the raw tunnels, the health paths, and the listener that they are served on.
+//
+// It keeps no state of devices and decides nothing about them: it reads a core, asks it to act, and says what came of
+// it. It must never import gnet or touch a device's socket.
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"linkd/project"
+	"linkd/server"
+)
+
+const (
+	maxHeaderBytes    = 32 << 10         // of one request; ours need a few hundred bytes
+	readHeaderTimeout = 10 * time.Second // a client that is slower than this is not one of ours
+	idleTimeout       = 2 * time.Minute  // of a kept connection between two requests
+	maxConns          = 1024             // HTTP connections at once: descriptors belong to the devices first
+	maxStreams        = 256              // event streams, taps and tunnels at once
+	writeTimeout      = 10 * time.Second // of one write on a stream or a tunnel
+	heartbeatEvery    = 15 * time.Second // comment on a silent stream, so that both ends learn of a dead path
+	lingerFor         = 2 * time.Second  // how long a half-closed tunnel may still carry the device's answer
+)
+
+// core is what the API needs of the server. Its methods are safe for concurrent use. Errors wrap the sentinels of
+// package server.
+type core interface {
+	Project() *project.Project
+	Providers() []server.ProviderView
+	Connections(q server.ConnQuery) (items []server.ConnView, next string, err error)
+	Connection(provider, name string) (server.ConnView, error)
+	Kick(provider, name string) error
+	Send(ctx context.Context, provider, name string, data []byte, wait time.Duration) (server.SendResult, error)
+	// Tap's channel closes when the server stops; stop ends it early and may be called more than once.
+	Tap(provider, name string) (frames <-chan server.Frame, stop func(), err error)
+	// Tunnel's Read returns io.EOF when the session ends; Close unblocks Read and may be called more than once, from
+	// any goroutine.
+	Tunnel(provider, name string) (io.ReadWriteCloser, error)
+	Strangers() []server.Stranger
+	Adopt(key, name, title string) (server.ConnView, error)
+	Drivers(provider, name string) ([]server.DriverView, error)
+	// Subscribe's channel closes when the server stops. Events that a slow reader missed are told by an event of
+	// kind "lost", whose reason says how many.
+	Subscribe() (events <-chan server.Event, stop func())
+	Ready() error
+}
+
+// Config is what an API is made of. Core is required.
+type Config struct {
+	Core    core
+	Metrics http.Handler // GET /metrics; nil: the path does not exist
+	Version string       // of linkd, for the OpenAPI description; empty means "dev"
+	Log     *slog.Logger // what the HTTP server itself complains of; nil: nothing is logged
+}
+
+// API serves linkd over HTTP. Make one with New; end it with Close.
+type API struct {
+	cfg     Config
+	core    core
+	mux     *http.ServeMux
+	handler http.Handler
+	srv     *http.Server
+	bound   atomic.Pointer[string] // host that a loopback listener is bound to; nil: any Host is served
+
+	streams   chan struct{} // one element for each stream that is open
+	tunnels   sync.WaitGroup
+	ctx       context.Context // done when Close begins: streams and tunnels end
+	cancel    context.CancelFunc
+	heartbeat time.Duration
+	linger    time.Duration
+}
+
+// New returns an API that does not listen yet.
+func New(cfg Config) *API {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Version == "" {
+		cfg.Version = "dev"
+	}
+	a := &API{
+		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
+		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
+	}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.routes()
+	a.handler = a.guard(problems(a.mux))
+	a.srv = &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	return a
+}
+
+// Handler returns what the API serves, for a caller with a listener of its own. Close still ends its streams.
+func (a *API) Handler() http.Handler { return a.handler }
+
+func (a *API) routes() {
+	h := humago.New(a.mux, humaConfig(a.cfg.Version))
+	a.readRoutes(h)
+	a.actionRoutes(h)
+	a.streamRoutes(h)
+	a.plainRoutes(h.OpenAPI())
+}
+
+// humaConfig leaves out what huma adds by default and linkd does not want: a page that loads from elsewhere, the
+// "$schema" member in every answer, and a description that is built in the first request, by each at once.
+func humaConfig(version string) huma.Config {
+	c := huma.DefaultConfig("linkd", version)
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil
+	c.RejectUnknownQueryParameters = true
+	c.Transformers = []huma.Transformer{explain}
+	c.Info.Description = "The cloud end of a fleet of devices that dial in: connection points, their sessions, " +
+		"drivers and strangers. Lists are {items, next}; next is the cursor of the next page, empty at the end. " +
+		"Errors are problem details (RFC 9457)."
+	return c
+}

@@ -1,0 +1,204 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"linkd/project"
+)
+
+var (
+	// ErrConfig is wrapped by every error that says that a Config cannot be run.
+	ErrConfig = errors.New("loadgen: wrong configuration")
+	// ErrPlatform says that the generator does not run on this operating system.
+	ErrPlatform = errors.New("loadgen: simulated fleets run on Linux only")
+	// ErrWorkerDied is wrapped by the error of a Run one of whose processes died.
+	ErrWorkerDied = errors.New("loadgen: a worker process died")
+)
+
+// What the devices do once they are up.
+const (
+	Idle = "idle" // stay connected; optionally send Burst bytes once
+	Echo = "echo" // send a frame, expect it back, one in flight per device
+	Push = "push" // send frames and expect nothing
+)
+
+// When a device counts as up.
+const (
+	ConfirmSent = "sent" // identity sent, and acknowledged where the preset has an acknowledgement
+	ConfirmEcho = "echo" // and one frame has come back
+)
+
+const (
+	minSize    = headerSize
+	maxSize    = 64 << 10 // one read buffer
+	maxDDP     = 1024     // payload of one DDP packet
+	maxBurst   = 1 << 20  // the part that the kernel does not take at once is kept in memory, per device
+	maxDevices = 10_000_000
+	maxID      = 1024 // identity bytes, whatever the preset
+)
+
+// Config is one run. The zero value of a field takes the stated default; Target, Devices and ID have none.
+type Config struct {
+	Target  string // host:port of the server
+	Devices int    // how many devices dial in
+	ID      string // pattern of the ids, as project.ParsePattern reads it
+	From    int    // number of the first device; the CLI's default is 1
+
+	Preset        string // how a device says who it is; see Presets; default auto
+	Prefix        []byte // fixed bytes before the id (auto, line, template, fixed, length-prefixed, hex)
+	Suffix        []byte // fixed bytes after the id (auto, template, fixed, hex)
+	Length        int    // length-prefixed: bytes of the length field, 1, 2 (default) or 4; fixed, hex: bytes of the id
+	Endian        string // length-prefixed: big (default) or little
+	PacketPrefix  bool   // usr: the id before every data packet as well
+	SilentConnect bool   // usr with PacketPrefix: the id only before data packets, nothing on connecting
+	Ack           []byte // bytes that the server answers an identity with, for presets without an answer of their own
+
+	Heartbeat     time.Duration // a device that sent nothing for this long sends its heartbeat; 0: never
+	HeartbeatSend []byte        // the heartbeat's bytes; default: the preset's own
+
+	Mode    string  // Idle (default), Echo or Push
+	Confirm string  // ConfirmSent (default) or ConfirmEcho
+	Rate    float64 // messages a second over all devices; echo: 0 is closed loop, as fast as answers come
+	Size    int     // bytes of a data frame, 16 to 65536 (ddp: to 1024); default 64
+	Burst   int     // idle: bytes that each device sends once, when all are up; at most 1 MiB
+
+	Ramp     float64 // connects a second over all devices; 0: all at once
+	Inflight int     // connects at once that are not yet up or failed; default 1024
+
+	Duration       time.Duration // of the traffic, from the moment when all devices are up or have failed
+	Hold           time.Duration // stay connected for this long after the traffic
+	Drain          time.Duration // longest wait for answers after the traffic; default 2 s
+	Timeout        time.Duration // for all devices to come up; default 60 s + Devices/Ramp
+	ConnectTimeout time.Duration // of one connect; default 20 s
+	AckTimeout     time.Duration // from identity to its acknowledgement or confirming echo; default 10 s
+
+	Reconnect bool   // dial again, with back-off and jitter, what could not connect or was dropped
+	Sources   string // CIDR of source addresses, used in turn; empty: the kernel chooses
+
+	Processes int           // 0: as many as the descriptor limit demands
+	Workers   int           // event loops in each process; default 1
+	Tick      time.Duration // paced frames are sent together at most this often; default 1 ms
+	Seed      uint64        // of the jitter
+
+	// Command starts one more process that serves ServeWorker on its standard input and output; default: this
+	// executable with "loadgen --worker".
+	Command []string
+	// Progress, where given, is called about four times a second and once at the end, from one goroutine.
+	Progress func(Progress) `json:"-"`
+
+	// beforeSend is called before each paced send: tests make the generator late with it.
+	beforeSend func()
+}
+
+// Progress is what a run has come to so far.
+type Progress struct {
+	Phase     string // connecting, traffic, hold
+	Devices   int
+	Up        int64 // came up
+	Failed    int64 // did not
+	Dropped   int64 // links lost after they came up
+	Sent      int64 // data frames
+	Received  int64 // echoes
+	Elapsed   time.Duration
+	Processes int
+}
+
+// withDefaults returns c with every default in its place.
+func (c Config) withDefaults() Config {
+	c.Preset = or(c.Preset, "auto")
+	c.Mode = or(c.Mode, Idle)
+	c.Confirm = or(c.Confirm, ConfirmSent)
+	c.Endian = or(c.Endian, "big")
+	c.Size = or(c.Size, 64)
+	c.Inflight = or(c.Inflight, 1024)
+	c.Drain = or(c.Drain, 2*time.Second)
+	c.ConnectTimeout = or(c.ConnectTimeout, 20*time.Second)
+	c.AckTimeout = or(c.AckTimeout, 10*time.Second)
+	c.Workers = or(c.Workers, 1)
+	c.Tick = or(c.Tick, time.Millisecond)
+	if c.Preset == "length-prefixed" {
+		c.Length = or(c.Length, 2)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+		if c.Ramp > 0 {
+			c.Timeout += time.Duration(float64(c.Devices) / c.Ramp * float64(time.Second))
+		}
+	}
+	return c
+}
+
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// validate says, for a Config with its defaults in place, everything that is wrong with it.
+func (c *Config) validate() error {
+	var all []string
+	say := func(wrong bool, format string, args ...any) {
+		if wrong {
+			all = append(all, fmt.Sprintf(format, args...))
+		}
+	}
+	say(c.Target == "", "target is empty; give host:port")
+	say(c.Devices < 1 || c.Devices > maxDevices, "devices %d; give 1 to %d", c.Devices, maxDevices)
+	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
+	say(!slices.Contains([]string{Idle, Echo, Push}, c.Mode), "mode %q; give idle, echo or push", c.Mode)
+	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
+	largest := maxSize
+	if c.Preset == "ddp" {
+		largest = maxDDP
+	}
+	say(c.Size < minSize || c.Size > largest, "size %d; give %d to %d bytes", c.Size, minSize, largest)
+	say(c.Burst < 0 || c.Burst > maxBurst, "burst %d; give 0 to %d bytes", c.Burst, maxBurst)
+	say(c.Burst > 0 && c.Mode != Idle, "burst with mode %s; it belongs to mode idle", c.Mode)
+	say(!isRate(c.Rate), "rate %v; give 0 or more messages a second", c.Rate)
+	say(c.Mode == Push && c.Rate == 0, "mode push without a rate; give messages a second over all devices")
+	say(c.Mode == Idle && c.Rate != 0, "rate %v with mode idle; it belongs to echo and push", c.Rate)
+	say(!isRate(c.Ramp), "ramp %v; give 0 or more connects a second", c.Ramp)
+	say(c.Inflight < 1, "inflight %d; give 1 or more", c.Inflight)
+	say(c.Processes < 0 || c.Processes > 256, "processes %d; give 0 to 256", c.Processes)
+	say(c.Workers < 1 || c.Workers > 256, "workers %d; give 1 to 256", c.Workers)
+	for _, d := range []struct {
+		name string
+		d    time.Duration
+	}{{"duration", c.Duration}, {"hold", c.Hold}, {"drain", c.Drain}, {"timeout", c.Timeout}, {"heartbeat", c.Heartbeat},
+		{"connect timeout", c.ConnectTimeout}, {"ack timeout", c.AckTimeout}, {"tick", c.Tick}} {
+		say(d.d < 0, "%s %v; give 0 or more", d.name, d.d)
+	}
+	if _, err := parseSources(c.Sources); err != nil {
+		all = append(all, err.Error())
+	}
+	if len(all) == 0 {
+		if _, err := newSpeech(c); err != nil {
+			all = append(all, err.Error())
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrConfig, strings.Join(all, "; "))
+}
+
+func isRate(r float64) bool { return r >= 0 && r <= 1e9 }
+
+// ids parses the pattern and checks that its ids differ and stay within bounds.
+func (c *Config) ids() (project.Pattern, error) {
+	p, err := project.ParsePattern(c.ID)
+	if err != nil {
+		return p, fmt.Errorf("id: %w", err)
+	}
+	if last := p.Format(c.From + c.Devices - 1); len(last) > maxID {
+		return p, fmt.Errorf("id: %d bytes; give at most %d", len(last), maxID)
+	}
+	return p, nil
+}

@@ -1,0 +1,44 @@
+package loadgen
+
+// state of a device.
+type state uint8
+
+const (
+	unborn     state = iota // not dialled yet
+	dialling                // connect under way
+	unanswered              // identity sent, its answer awaited
+	confirming              // a frame sent, its echo awaited
+	up                      // counted as up
+	down                    // dials again later
+	failed                  // never came up, and will not be dialled again
+	gone                    // was up, lost its link, and will not be dialled again
+)
+
+// device is one simulated device. A worker keeps its devices in one array; there is no pointer in it, so that the
+// garbage collector never walks a fleet.
+type device struct {
+	i     int32  // its place among the worker's devices
+	fd    int32  // -1: no socket
+	gen   uint32 // attempts to connect; tells late events and timers of older ones
+	state state
+	tries uint8 // dials since the device was last up
+
+	inFlight  bool // a frame is sent and its echo awaited
+	cameUp    bool // was up at least once
+	confirmed bool // had at least one echo
+	active    bool // has sent something since its last turn for a heartbeat
+	openFD    bool // four-faith: the first byte of an escape has come
+	ddp       ddpReader
+
+	pos     int32  // bytes of the expected answer or frame that have come
+	left    int32  // index of what the kernel did not take yet in worker.left; -1: none
+	seq     uint32 // of the newest frame
+	backlog uint32 // frames due and not sent
+
+	due      int64 // of the oldest frame in the backlog
+	frameDue int64 // of the frame in flight, as it stands in the frame
+	counts   int64 // when the round trip of the frame in flight begins to count
+	free     int64 // since when the device could have sent
+	began    int64 // when the connect begins to count
+	said     int64 // when the identity was sent
+}

@@ -1,0 +1,193 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// ErrFleet is wrapped by Result.Err.
+var ErrFleet = errors.New("loadgen: not every device did what it should")
+
+// Result is what came of a run. Its JSON form is the output of loadgen -o json.
+type Result struct {
+	Target  string `json:"target"`
+	Preset  string `json:"preset"`
+	Mode    string `json:"mode"`
+	Devices int    `json:"devices"`
+
+	Up        int64            `json:"up"`        // devices that came up; up + failed = devices
+	UpAtEnd   int64            `json:"up_at_end"` // of these, those that were still (or again) up when the run ended
+	Confirmed int64            `json:"confirmed"` // devices with at least one echo
+	Failed    map[string]int64 `json:"failed"`    // devices that did not come up, by cause
+	Dropped   map[string]int64 `json:"dropped"`   // links lost after the device was up, by cause
+	Returned  int64            `json:"returned"`  // times that a dropped device was up again
+
+	Connect Latency `json:"connect"` // to the end of the TCP handshake
+	Ack     Latency `json:"ack"`     // from the identity to the preset's answer
+	Confirm Latency `json:"confirm"` // from the connect to the confirming echo
+	RTT     Latency `json:"rtt"`     // from the time a frame was due to its echo, without the generator's own lag
+	Lag     Latency `json:"lag"`     // the generator's own: how late it started connects and sent frames
+
+	Sent     Traffic `json:"sent"`
+	Received Traffic `json:"received"`
+	Lost     int64   `json:"lost"`    // frames sent whose echo never came
+	Unsent   int64   `json:"unsent"`  // frames due and not sent: their device was waiting for an echo, or down
+	Stale    int64   `json:"stale"`   // echoes with another sequence than the one expected
+	Corrupt  int64   `json:"corrupt"` // echoes or packets with wrong bytes
+
+	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent; frames a second of duration_s
+	TimeToAllUp  float64 `json:"time_to_all_up_s"`
+	Duration     float64 `json:"duration_s"` // of the traffic
+	Elapsed      float64 `json:"elapsed_s"`  // of the whole run
+	CPUUser      float64 `json:"cpu_user_s"` // of all processes of the generator
+	CPUSys       float64 `json:"cpu_sys_s"`
+
+	Errors    []ErrorCount `json:"errors"` // the first few distinct messages, the most frequent first
+	Processes int          `json:"processes"`
+	Stopped   bool         `json:"stopped"` // ended early by a signal or by the caller
+
+	reconnects bool
+}
+
+// Latency summarises a histogram, in milliseconds. All are 0 when Count is.
+type Latency struct {
+	Count int64   `json:"count"`
+	P50   float64 `json:"p50_ms"`
+	P90   float64 `json:"p90_ms"`
+	P99   float64 `json:"p99_ms"`
+	P999  float64 `json:"p999_ms"`
+	Max   float64 `json:"max_ms"`
+}
+
+// Traffic counts data frames, and all bytes on the sockets, identities and heartbeats included.
+type Traffic struct {
+	Messages int64 `json:"messages"`
+	Bytes    int64 `json:"bytes"`
+}
+
+// ErrorCount is an error message and how often it occurred.
+type ErrorCount struct {
+	Message string `json:"message"`
+	Count   int64  `json:"count"`
+}
+
+// result words an outcome.
+func (o *outcome) result(c *Config, processes int) *Result {
+	r := &Result{
+		Target: c.Target, Preset: c.Preset, Mode: c.Mode, Devices: c.Devices,
+		Up: o.Up, UpAtEnd: o.UpAtEnd, Confirmed: o.Confirmed, Returned: o.Returned,
+		Failed: byName(o.Failed), Dropped: byName(o.Dropped),
+		Connect: o.Times[connectTime].latency(), Ack: o.Times[ackTime].latency(),
+		Confirm: o.Times[confirmTime].latency(), RTT: o.Times[roundTrip].latency(), Lag: o.Times[ownLag].latency(),
+		Sent: Traffic{o.Sent, o.SentBytes}, Received: Traffic{o.Received, o.ReceivedBytes},
+		Lost: o.Lost, Unsent: o.Unsent, Stale: o.Stale, Corrupt: o.Corrupt,
+		TimeToAllUp: o.Settled.Seconds(), Duration: o.Traffic.Seconds(), Elapsed: o.Elapsed.Seconds(),
+		CPUUser: o.CPUUser.Seconds(), CPUSys: o.CPUSys.Seconds(),
+		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect,
+	}
+	if r.Errors == nil {
+		r.Errors = []ErrorCount{}
+	}
+	done := o.Sent
+	if c.Mode == Echo {
+		done = o.Received
+	}
+	if r.Duration > 0 {
+		r.RateAchieved = float64(done) / r.Duration
+	}
+	return r
+}
+
+func (h histogram) latency() Latency {
+	if h.TotalCount() == 0 {
+		return Latency{}
+	}
+	at := func(p float64) float64 { return ms(h.ValueAtPercentile(p)) }
+	return Latency{Count: h.TotalCount(), P50: at(50), P90: at(90), P99: at(99), P999: at(99.9), Max: ms(h.Max())}
+}
+
+func ms(ns int64) float64 { return float64(ns) / float64(time.Millisecond) }
+
+// Err is nil when every device came up, none was lost (with Reconnect: none stayed away) and no echo is missing.
+// Otherwise it says in one line what failed and why.
+func (r *Result) Err() error {
+	var parts []string
+	if down := int64(r.Devices) - r.Up; down > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed)))
+	}
+	if away := r.Up - r.UpAtEnd; away > 0 && r.reconnects {
+		parts = append(parts, fmt.Sprintf("%d devices stayed away (%s)", away, listed(r.Dropped)))
+	} else if len(r.Dropped) > 0 && !r.reconnects {
+		parts = append(parts, fmt.Sprintf("%d devices lost their link (%s)", away, listed(r.Dropped)))
+	}
+	if r.Lost > 0 && !r.reconnects {
+		parts = append(parts, fmt.Sprintf("%d of %d echoes never came", r.Lost, r.Sent.Messages))
+	}
+	if r.Corrupt > 0 {
+		parts = append(parts, fmt.Sprintf("%d answers had wrong bytes", r.Corrupt))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	line := strings.Join(parts, "; ")
+	if len(r.Errors) > 0 {
+		line += "; most frequent: " + r.Errors[0].Message
+	}
+	return fmt.Errorf("%w: %s", ErrFleet, line)
+}
+
+func listed(m map[string]int64) string {
+	var s []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		s = append(s, fmt.Sprintf("%d %s", m[k], k))
+	}
+	return strings.Join(s, ", ")
+}
+
+// Print writes the result for people.
+func (r *Result) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
+	}
+	row("target", "%s (preset %s, mode %s, processes %d)", r.Target, r.Preset, r.Mode, r.Processes)
+	row("devices", "%d: %d up, %d up at the end, %d confirmed by an echo", r.Devices, r.Up, r.UpAtEnd, r.Confirmed)
+	if len(r.Failed) > 0 {
+		row("failed", "%s", listed(r.Failed))
+	}
+	if len(r.Dropped) > 0 {
+		row("dropped", "%s; %d times up again", listed(r.Dropped), r.Returned)
+	}
+	row("sent", "%d messages, %d bytes", r.Sent.Messages, r.Sent.Bytes)
+	row("received", "%d messages, %d bytes", r.Received.Messages, r.Received.Bytes)
+	if r.Lost+r.Unsent+r.Stale+r.Corrupt > 0 {
+		row("not right", "%d lost, %d unsent, %d stale, %d corrupt", r.Lost, r.Unsent, r.Stale, r.Corrupt)
+	}
+	if r.Duration > 0 && r.Mode != Idle {
+		row("rate", "%.1f messages/s", r.RateAchieved)
+	}
+	row("time", "%.3f s to all up, %.3f s traffic, %.3f s in all", r.TimeToAllUp, r.Duration, r.Elapsed)
+	row("CPU", "%.2f s user, %.2f s system (of the generator)", r.CPUUser, r.CPUSys)
+	fmt.Fprintf(w, "\n%-8s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
+	for _, t := range []struct {
+		name string
+		l    Latency
+	}{{"connect", r.Connect}, {"ack", r.Ack}, {"confirm", r.Confirm}, {"rtt", r.RTT}, {"own lag", r.Lag}} {
+		if t.l.Count > 0 {
+			row(t.name, "%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", t.l.Count, t.l.P50, t.l.P90, t.l.P99, t.l.P999, t.l.Max)
+		}
+	}
+	for _, e := range r.Errors {
+		fmt.Fprintf(w, "\nerror (%d times)\t%s", e.Count, e.Message)
+	}
+	if len(r.Errors) > 0 {
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,213 @@
+package project
+
+import (
+	"bytes"
+	"reflect"
+	"slices"
+)
+
+// Op is what happens to a noun.
+type Op byte
+
+// The operations, as they are printed.
+const (
+	Added   Op = '+'
+	Changed Op = '~'
+	Removed Op = '-'
+)
+
+// Change is what happens to one noun. Old is nil when it is added, New when it is removed. Both belong to their
+// projects and must not be changed.
+type Change[T any] struct {
+	Op       Op
+	Name     string
+	Old, New *T
+}
+
+// ProviderChange is what happens to a provider and what is in it.
+type ProviderChange struct {
+	Change[Provider]
+	// Self says that the provider itself is added, removed or changed, beside what is in it.
+	Self bool
+	// Restart says that the listener must close and open again, which ends its sessions: type, local_ip, local_port
+	// or conn_identity has changed. All other changes apply to a running provider.
+	Restart     bool
+	Connections []ConnChange
+	Fleets      []FleetChange
+}
+
+// ConnChange is what happens to a connection point.
+type ConnChange struct {
+	Change[ConnPt]
+	// Ends says that a session of the connection point must close: it is removed or disabled, or its id, secret,
+	// remote_ip, host or port has changed.
+	Ends bool
+}
+
+// FleetChange is what happens to a fleet, which goes by its name pattern.
+type FleetChange struct {
+	Change[Fleet]
+	// Ends says that sessions must close: of all of Old when it is removed or its ids have changed, else of the
+	// numbers of Old that are not in New.
+	Ends bool
+}
+
+// Changes are what turns one project into another. Names appear in the order removed (as in the old project), then
+// added and changed (as in the new one).
+type Changes struct {
+	Renamed   bool // the project has another name
+	Providers []ProviderChange
+	Models    []Change[Model]
+	Channels  []Change[Channel] // a channel is changed too when a model that it uses is
+}
+
+// Empty reports whether there is nothing to do.
+func (c Changes) Empty() bool {
+	return !c.Renamed && len(c.Providers)+len(c.Models)+len(c.Channels) == 0
+}
+
+// Diff compares two validated projects. With a nil old, everything is added; with a nil new, everything is removed.
+func Diff(old, new *Project) Changes {
+	changes := Changes{Renamed: old != nil && new != nil && old.Name != new.Name}
+	if old == nil {
+		old = &Project{}
+	}
+	if new == nil {
+		new = &Project{}
+	}
+	for _, c := range match(old.Providers, new.Providers, providerName) {
+		if pc := diffProvider(c); pc.Op != Changed || pc.Self || len(pc.Connections)+len(pc.Fleets) > 0 {
+			changes.Providers = append(changes.Providers, pc)
+		}
+	}
+	touched := make(map[string]bool)
+	for _, c := range match(old.Models, new.Models, func(m *Model) string { return m.Name }) {
+		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) {
+			changes.Models = append(changes.Models, c)
+			touched[c.Name] = true
+		}
+	}
+	for _, c := range match(old.Channels, new.Channels, func(c *Channel) string { return c.Name }) {
+		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) || c.New.uses(touched) {
+			changes.Channels = append(changes.Channels, c)
+		}
+	}
+	return changes
+}
+
+// uses reports whether a device of c is of one of the models.
+func (c *Channel) uses(models map[string]bool) bool {
+	return slices.ContainsFunc(c.Devices, func(d *Device) bool { return models[d.Model] })
+}
+
+// match pairs old and new by name; a pair is Changed even when both are equal.
+func match[T any](old, new []*T, name func(*T) string) []Change[T] {
+	before := make(map[string]*T, len(old))
+	for _, x := range old {
+		before[name(x)] = x
+	}
+	after := make(map[string]bool, len(new))
+	for _, x := range new {
+		after[name(x)] = true
+	}
+	var list []Change[T]
+	for _, x := range old {
+		if n := name(x); !after[n] {
+			list = append(list, Change[T]{Op: Removed, Name: n, Old: x})
+		}
+	}
+	for _, x := range new {
+		n := name(x)
+		if o := before[n]; o != nil {
+			list = append(list, Change[T]{Op: Changed, Name: n, Old: o, New: x})
+		} else {
+			list = append(list, Change[T]{Op: Added, Name: n, New: x})
+		}
+	}
+	return list
+}
+
+func providerName(p *Provider) string { return p.Name }
+
+// diffProvider compares one provider and what is in it.
+func diffProvider(c Change[Provider]) ProviderChange {
+	pc := ProviderChange{Change: c, Self: true}
+	old, new := c.Old, c.New
+	if c.Op == Changed {
+		pc.Restart = old.Type != new.Type || old.LocalIP != new.LocalIP || old.LocalPort != new.LocalPort ||
+			old.ConnIdentity != new.ConnIdentity
+		pc.Self = !sameProvider(old, new)
+	}
+	if old == nil {
+		old = &Provider{}
+	}
+	if new == nil {
+		new = &Provider{}
+	}
+	for _, c := range match(old.Connections, new.Connections, func(c *ConnPt) string { return c.Name }) {
+		if c.Op != Changed || *c.Old != *c.New {
+			pc.Connections = append(pc.Connections, ConnChange{c, endsConn(c)})
+		}
+	}
+	for _, c := range match(old.Fleets, new.Fleets, func(f *Fleet) string { return f.Name.String() }) {
+		if c.Op != Changed || *c.Old != *c.New {
+			pc.Fleets = append(pc.Fleets, FleetChange{c, endsFleet(c)})
+		}
+	}
+	return pc
+}
+
+// sameProvider compares the providers' own fields.
+func sameProvider(old, new *Provider) bool {
+	a, b := *old, *new
+	a.Connections, b.Connections = nil, nil
+	a.Fleets, b.Fleets = nil, nil
+	if !slices.Equal(a.ProxyFrom, b.ProxyFrom) || !sameIdentity(a.Identity, b.Identity) ||
+		!sameDownlink(a.Downlink, b.Downlink) {
+		return false
+	}
+	a.ProxyFrom, b.ProxyFrom = nil, nil
+	a.Identity, b.Identity = Identity{}, Identity{}
+	a.Downlink, b.Downlink = nil, nil
+	return reflect.DeepEqual(a, b)
+}
+
+func sameDownlink(a, b *Downlink) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Every == b.Every && bytes.Equal(a.Data, b.Data)
+}
+
+func sameIdentity(a, b Identity) bool {
+	same := bytes.Equal(a.Prefix, b.Prefix) && bytes.Equal(a.Suffix, b.Suffix) && bytes.Equal(a.Ack, b.Ack) &&
+		bytes.Equal(a.Nack, b.Nack) && slices.EqualFunc(a.Heartbeats, b.Heartbeats, bytes.Equal)
+	a.Prefix, a.Suffix, a.Ack, a.Nack, a.Heartbeats = nil, nil, nil, nil, nil
+	b.Prefix, b.Suffix, b.Ack, b.Nack, b.Heartbeats = nil, nil, nil, nil, nil
+	return same && reflect.DeepEqual(a, b)
+}
+
+func endsConn(c Change[ConnPt]) bool {
+	switch c.Op {
+	case Added:
+		return false
+	case Removed:
+		return true
+	}
+	kept := *c.Old
+	kept.Title = c.New.Title
+	if c.Old.Disabled && !c.New.Disabled {
+		return false // it has no session
+	}
+	return kept != *c.New
+}
+
+func endsFleet(c Change[Fleet]) bool {
+	switch c.Op {
+	case Added:
+		return false
+	case Removed:
+		return true
+	}
+	return c.Old.SocketConnID != c.New.SocketConnID || c.Old.From < c.New.From || c.Old.To > c.New.To
+}

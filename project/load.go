@@ -1,0 +1,230 @@
+package project
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// MaxFileSize is the largest project file, in bytes: some 900,000 connections of one line each. Reading takes up to
+// a hundred times as much memory for a moment; fleets take none.
+const MaxFileSize = 64 << 20
+
+// Load reads, parses and validates a project file. cat may be nil: the drivers are not checked then. An error is
+// Errors when the content is at fault, and the operating system's when the file cannot be read.
+func Load(file string, cat Catalog) (*Project, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("project: %w", err)
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("project: %w", err)
+	}
+	return Parse(file, src, cat)
+}
+
+// Parse parses and validates the content of a project file. name is the file's name in errors. The error is Errors:
+// every fault at once. Parse keeps no reference to src.
+func Parse(name string, src []byte, cat Catalog) (*Project, error) {
+	f := &faults{file: name}
+	if len(src) > MaxFileSize {
+		f.at(1, 1, "the file is larger than %d MiB; describe many connections as fleets", MaxFileSize>>20)
+		return nil, f.err()
+	}
+	root := parseYAML(src, f)
+	if root == nil {
+		return nil, f.err()
+	}
+	l := loader{decoder: decoder{f}, places: places{root: root}}
+	p := l.project(root)
+	validate(p, &l.places, cat, f)
+	if err := f.err(); err != nil {
+		return nil, err
+	}
+	p.index = newIndex(p.Channels)
+	return p, nil
+}
+
+// Validate checks a project that was not read from a file, with the same rules; the faults have no positions. It
+// fills zero fields with their defaults first, and makes ChannelFor fast when nothing is wrong.
+func Validate(p *Project, cat Catalog) error {
+	f := &faults{}
+	for _, pr := range p.Providers {
+		pr.Defaults()
+	}
+	validate(p, &places{}, cat, f)
+	if err := f.err(); err != nil {
+		return err
+	}
+	p.index = newIndex(p.Channels)
+	return nil
+}
+
+// places are the nodes that the nouns of a project were read from, by index. All may be missing.
+type places struct {
+	root      *node
+	providers []providerPlaces
+	models    []*node
+	channels  []*node
+}
+
+type providerPlaces struct {
+	node   *node
+	conns  []*node
+	fleets []*node
+}
+
+func (p *places) provider(i int) *providerPlaces {
+	if i < len(p.providers) {
+		return &p.providers[i]
+	}
+	return &providerPlaces{}
+}
+
+// nth returns list[i], or nil.
+func nth(list []*node, i int) *node {
+	if i < len(list) {
+		return list[i]
+	}
+	return nil
+}
+
+// loader turns nodes into nouns and remembers where each came from.
+type loader struct {
+	decoder
+	places places
+}
+
+// The keys of each noun, in the order in which people write them.
+var (
+	projectKeys = []string{"project", "providers", "models", "channels"}
+	modelKeys   = []string{"name", "title", "tags"}
+	tagKeys     = []string{"name", "title", "address", "type", "scale", "offset", "unit"}
+	deviceKeys  = []string{"name", "title", "unit", "model", "tags"}
+	channelKeys = []string{"name", "title", "connection", "driver", "poll", "devices", "options"}
+)
+
+func (l *loader) project(n *node) *Project {
+	p := &Project{}
+	for _, e := range l.fields(n, "a project", projectKeys) {
+		switch e.key {
+		case "project":
+			p.Name = l.text(e)
+		case "providers":
+			for _, item := range l.list(e) {
+				if !item.bad {
+					p.Providers = append(p.Providers, l.provider(item))
+				}
+			}
+		case "models":
+			for _, item := range l.list(e) {
+				p.Models = append(p.Models, l.model(item))
+				l.places.models = append(l.places.models, item)
+			}
+		case "channels":
+			for _, item := range l.list(e) {
+				p.Channels = append(p.Channels, l.channel(item))
+				l.places.channels = append(l.places.channels, item)
+			}
+		}
+	}
+	return p
+}
+
+func (l *loader) model(n *node) *Model {
+	m := &Model{}
+	for _, e := range l.fields(n, "a model", modelKeys) {
+		switch e.key {
+		case "name":
+			m.Name = l.text(e)
+		case "title":
+			m.Title = l.text(e)
+		case "tags":
+			m.Tags = l.tags(e)
+		}
+	}
+	return m
+}
+
+func (l *loader) tags(list entry) []*Tag {
+	items := l.list(list)
+	tags := make([]*Tag, 0, len(items))
+	for _, item := range items {
+		tags = append(tags, l.tag(item))
+	}
+	return tags
+}
+
+func (l *loader) tag(n *node) *Tag {
+	const huge, number = 1e300, "a number such as 0.1"
+	t := &Tag{Scale: 1}
+	for _, e := range l.fields(n, "a tag", tagKeys) {
+		switch e.key {
+		case "name":
+			t.Name = l.text(e)
+		case "title":
+			t.Title = l.text(e)
+		case "address":
+			t.Address = l.text(e)
+		case "type":
+			t.Type = l.text(e)
+		case "scale":
+			t.Scale = l.number(e, -huge, huge, number)
+		case "offset":
+			t.Offset = l.number(e, -huge, huge, number)
+		case "unit":
+			t.Unit = l.text(e)
+		}
+	}
+	return t
+}
+
+func (l *loader) channel(n *node) *Channel {
+	c := &Channel{}
+	for _, e := range l.fields(n, "a channel", channelKeys) {
+		switch e.key {
+		case "name":
+			c.Name = l.text(e)
+		case "title":
+			c.Title = l.text(e)
+		case "connection":
+			c.Connection = l.text(e)
+		case "driver":
+			c.Driver = l.text(e)
+		case "poll":
+			c.Poll = l.duration(e)
+		case "devices":
+			for _, item := range l.list(e) {
+				c.Devices = append(c.Devices, l.device(item))
+			}
+		case "options":
+			if e.value.kind != mapKind {
+				l.add(e.value, "options is %s; write the driver's options as key: value", describe(e.value))
+				continue
+			}
+			c.Options, _ = l.free(e.value).(map[string]any)
+		}
+	}
+	return c
+}
+
+func (l *loader) device(n *node) *Device {
+	d := &Device{}
+	for _, e := range l.fields(n, "a device", deviceKeys) {
+		switch e.key {
+		case "name":
+			d.Name = l.text(e)
+		case "title":
+			d.Title = l.text(e)
+		case "unit":
+			d.Unit = int(l.integer(e, 0, 255))
+		case "model":
+			d.Model = l.text(e)
+		case "tags":
+			d.Tags = l.tags(e)
+		}
+	}
+	return d
+}

@@ -1,0 +1,384 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"linkd/drivers"
+	"linkd/project"
+)
+
+// stopTime is how long a provider that is removed or restarted may take to close its links.
+const stopTime = 10 * time.Second
+
+// Apply makes p the project that runs: what p adds is started, what it lacks is stopped, what it changes is changed,
+// and links that it does not concern are not touched. p must be validated (project.Load) and is the server's from
+// then on. Connection points that were adopted stay, unless p takes their names or ids.
+//
+// When p asks for something that cannot be compiled, nothing is changed. When a listener cannot be opened, the rest
+// is applied, and the error says which; a later Apply tries it again.
+func (s *Server) Apply(p *project.Project) error {
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	return s.change(s.withAdopted(p))
+}
+
+// change does the work of Apply. The caller holds s.apply.
+func (s *Server) change(next *project.Project) error {
+	if s.draining.Load() {
+		return ErrClosed
+	}
+	chans, err := s.compileChannels(next)
+	if err != nil {
+		return err
+	}
+	sets := make([]*settings, len(next.Providers))
+	for i, c := range next.Providers {
+		if sets[i], err = compileSettings(c); err != nil {
+			return fmt.Errorf("provider %s: %w", c.Name, err)
+		}
+	}
+	s.mu.RLock()
+	old := slices.Clone(s.providers)
+	s.mu.RUnlock()
+	running := map[string]*provider{}
+	var errs []error
+	for _, p := range old {
+		c := next.Provider(p.name)
+		if c != nil && !listenerChanged(p.conf, c) {
+			running[p.name] = p
+			continue
+		}
+		r := ReasonRemoved
+		if c != nil {
+			r = ReasonChanged
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		errs = append(errs, p.stop(ctx, r))
+		cancel()
+	}
+	share := s.share(listeners(next))
+	providers := make([]*provider, len(next.Providers))
+	for i, c := range next.Providers {
+		p := running[c.Name]
+		if p == nil {
+			p = s.newProvider(c)
+		}
+		p.adoptSettings(c, sets[i])
+		providers[i] = p
+	}
+	s.mu.Lock()
+	s.project, s.providers = next, providers
+	s.mu.Unlock()
+	for _, p := range providers {
+		if p.conf.Type == project.TCPClient && p.dialer == nil {
+			errs = append(errs, p.startDialling())
+		}
+		p.reconcile(next, chans)
+		if p.conf.Type == project.TCPServer && p.down() {
+			errs = append(errs, p.start(share))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// listenerChanged reports whether b cannot take over the listener, or the links, of a.
+func listenerChanged(a, b *project.Provider) bool {
+	return a.Type != b.Type || a.LocalIP != b.LocalIP || a.LocalPort != b.LocalPort || a.ConnIdentity != b.ConnIdentity
+}
+
+func listeners(p *project.Project) (n int) {
+	for _, c := range p.Providers {
+		if c.Type == project.TCPServer {
+			n++
+		}
+	}
+	return n
+}
+
+// compileChannels compiles the channels of a project, those that the running project has too excepted: these stay as
+// they are, so that their links keep their state.
+func (s *Server) compileChannels(next *project.Project) (map[*project.Channel]*served, error) {
+	had := map[string]*served{}
+	s.mu.RLock()
+	for _, p := range s.providers {
+		for _, c := range *p.served.Load() {
+			if c != nil {
+				had[c.channel.Name] = c
+			}
+		}
+	}
+	models := []*project.Model(nil)
+	if s.project != nil {
+		models = s.project.Models
+	}
+	s.mu.RUnlock()
+	sameModels := reflect.DeepEqual(models, next.Models)
+	out := make(map[*project.Channel]*served, len(next.Channels))
+	var errs []error
+	for _, ch := range next.Channels {
+		if h := had[ch.Name]; h != nil && sameModels && reflect.DeepEqual(h.channel, ch) {
+			out[ch] = h
+			continue
+		}
+		d := s.cfg.Drivers.Find(ch.Driver)
+		if d == nil {
+			errs = append(errs, fmt.Errorf("channel %s: %w", ch.Name, s.cfg.Drivers.Unknown(ch.Driver)))
+			continue
+		}
+		c, err := d.Compile(ch, next.Models)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("channel %s: %w", ch.Name, err))
+			continue
+		}
+		out[ch] = &served{channel: ch, driver: d, compile: c, idle: idleLimit(d, ch.Poll)}
+	}
+	return out, errors.Join(errs...)
+}
+
+// idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has answered none of
+// three polls, and at least 90 s, is gone.
+func idleLimit(d *drivers.Driver, poll time.Duration) uint32 {
+	if !d.Polls {
+		return 0
+	}
+	return milliseconds(max(3*poll, 90*time.Second))
+}
+
+// down reports whether the provider's listener is to be started.
+func (p *provider) down() bool {
+	state, _ := p.condition()
+	return state == stateStopped
+}
+
+// reconcile makes the provider's connection points those of its configuration, and their channels those of next.
+func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*served) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pts.reclaim()
+	p.reconcileConns()
+	p.reconcileFleets()
+	p.reconcileChannels(next, chans)
+}
+
+// reconcileConns adds, changes and removes the connection points that are listed one by one.
+func (p *provider) reconcileConns() {
+	pts := p.pts
+	wanted := make(map[string]*project.ConnPt, len(p.conf.Connections))
+	secrets := false
+	for _, c := range p.conf.Connections {
+		wanted[c.Name] = c
+		secrets = secrets || c.Secret != ""
+	}
+	p.secrets.Store(secrets)
+	for name, n := range pts.byName { // first what goes, so that its id is free for another
+		old := pts.conns[pts.at(n).origin]
+		if c := wanted[name]; c == nil || c.SocketConnID != old.SocketConnID || c.RemoteIP != old.RemoteIP {
+			r := ReasonRemoved
+			if c != nil {
+				r = ReasonChanged
+			}
+			p.removeConn(n, old, r)
+		}
+	}
+	for _, c := range p.conf.Connections {
+		if n, ok := pts.byName[c.Name]; ok {
+			p.updateConn(n, c)
+			continue
+		}
+		n := pts.addConn(c)
+		switch {
+		case p.dialer != nil:
+			if !c.Disabled {
+				p.dialer.add(n, c.Host, c.Port)
+			}
+		case c.RemoteIP.IsValid():
+			p.addrs.Insert(c.RemoteIP, n)
+		default:
+			p.table.Insert([]byte(c.SocketConnID), n)
+		}
+	}
+}
+
+func (p *provider) removeConn(n uint32, c *project.ConnPt, r Reason) {
+	delete(p.pts.byName, c.Name)
+	switch {
+	case p.dialer != nil:
+		p.dialer.remove(n)
+	case c.RemoteIP.IsValid():
+		p.addrs.Delete(c.RemoteIP)
+	default:
+		p.table.Delete([]byte(c.SocketConnID))
+	}
+	p.end(p.pts.bury(n), r)
+}
+
+// updateConn takes over what changed of a connection point that keeps its id; its session ends if it has to.
+func (p *provider) updateConn(n uint32, c *project.ConnPt) {
+	pt := p.pts.lock(n)
+	old := p.pts.conns[pt.origin]
+	p.pts.conns[pt.origin] = c
+	pt.flags = pt.flags&pointWatched | connFlags(c)
+	owner := pt.binding.Owner()
+	p.pts.unlock(n)
+	moved := c.Host != old.Host || c.Port != old.Port
+	if p.dialer != nil {
+		if c.Disabled {
+			p.dialer.remove(n)
+		} else {
+			p.dialer.add(n, c.Host, c.Port)
+		}
+	}
+	switch {
+	case c.Disabled && !old.Disabled:
+		p.end(owner, ReasonDisabled)
+	case moved || c.Secret != old.Secret:
+		p.end(owner, ReasonChanged)
+	}
+}
+
+// end closes a session, if there is one.
+func (p *provider) end(owner handle, r Reason) {
+	if owner == 0 {
+		return
+	}
+	_ = p.srv.post(owner, func(_ int64, s *session) {
+		if s != nil {
+			s.fail(r, "")
+		}
+	})
+}
+
+// reconcileFleets adds and removes numbers of fleets. A fleet is known by its patterns: numbers that both the old and
+// the new configuration have keep their links.
+func (p *provider) reconcileFleets() {
+	pts := p.pts
+	type patterns struct{ name, id project.Pattern }
+	missing := map[patterns][][2]int{} // what no span has yet
+	fleets := map[patterns]*project.Fleet{}
+	for _, f := range p.conf.Fleets {
+		key := patterns{f.Name, f.SocketConnID}
+		fleets[key] = f
+		missing[key] = append(missing[key], [2]int{f.From, f.To})
+	}
+	for i := range pts.spans {
+		s := &pts.spans[i]
+		if s.lo > s.hi {
+			continue
+		}
+		key := patterns{s.fleet.Name, s.fleet.SocketConnID}
+		lo, hi := 0, -1
+		for _, r := range missing[key] {
+			if from, to := max(r[0], s.lo), min(r[1], s.hi); from <= to {
+				lo, hi = from, to
+				missing[key] = without(missing[key], from, to)
+				break
+			}
+		}
+		for n := s.lo; n <= s.hi; n++ {
+			if n < lo || n > hi {
+				p.table.Delete(s.fleet.SocketConnID.Append(nil, n))
+				p.end(pts.bury(s.point(n)), ReasonRemoved)
+			}
+		}
+		s.lo, s.hi = lo, hi
+		if f := fleets[key]; f != nil {
+			s.fleet = f
+		}
+	}
+	var id []byte
+	for _, f := range p.conf.Fleets {
+		key := patterns{f.Name, f.SocketConnID}
+		for _, r := range missing[key] {
+			s := pts.addSpan(f, r[0], r[1])
+			for n := r[0]; n <= r[1]; n++ {
+				id = f.SocketConnID.Append(id[:0], n)
+				p.table.Insert(id, s.point(n))
+			}
+		}
+		delete(missing, key)
+	}
+}
+
+// without takes from..to out of ranges.
+func without(ranges [][2]int, from, to int) (left [][2]int) {
+	for _, r := range ranges {
+		if r[1] < from || r[0] > to {
+			left = append(left, r)
+			continue
+		}
+		if r[0] < from {
+			left = append(left, [2]int{r[0], from - 1})
+		}
+		if r[1] > to {
+			left = append(left, [2]int{to + 1, r[1]})
+		}
+	}
+	return left
+}
+
+// reconcileChannels gives every connection point its channel. The list of served channels is only added to while
+// points refer to it: an index means one channel until no point has it.
+func (p *provider) reconcileChannels(next *project.Project, chans map[*project.Channel]*served) {
+	list := slices.Clone(*p.served.Load())
+	index := map[*served]uint32{}
+	for _, ch := range next.Channels {
+		c := chans[ch]
+		if name, _, _ := ch.Target(); name != p.name {
+			continue
+		}
+		i := slices.Index(list, c)
+		if i < 0 {
+			if i = slices.Index(list[1:], nil) + 1; i == 0 {
+				i = len(list)
+				list = append(list, nil)
+			}
+			list[i] = c
+		}
+		index[c] = uint32(i)
+	}
+	p.served.Store(&list)
+	p.eachPoint(1, func(n uint32, pt *point, name []byte) bool {
+		want := uint32(0)
+		if ch := next.ChannelFor(p.name, string(name)); ch != nil {
+			want = index[chans[ch]]
+		}
+		if pt.channel != want {
+			pt.channel = want
+			if owner := pt.binding.Owner(); owner != 0 {
+				_ = p.srv.post(owner, func(now int64, s *session) { s.serve(now, list[want]) })
+			}
+		}
+		return true
+	})
+	pruned := slices.Clone(list)
+	for i, c := range pruned {
+		if _, used := index[c]; !used {
+			pruned[i] = nil
+		}
+	}
+	p.served.Store(&pruned)
+}
+
+// serve gives an online session another channel, or none. s is nil when the session has gone.
+func (s *session) serve(now int64, ch *served) {
+	if s == nil || s.phase != phaseOnline || s.reason != notClosed || s.served == ch {
+		return
+	}
+	if m := s.machine; m != nil {
+		s.machine = nil
+		s.guardClose(now, m)
+	}
+	s.Wake(0)
+	release(&s.frame)
+	s.served = ch
+	if ch != nil {
+		s.machine = ch.compile.Machine()
+		s.start(now)
+	}
+	s.schedule(now)
+}

@@ -1,0 +1,193 @@
+package server
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// kind is the kind of an event.
+type kind uint8
+
+const (
+	kindOnline kind = iota
+	kindOffline
+	kindStranger
+	kindFlapping
+	kindProvider
+)
+
+func (k kind) String() string {
+	return [...]string{"online", "offline", "stranger", "flapping", "provider"}[k]
+}
+
+// record is an event before anybody needs its words: it is made on a loop, without allocation.
+type record struct {
+	kind     kind
+	reason   Reason
+	port     uint16
+	point    uint32
+	origin   uint32
+	addr     [16]byte
+	time     int64
+	session  uint64
+	provider *provider
+	detail   string
+	id       string // stranger
+}
+
+const (
+	maxRecords    = 1 << 16 // records waiting for the dispatcher
+	maxSubscribed = 1 << 12 // events waiting for one subscriber
+)
+
+// events hands what happens on the loops to those who subscribed, in order. Nothing on a loop waits for anybody: a
+// full queue loses the newest records, and a slow subscriber its newest events; both are counted.
+type events struct {
+	lost   atomic.Uint64
+	mu     sync.Mutex
+	queue  []record
+	spare  []record
+	wake   chan struct{}
+	subs   map[*subscription]struct{}
+	anyone atomic.Int32
+	end    chan struct{}
+	done   sync.WaitGroup
+}
+
+type subscription struct {
+	c      chan Event
+	missed uint64 // events since the last that found room; the dispatcher's
+}
+
+// offer hands ev over, after a word about those that were missed; false when there is no room.
+func (s *subscription) offer(ev Event) bool {
+	if s.missed > 0 {
+		select {
+		case s.c <- Event{Kind: "lost", Time: ev.Time, Reason: fmt.Sprintf("%d events", s.missed)}:
+			s.missed = 0
+		default:
+			s.missed++
+			return false
+		}
+	}
+	select {
+	case s.c <- ev:
+		return true
+	default:
+		s.missed++
+		return false
+	}
+}
+
+func newEvents() *events {
+	e := &events{wake: make(chan struct{}, 1), subs: map[*subscription]struct{}{}, end: make(chan struct{})}
+	e.done.Go(e.dispatch)
+	return e
+}
+
+// publish queues a record; from any goroutine. Nobody subscribed: nothing is done.
+func (e *events) publish(r record) {
+	if e.anyone.Load() == 0 {
+		return
+	}
+	e.mu.Lock()
+	if len(e.queue) < maxRecords {
+		e.queue = append(e.queue, r)
+	} else {
+		e.lost.Add(1)
+	}
+	e.mu.Unlock()
+	select {
+	case e.wake <- struct{}{}:
+	default:
+	}
+}
+
+// dispatch gives records their words and hands them out, until close.
+func (e *events) dispatch() {
+	for {
+		select {
+		case <-e.wake:
+		case <-e.end:
+			return
+		}
+		e.mu.Lock()
+		batch := e.queue
+		e.queue, e.spare = e.spare[:0], nil
+		subs := make([]*subscription, 0, len(e.subs))
+		for s := range e.subs {
+			subs = append(subs, s)
+		}
+		e.mu.Unlock()
+		for i := range batch {
+			ev := batch[i].event()
+			for _, s := range subs {
+				if !s.offer(ev) {
+					e.lost.Add(1)
+				}
+			}
+		}
+		clear(batch)
+		e.mu.Lock()
+		e.spare = batch[:0]
+		e.mu.Unlock()
+	}
+}
+
+// close ends the dispatcher and, with it, every subscription.
+func (e *events) close() {
+	close(e.end)
+	e.done.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for s := range e.subs {
+		close(s.c)
+	}
+	clear(e.subs)
+}
+
+// event gives the record its words.
+func (r *record) event() Event {
+	p := r.provider
+	ev := Event{Kind: r.kind.String(), Time: time.Unix(0, r.time), Provider: p.name, Session: r.session, ID: r.id}
+	if r.reason != notClosed {
+		ev.Reason = r.reason.String()
+	}
+	if r.detail != "" {
+		ev.Reason += ": " + r.detail
+	}
+	if r.kind == kindProvider {
+		ev.Reason = r.detail
+	}
+	if r.port != 0 {
+		ev.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom16(r.addr).Unmap(), r.port).String()
+	}
+	if r.origin != 0 {
+		p.mu.RLock()
+		ev.Connection = string(p.pts.appendName(nil, r.origin, r.point))
+		ev.ID = string(p.pts.appendID(nil, r.origin, r.point))
+		p.mu.RUnlock()
+	}
+	return ev
+}
+
+// Subscribe returns the events from now on, and a function that ends them and must be called. The channel is closed
+// when the server stops. A reader that falls more than 4,096 events behind loses the newest; Stats counts them, and
+// an event of kind "lost" says how many when there is room again.
+func (s *Server) Subscribe() (<-chan Event, func()) {
+	e := s.events
+	sub := &subscription{c: make(chan Event, maxSubscribed)}
+	e.mu.Lock()
+	e.subs[sub] = struct{}{}
+	e.anyone.Add(1)
+	e.mu.Unlock()
+	return sub.c, sync.OnceFunc(func() {
+		e.mu.Lock()
+		delete(e.subs, sub)
+		e.anyone.Add(-1)
+		e.mu.Unlock()
+	})
+}

@@ -1,0 +1,187 @@
+package server
+
+import (
+	"time"
+
+	"linkd/drivers"
+)
+
+// What a driver may do to its link: session implements drivers.Link.
+var _ drivers.Link = (*session)(nil)
+
+// Send implements drivers.Link.
+func (s *session) Send(b []byte) error {
+	if s.reason != notClosed || s.phase != phaseOnline {
+		return drivers.ErrSlow
+	}
+	if !s.send(s.loop.clock(), b) {
+		s.fail(ReasonSlow, "")
+		return drivers.ErrSlow
+	}
+	return nil
+}
+
+// Wake implements drivers.Link.
+func (s *session) Wake(d int64) {
+	n := timerNumber(s.place, driverTimer)
+	if d <= 0 || s.reason != notClosed {
+		s.loop.wheel.disarm(n)
+		return
+	}
+	s.loop.arm(n, s.loop.clock(), d)
+}
+
+// Fail implements drivers.Link.
+func (s *session) Fail(detail string) { s.fail(ReasonDriver, detail) }
+
+// send passes payload through the preset to the device. False, with nothing sent, when the outbound bound is reached.
+func (s *session) send(now int64, payload []byte) bool {
+	b := payload
+	if s.id != nil {
+		s.loop.work = s.set.framer.Encode(s.loop.work[:0], payload, s.id.B)
+		b = s.loop.work
+	}
+	if s.conn.OutboundBuffered()+len(b) > outboundBytes {
+		return false
+	}
+	if s.watched {
+		s.loop.provider.tapped(s.point, Out, now, payload)
+	}
+	s.write(now, b)
+	return true
+}
+
+// write gives b to the socket as it is.
+func (s *session) write(now int64, b []byte) {
+	if s.gone {
+		return
+	}
+	n, err := s.conn.Write(b)
+	if err != nil {
+		return // the socket closes and says so itself
+	}
+	s.bytesOut.Add(uint64(n))
+	s.loop.counters.bytesOut.Add(uint64(n))
+	s.lastOut = s.loop.millis(now)
+	if !s.gone && s.stallAt == 0 && s.conn.OutboundBuffered() > 0 {
+		s.stallAt, s.stallMark = s.lastOut+uint32(outboundTime/time.Millisecond), s.drained()
+		s.schedule(now)
+	}
+}
+
+// drained is the low bits of the number of bytes that the kernel has taken from this session.
+func (s *session) drained() uint32 {
+	return uint32(s.bytesOut.Load()) - uint32(s.conn.OutboundBuffered())
+}
+
+// schedule arms the session's timer for the first of the times that it waits for. Idle and downlink limits are
+// looked at when they may have passed, not moved with every byte.
+func (s *session) schedule(now int64) {
+	n := timerNumber(s.place, sessionTimer)
+	if s.reason != notClosed {
+		return
+	}
+	l := s.loop
+	at, any := uint32(0), false
+	first := func(t uint32) {
+		if !any || int32(t-at) < 0 {
+			at, any = t, true
+		}
+	}
+	if s.phase == phaseOnline {
+		if idle := s.idle(); idle > 0 {
+			first(s.lastIn + idle)
+		}
+		if s.set.downlinkEvery > 0 {
+			first(s.lastOut + s.set.downlinkEvery)
+		}
+	} else {
+		first(s.acceptedAt + s.set.timeout)
+	}
+	if s.quietAt != 0 {
+		first(s.quietAt)
+	}
+	if s.stallAt != 0 {
+		first(s.stallAt)
+	}
+	armed := s.timers[sessionTimer]
+	switch {
+	case !any:
+		l.wheel.disarm(n)
+	case armed.slot == 0 || armed.due != at:
+		l.arm(n, now, int64(int32(at-l.millis(now)))*int64(time.Millisecond))
+	}
+}
+
+// idle is the idle limit in milliseconds, 0 for none.
+func (s *session) idle() uint32 {
+	if s.set.idle > 0 || s.served == nil {
+		return s.set.idle
+	}
+	return s.served.idle
+}
+
+// timer is called when the first of the session's times has come.
+func (s *session) timer(now int64) {
+	if s.reason != notClosed {
+		return
+	}
+	t := s.loop.millis(now)
+	passed := func(at uint32) bool { return int32(t-at) >= 0 }
+	if s.phase != phaseOnline && passed(s.acceptedAt+s.set.timeout) {
+		s.fail(ReasonTimeout, "")
+		return
+	}
+	if s.quietAt != 0 && passed(s.quietAt) {
+		s.silent(now)
+	}
+	if s.reason == notClosed && s.phase == phaseOnline {
+		if idle := s.idle(); idle > 0 && passed(s.lastIn+idle) {
+			s.fail(ReasonIdle, "")
+		}
+		if every := s.set.downlinkEvery; every > 0 && passed(s.lastOut+every) {
+			s.lastOut = t
+			s.write(now, s.set.downlink)
+		}
+	}
+	if s.stallAt != 0 && passed(s.stallAt) && !s.gone {
+		switch {
+		case s.conn.OutboundBuffered() == 0:
+			s.stallAt = 0
+		case s.drained() == s.stallMark:
+			s.fail(ReasonSlow, "")
+		default:
+			s.stallAt, s.stallMark = t+uint32(outboundTime/time.Millisecond), s.drained()
+		}
+	}
+	s.schedule(now)
+}
+
+// silent is called when nothing has come for the preset's quiet time, which decides what the bytes in hand mean.
+func (s *session) silent(now int64) {
+	s.quietAt = 0
+	held := s.in
+	if held == nil {
+		return
+	}
+	s.in = nil
+	if s.phase == phaseOnline {
+		s.online(now, held.B, true)
+		release(&held)
+		return
+	}
+	rest := s.identity(now, held.B, true)
+	if s.phase != phaseOnline {
+		s.keep(rest)
+	} else if len(rest) > 0 && s.reason == notClosed {
+		s.online(now, rest, false)
+	}
+	release(&held)
+}
+
+// driverTimer is called when the time that the driver asked for has come.
+func (s *session) driverTimer(now int64) {
+	if s.machine != nil && s.reason == notClosed {
+		s.machine.Timer(now, s)
+	}
+}

@@ -1,0 +1,238 @@
+package server
+
+import (
+	"crypto/subtle"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"linkd/codec"
+	"linkd/drivers"
+	"linkd/project"
+	"linkd/routing"
+)
+
+// provider is one ConnProvider while it runs: its connection points, its table, and the links that come through it.
+type provider struct {
+	srv   *Server
+	name  string
+	table *routing.Table
+	addrs routing.Addrs
+	pts   *points
+
+	live  atomic.Pointer[settings]     // what a new link gets
+	rate  atomic.Pointer[rate.Limiter] // accept_rate; nil: no limit
+	limit *addressLimit
+	// dialer dials the connection points of a tcp-client provider; nil for a tcp-server.
+	dialer *dialer
+	// supervisor runs the listener of a tcp-server provider; nil for a tcp-client.
+	supervisor *supervisor
+	closing    atomic.Uint32 // Reason for which all links are being closed; no new ones then
+
+	// mu guards conf, the shape of pts, and the state below; it is taken before a stripe of pts, never after.
+	mu       sync.RWMutex
+	conf     *project.Provider
+	state    string
+	fault    string
+	addr     string      // of the listener, with the port that it really has
+	counters []*counters // one a loop, those of ended loops too
+
+	served      atomic.Pointer[[]*served] // by point.channel; 0 is nil
+	sessions    atomic.Int64              // links
+	identifying atomic.Int64              // of these, without identity
+	online      atomic.Int64              // connection points with a session
+	refused     atomic.Uint64
+	accepts     atomic.Uint64
+	// dialFailures counts dials that failed (tcp-client).
+	dialFailures atomic.Uint64
+
+	secrets atomic.Bool // some connection point has a secret
+	watch   watchers
+}
+
+// settings is what a link takes from its provider when it is accepted, compiled; immutable.
+type settings struct {
+	framer        *codec.Framer // nil: no identity in the bytes, transparent
+	common, fixIP bool
+	oldest        bool // on_duplicate: oldest
+	timeout       uint32
+	quiet         uint32
+	idle          uint32
+	downlinkEvery uint32
+	downlink      []byte
+	userTimeout   time.Duration
+	keepalive     time.Duration
+	maxSessions   int64
+	conf          *project.Provider
+}
+
+// served is a channel as the links that it serves see it.
+type served struct {
+	channel *project.Channel
+	driver  *drivers.Driver
+	compile drivers.Channel
+	idle    uint32 // idle limit in milliseconds where the provider has none; 0: none
+}
+
+func compileSettings(c *project.Provider) (*settings, error) {
+	s := &settings{
+		common: c.Type == project.TCPServer && c.ConnIdentity != project.FixIP,
+		fixIP:  c.Type == project.TCPServer && c.ConnIdentity == project.FixIP,
+		oldest: c.OnDuplicate == project.Oldest,
+
+		timeout: milliseconds(c.Identity.Timeout), quiet: milliseconds(c.Identity.Quiet),
+		idle: milliseconds(c.IdleTimeout), userTimeout: c.UserTimeout, keepalive: c.Keepalive,
+		maxSessions: int64(c.MaxConnections), conf: c,
+	}
+	if c.Downlink != nil {
+		s.downlinkEvery, s.downlink = milliseconds(c.Downlink.Every), c.Downlink.Data
+	}
+	if s.timeout == 0 {
+		s.timeout = 10_000 // a PROXY header has to come in time too, where there is no identity
+	}
+	if !s.common {
+		return s, nil
+	}
+	framer, err := codec.New(c.Identity)
+	s.framer = framer
+	return s, err
+}
+
+func milliseconds(d time.Duration) uint32 {
+	return uint32(min(max(d/time.Millisecond, 0), farthest))
+}
+
+func (p *provider) newCounters() *counters {
+	c := new(counters)
+	p.mu.Lock()
+	p.counters = append(p.counters, c)
+	p.mu.Unlock()
+	return c
+}
+
+const (
+	flapWindow = 60 // seconds
+	flapCount  = 5  // takeovers within the window that make an alarm
+)
+
+// bind makes s the session of connection point n, or says why not. What people are told of it is told in the order in
+// which it happens: the stripe's lock is held over the change of owner and its events.
+func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
+	set := s.set
+	known := !p.secrets.Load() || p.secretIs(n, secret) // before the stripe: p.mu comes first
+	pt := p.pts.lock(n)
+	defer p.pts.unlock(n)
+	switch {
+	case pt.origin == 0 || pt.flags&pointGone != 0:
+		return ReasonUnknown
+	case pt.flags&pointDisabled != 0:
+		return ReasonDisabled
+	case !known:
+		return ReasonSecret
+	}
+	h, old := s.handle(), pt.binding.Owner()
+	if old != 0 {
+		if set.oldest {
+			return ReasonDuplicate
+		}
+		if !pt.binding.Takeover(old, h) {
+			return ReasonDuplicate // cannot be: the stripe is locked
+		}
+		pt.closed = ReasonTakeover
+		p.srv.events.publish(record{kind: kindOffline, time: now, provider: p, point: n, origin: pt.origin,
+			session: pt.session, addr: pt.addr, port: pt.port, reason: ReasonTakeover})
+		p.flapping(pt, n, now)
+		p.srv.post(old, func(_ int64, s *session) {
+			if s != nil {
+				s.fail(ReasonTakeover, "")
+			}
+		})
+	} else {
+		pt.binding.Bind(h)
+		p.online.Add(1)
+	}
+	pt.session, pt.since, pt.addr, pt.port = s.number, now, s.addr, s.port
+	pt.sessions++
+	s.point, s.watched = n, pt.flags&pointWatched != 0
+	if ch := (*p.served.Load())[pt.channel]; ch != nil {
+		s.served, s.machine = ch, ch.compile.Machine()
+	}
+	p.limit.forgive(s.remote().Addr(), now)
+	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
+		session: s.number, addr: s.addr, port: s.port})
+	return notClosed
+}
+
+// secretIs compares the secret of a connection point, if it has one, in constant time.
+func (p *provider) secretIs(n uint32, secret []byte) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	pt := p.pts.lock(n)
+	c := p.pts.conn(pt.origin)
+	p.pts.unlock(n)
+	return c == nil || c.Secret == "" || subtle.ConstantTimeCompare([]byte(c.Secret), secret) == 1
+}
+
+// flapping raises an alarm when one connection point is taken over again and again: two devices share an id.
+func (p *provider) flapping(pt *point, n uint32, now int64) {
+	second := uint32(now / int64(time.Second))
+	if pt.flaps == 0 || second-pt.flapFrom > flapWindow {
+		pt.flapFrom, pt.flaps = second, 0
+	}
+	if pt.flaps++; pt.flaps == flapCount {
+		p.srv.flaps.Add(1)
+		p.srv.events.publish(record{kind: kindFlapping, time: now, provider: p, point: n, origin: pt.origin,
+			session: pt.session, addr: pt.addr, port: pt.port})
+	}
+	if pt.flaps > flapCount {
+		pt.flaps = flapCount + 1 // one alarm a window
+	}
+}
+
+// left settles a link that has closed. was is the phase it was in.
+func (p *provider) left(s *session, was phase, now int64) {
+	p.sessions.Add(-1)
+	p.srv.sessions.Add(-1)
+	s.settled()
+	c := s.loop.counters
+	c.closes[s.reason].Add(1)
+	switch {
+	case was == phaseOnline:
+		p.release(s, now)
+		return
+	case s.reason.stranger():
+		c.strangers[s.reason].Add(1)
+		p.limit.failed(s.remote().Addr(), now)
+		p.srv.strangers.note(p, s, now)
+	}
+	switch {
+	case s.reason == ReasonTimeout:
+		c.sessions[resultTimeout].Add(1)
+	case s.reason.stranger():
+		c.sessions[resultStranger].Add(1)
+	case s.reason.refused():
+		c.sessions[resultRefused].Add(1)
+	default:
+		c.sessions[resultClosed].Add(1)
+	}
+}
+
+// release frees the connection point of a session that was online, unless a newer session has it.
+func (p *provider) release(s *session, now int64) {
+	pt := p.pts.lock(s.point)
+	defer p.pts.unlock(s.point)
+	pt.bytesIn += s.bytesIn.Load()
+	pt.bytesOut += s.bytesOut.Load()
+	if !pt.binding.Release(s.handle()) {
+		return
+	}
+	p.online.Add(-1)
+	pt.since, pt.closed = now, s.reason
+	p.srv.events.publish(record{kind: kindOffline, time: now, provider: p, point: s.point, origin: pt.origin,
+		session: s.number, addr: s.addr, port: s.port, reason: s.reason, detail: s.detail})
+	if p.dialer != nil {
+		p.dialer.lost(s.point)
+	}
+}

@@ -1,0 +1,332 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"linkd/project"
+)
+
+// eachPoint calls f for every configured connection point from number first on, in the order of numbers, with its
+// stripe locked and its name, which is valid until f returns. The caller holds p.mu.
+func (p *provider) eachPoint(first uint32, f func(n uint32, pt *point, name []byte) bool) {
+	var name []byte
+	for n := max(first, 1); n < p.pts.next; n++ {
+		pt := p.pts.lock(n)
+		more := true
+		if pt.origin != 0 && pt.flags&pointGone == 0 {
+			name = p.pts.appendName(name[:0], pt.origin, n)
+			more = f(n, pt, name)
+		}
+		p.pts.unlock(n)
+		if !more {
+			return
+		}
+	}
+}
+
+// Connections returns one page of connection points, in a stable order, and the cursor of the next page, empty at the
+// end. Errors wrap ErrInvalid or ErrNotFound.
+func (s *Server) Connections(q ConnQuery) (items []ConnView, next string, err error) {
+	if q.Limit < 1 || q.Limit > 1000 {
+		q.Limit = 100
+	}
+	switch q.State {
+	case "", Online, Offline, Disabled:
+	default:
+		return nil, "", fmt.Errorf("%w: state %q; one of online, offline, disabled", ErrInvalid, q.State)
+	}
+	s.mu.RLock()
+	providers := slices.Clone(s.providers)
+	s.mu.RUnlock()
+	if q.Provider != "" {
+		p, err := s.providerNamed(q.Provider)
+		if err != nil {
+			return nil, "", err
+		}
+		providers = []*provider{p}
+	}
+	start, first, err := cursor(providers, q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	search := bytes.ToLower([]byte(q.Search))
+	for _, p := range providers[start:] {
+		p.mu.RLock()
+		p.eachPoint(first, func(n uint32, pt *point, name []byte) bool {
+			if !p.selected(n, pt, name, q.State, search) {
+				return true
+			}
+			if len(items) == q.Limit {
+				next = p.name + ":" + strconv.FormatUint(uint64(n), 10)
+				return false
+			}
+			items = append(items, p.view(n, pt))
+			return true
+		})
+		p.mu.RUnlock()
+		if next != "" {
+			break
+		}
+		first = 0
+	}
+	return items, next, nil
+}
+
+// cursor finds where a page starts: which provider, and from which connection point of it.
+func cursor(providers []*provider, c string) (start int, first uint32, err error) {
+	if c == "" {
+		return 0, 0, nil
+	}
+	name, number, _ := strings.Cut(c, ":")
+	n, err := strconv.ParseUint(number, 10, 32)
+	start = slices.IndexFunc(providers, func(p *provider) bool { return p.name == name })
+	if err != nil || start < 0 {
+		return 0, 0, fmt.Errorf("%w: cursor %q; use the one that the page before gave as next", ErrInvalid, c)
+	}
+	return start, uint32(n), nil
+}
+
+// selected reports whether a connection point matches a query. search is in lower case.
+func (p *provider) selected(n uint32, pt *point, name []byte, state State, search []byte) bool {
+	if state != "" && state != pt.state() {
+		return false
+	}
+	if len(search) == 0 {
+		return true
+	}
+	if bytes.Contains(bytes.ToLower(name), search) {
+		return true
+	}
+	if bytes.Contains(bytes.ToLower(p.pts.appendID(nil, pt.origin, n)), search) {
+		return true
+	}
+	return strings.Contains(strings.ToLower(p.pts.title(pt.origin, n)), string(search))
+}
+
+// state is the state of a connection point as people see it.
+func (pt *point) state() State {
+	switch {
+	case pt.flags&pointDisabled != 0:
+		return Disabled
+	case pt.binding.Owner() != 0:
+		return Online
+	}
+	return Offline
+}
+
+// title returns the title of connection point n.
+func (p *points) title(origin, n uint32) string {
+	if c := p.conn(origin); c != nil {
+		return c.Title
+	}
+	s, k := p.number(origin, n)
+	return s.fleet.Title.Format(k)
+}
+
+// view is a connection point at this moment. The caller holds p.mu and the point's stripe.
+func (p *provider) view(n uint32, pt *point) ConnView {
+	v := ConnView{
+		Provider: p.name, Name: string(p.pts.appendName(nil, pt.origin, n)), Title: p.pts.title(pt.origin, n),
+		SocketConnID: string(p.pts.appendID(nil, pt.origin, n)), State: pt.state(), Session: pt.session,
+		BytesIn: pt.bytesIn, BytesOut: pt.bytesOut, Reconnects: uint64(max(pt.sessions, 1) - 1),
+		LastClose: pt.closed.String(),
+	}
+	if c := p.pts.conn(pt.origin); c != nil && c.RemoteIP.IsValid() {
+		v.RemoteIP = c.RemoteIP.String()
+		if c.RemoteIP.IsSingleIP() {
+			v.RemoteIP = c.RemoteIP.Addr().String()
+		}
+	}
+	if pt.since != 0 {
+		v.Since = time.Unix(0, pt.since)
+	}
+	if ch := (*p.served.Load())[pt.channel]; ch != nil {
+		v.Channel, v.Driver = ch.channel.NameFor(v.Name), ch.driver.Name
+	}
+	owner := pt.binding.Owner()
+	if owner == 0 {
+		return v
+	}
+	v.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom16(pt.addr).Unmap(), pt.port).String()
+	if l := p.srv.loopOf(owner); l != nil {
+		if s := l.find(owner); s != nil {
+			v.BytesIn += s.bytesIn.Load()
+			v.BytesOut += s.bytesOut.Load()
+		}
+	}
+	return v
+}
+
+// Connection returns one connection point. The error wraps ErrNotFound.
+func (s *Server) Connection(provider, name string) (ConnView, error) {
+	p, n, err := s.lookup(provider, name)
+	if err != nil {
+		return ConnView{}, err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	pt := p.pts.lock(n)
+	defer p.pts.unlock(n)
+	return p.view(n, pt), nil
+}
+
+// Kick closes the session of a connection with the reason "kicked"; the device may dial in again. It returns when the
+// link is closed. Errors: ErrNotFound, ErrOffline, ErrBusy.
+func (s *Server) Kick(provider, name string) error {
+	p, n, err := s.lookup(provider, name)
+	if err != nil {
+		return err
+	}
+	h, err := p.owner(n)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	err = s.post(h, func(_ int64, s *session) {
+		if s == nil {
+			done <- ErrOffline
+			return
+		}
+		s.fail(ReasonKicked, "")
+		done <- nil
+	})
+	if err != nil {
+		return err
+	}
+	if err = <-done; err != nil {
+		return err
+	}
+	for end := time.Now().Add(time.Second); s.alive(h) && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	return nil
+}
+
+// Drivers returns every driver, and whether a connection may select it.
+func (s *Server) Drivers(provider, name string) ([]DriverView, error) {
+	p, _, err := s.lookup(provider, name)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.RLock()
+	kind := p.conf.Type
+	p.mu.RUnlock()
+	return s.drivers(kind), nil
+}
+
+// AllDrivers returns every driver of this linkd; none is selected for a connection.
+func (s *Server) AllDrivers() []DriverView { return s.drivers("") }
+
+func (s *Server) drivers(kind project.LinkKind) []DriverView {
+	views := make([]DriverView, 0, len(s.cfg.Drivers))
+	for _, d := range s.cfg.Drivers {
+		v := DriverView{Name: d.Name, Title: d.Title, Selectable: true}
+		for _, l := range d.Links {
+			v.Links = append(v.Links, string(l))
+		}
+		if kind != "" {
+			if err := d.Allow(kind); err != nil {
+				v.Selectable, v.Reason = false, err.Error()
+			}
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// Adopt makes a stranger a connection point of its provider, in memory: the project file does not change. An empty
+// name takes the id where it is a name, and one made of the key otherwise. Errors: ErrNotFound, ErrInvalid (the name,
+// or a stranger that sent no id), ErrConflict (the name or id is configured).
+func (s *Server) Adopt(key, name, title string) (ConnView, error) {
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	e, ok := s.strangers.find(key)
+	if !ok {
+		return ConnView{}, fmt.Errorf("%w: no stranger %q", ErrNotFound, key)
+	}
+	if len(e.id) == 0 {
+		return ConnView{}, fmt.Errorf("%w: the stranger sent no id; only one with an id can be adopted", ErrInvalid)
+	}
+	cur := s.Project()
+	at := slices.IndexFunc(cur.Providers, func(p *project.Provider) bool { return p.Name == e.Provider })
+	if at < 0 {
+		return ConnView{}, fmt.Errorf("%w: provider %s has been removed", ErrNotFound, e.Provider)
+	}
+	if p, err := s.providerNamed(e.Provider); err == nil {
+		if _, known := p.table.Lookup(e.id); known {
+			return ConnView{}, fmt.Errorf("%w: id %s is configured already", ErrConflict, e.ID)
+		}
+		if _, _, err := s.lookup(e.Provider, name); err == nil {
+			return ConnView{}, fmt.Errorf("%w: provider %s has a connection %q already; give another name", ErrConflict,
+				e.Provider, name)
+		}
+	}
+	if name == "" {
+		name = nameFor(e.id, key)
+	}
+	c := &project.ConnPt{Name: name, Title: title, SocketConnID: string(e.id)}
+	next := withConn(cur, at, c)
+	if err := project.Validate(next, s.cfg.Drivers); err != nil {
+		return ConnView{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if err := s.change(next); err != nil {
+		return ConnView{}, err
+	}
+	s.adopted = append(s.adopted, adopted{e.Provider, c})
+	s.strangers.remove(key)
+	return s.Connection(e.Provider, name)
+}
+
+// adopted is a connection point that is in no file.
+type adopted struct {
+	provider string
+	conn     *project.ConnPt
+}
+
+// withConn returns a copy of p whose provider at has one more connection.
+func withConn(p *project.Project, at int, c *project.ConnPt) *project.Project {
+	next := *p
+	next.Providers = slices.Clone(p.Providers)
+	prov := *p.Providers[at]
+	prov.Connections = append(slices.Clone(prov.Connections), c)
+	next.Providers[at] = &prov
+	return &next
+}
+
+// withAdopted adds the adopted connection points to a project from a file; one that the file leaves no room for is
+// forgotten, with a word in the log. The caller holds s.apply.
+func (s *Server) withAdopted(p *project.Project) *project.Project {
+	kept := s.adopted[:0]
+	for _, a := range s.adopted {
+		at := slices.IndexFunc(p.Providers, func(c *project.Provider) bool { return c.Name == a.provider })
+		err := errors.New("its provider is gone")
+		if at >= 0 {
+			next := withConn(p, at, a.conn)
+			if err = project.Validate(next, s.cfg.Drivers); err == nil {
+				p, kept = next, append(kept, a)
+				continue
+			}
+		}
+		s.log.Warn("an adopted connection is dropped", "provider", a.provider, "connection", a.conn.Name, "reason", err)
+	}
+	s.adopted = kept
+	return p
+}
+
+// nameFor makes a name for an adopted id: the id itself where it is one.
+func nameFor(id []byte, key string) string {
+	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+	for i, c := range id {
+		if !letter(c) && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return "s_" + key[:min(len(key), 8)]
+		}
+	}
+	return string(id)
+}

@@ -1,0 +1,222 @@
+// Package server is the reactor: it accepts and dials links, learns who they are, binds each to its connection point,
+// and hands its bytes to the channel's driver. It is the only importer of gnet.
+//
+// Everything about one link happens on its event loop (loop.go); a session (session.go) is a state machine without
+// I/O, clock or goroutine, and gnet a thin adapter around it (engine.go). Other goroutines reach a session by posting a
+// letter to its loop, and read nothing of it but atomics. It never knows of HTTP, of a bus, or of a store.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"linkd/drivers"
+	"linkd/project"
+)
+
+// Config is what a Server is made of.
+type Config struct {
+	Drivers  drivers.Table
+	Log      *slog.Logger // nil: slog.Default()
+	Loops    int          // event loops, shared out among the providers; 0: one a core
+	Capacity int          // sessions at once; 0: what memory and descriptors allow
+}
+
+// Server runs a project. Its methods are safe for concurrent use.
+type Server struct {
+	cfg      Config
+	log      *slog.Logger
+	capacity int
+	limits   Limits
+
+	events    *events
+	strangers strangers
+	limit     addressLimit
+
+	apply     sync.Mutex // one change at a time
+	mu        sync.RWMutex
+	project   *project.Project
+	adopted   []adopted // guarded by apply
+	providers []*provider
+
+	loops    atomic.Pointer[[]*loop] // by number; a retired loop's place is used again
+	loopsMu  sync.Mutex
+	sessions atomic.Int64
+	numbers  atomic.Uint64 // session numbers given out
+	inFlight atomic.Int64  // Sends that wait
+	flaps    atomic.Uint64
+	panics   atomic.Uint64
+	restarts atomic.Uint64
+	draining atomic.Bool
+}
+
+// New makes a server without providers; Apply gives it some. It raises the limit of open descriptors to what the
+// system allows.
+func New(cfg Config) *Server {
+	s := &Server{cfg: cfg, log: cfg.Log, events: newEvents(), limits: readLimits()}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.capacity = cfg.Capacity
+	if s.capacity <= 0 {
+		s.capacity = s.limits.Capacity()
+	}
+	s.loops.Store(new([]*loop))
+	return s
+}
+
+// Limits returns what the capacity was computed from.
+func (s *Server) Limits() Limits { return s.limits }
+
+// Capacity is how many sessions the process holds at once.
+func (s *Server) Capacity() int { return s.capacity }
+
+// Project returns the project that runs, nil before the first Apply. It must not be changed.
+func (s *Server) Project() *project.Project {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.project
+}
+
+// Ready returns nil while every provider listens or dials, and why not otherwise.
+func (s *Server) Ready() error {
+	if s.draining.Load() {
+		return errors.New("linkd is stopping")
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.project == nil {
+		return errors.New("no project is loaded")
+	}
+	var errs []error
+	for _, p := range s.providers {
+		if state, fault := p.condition(); state != stateListening && state != stateDialling {
+			errs = append(errs, fmt.Errorf("provider %s is %s: %s", p.name, state, fault))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Drain stops: new links are refused, Sends that wait may finish until half of ctx's time has gone, then every link is
+// closed with the reason "drain" and the providers stop. It returns ctx's error when that took too long.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	s.awaitSends(ctx)
+	s.apply.Lock()
+	defer s.apply.Unlock()
+	s.mu.RLock()
+	providers := slices.Clone(s.providers)
+	s.mu.RUnlock()
+	var wg sync.WaitGroup
+	errs := make([]error, len(providers))
+	for i, p := range providers {
+		wg.Go(func() { errs[i] = p.stop(ctx, ReasonDrain) })
+	}
+	wg.Wait()
+	s.events.close()
+	return errors.Join(errs...)
+}
+
+// awaitSends waits for the Sends under way, for half of the time that ctx leaves at most.
+func (s *Server) awaitSends(ctx context.Context) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		end = time.Now().Add(2 * time.Second)
+	}
+	half := time.Now().Add(time.Until(end) / 2)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.inFlight.Load() > 0 && time.Now().Before(half) && ctx.Err() == nil {
+		<-tick.C
+	}
+}
+
+// addLoop gives a loop a number and makes it known.
+func (s *Server) addLoop(p *provider, h host, clock func() int64) *loop {
+	s.loopsMu.Lock()
+	defer s.loopsMu.Unlock()
+	loops := slices.Clone(*s.loops.Load())
+	id := slices.Index(loops, nil)
+	if id < 0 {
+		id = len(loops)
+		loops = append(loops, nil)
+	}
+	l := newLoop(uint32(id), p, h, clock)
+	loops[id] = l
+	s.loops.Store(&loops)
+	return l
+}
+
+// dropLoop forgets a loop that has ended.
+func (s *Server) dropLoop(l *loop) {
+	s.loopsMu.Lock()
+	loops := slices.Clone(*s.loops.Load())
+	loops[l.id] = nil
+	s.loops.Store(&loops)
+	s.loopsMu.Unlock()
+	l.retire()
+}
+
+// loopOf returns the loop of a session, nil when it has ended.
+func (s *Server) loopOf(h handle) *loop {
+	id, _, _ := splitHandle(h)
+	loops := *s.loops.Load()
+	if int(id) >= len(loops) {
+		return nil
+	}
+	return loops[id]
+}
+
+// post hands do to the loop of a session. do gets nil when the session has gone by then.
+func (s *Server) post(h handle, do func(now int64, s *session)) error {
+	l := s.loopOf(h)
+	if l == nil {
+		return ErrOffline
+	}
+	return l.post(letter{handle: h, do: do})
+}
+
+// alive reports whether the session still exists.
+func (s *Server) alive(h handle) bool {
+	l := s.loopOf(h)
+	return l != nil && l.find(h) != nil
+}
+
+// panicked logs and counts a panic in a codec or a driver.
+func (s *Server) panicked(ses *session, v any, stack []byte) {
+	s.panics.Add(1)
+	s.log.Error("a driver or codec panicked; its link is closed", "provider", ses.loop.provider.name,
+		"session", ses.number, "remote", ses.remote(), "panic", v, "stack", string(stack))
+}
+
+// lookup finds a connection point by name.
+func (s *Server) lookup(provider, name string) (*provider, uint32, error) {
+	p, err := s.providerNamed(provider)
+	if err != nil {
+		return nil, 0, err
+	}
+	p.mu.RLock()
+	n, ok := p.pts.find(name)
+	p.mu.RUnlock()
+	if !ok {
+		return nil, 0, fmt.Errorf("%w: provider %s has no connection %q", ErrNotFound, provider, name)
+	}
+	return p, n, nil
+}
+
+func (s *Server) providerNamed(name string) (*provider, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, p := range s.providers {
+		if p.name == name {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: no provider %q", ErrNotFound, name)
+}

@@ -1,0 +1,436 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/valyala/bytebufferpool"
+
+	"linkd/codec"
+	"linkd/drivers"
+)
+
+// phase is where a session stands: accepted → identifying → online → closed, or closed from any of them.
+type phase uint8
+
+const (
+	phaseFree        phase = iota // a place without a link
+	phaseProxy                    // accepted; the balancer's PROXY header comes first
+	phaseIdentifying              // who it is is not known yet
+	phaseOnline                   // bound to its connection point
+	phaseClosed                   // over; its place is given back when the step ends
+)
+
+const (
+	// outboundBytes bounds what a device may leave untaken; outboundTime how long it may take none of it.
+	outboundBytes = 64 << 10
+	outboundTime  = 10 * time.Second
+	// preIdentityBytes bounds what is kept of a link before it has said who it is.
+	preIdentityBytes = 1 << 10
+	// firstBytes is how much of a stranger's bytes is shown.
+	firstBytes = 64
+)
+
+// session is one link, from accept to close: a state machine without I/O, stepped on its loop. It is a place in the
+// loop's table, used again after the link has gone; generation tells one use from the next.
+type session struct {
+	generation        atomic.Uint32
+	bytesIn, bytesOut atomic.Uint64 // read by other goroutines too
+
+	conn    conn
+	loop    *loop
+	set     *settings // of the provider, at accept
+	served  *served   // the channel that serves it; nil when none does
+	machine drivers.Machine
+	in      *bytebufferpool.ByteBuffer // before identity: all that came; later: what the preset cannot use yet
+	frame   *bytebufferpool.ByteBuffer // what the driver has not taken yet
+	id      *bytebufferpool.ByteBuffer // the id, where the preset needs it for every packet, and of a stranger
+
+	number     uint64 // of the session, in this process
+	timers     [2]timerNode
+	addr       [16]byte // source address, IPv4 mapped
+	stream     codec.Stream
+	acceptedAt uint32 // times are the wheel's milliseconds; 0: not set
+	lastIn     uint32
+	lastOut    uint32
+	quietAt    uint32 // silence until then decides what the bytes in hand mean
+	stallAt    uint32 // the outbound buffer must have moved by then
+	stallMark  uint32 // low bits of the bytes that the kernel had taken when stallAt was set
+	place      uint32
+	point      uint32
+	port       uint16
+
+	phase   phase
+	reason  Reason
+	inStep  bool // a step of this session is running
+	gone    bool // the socket has closed
+	waits   bool // counted among the links without identity
+	watched bool // somebody taps the connection point
+	detail  string
+}
+
+// reset makes the place ready for the next link. Its timers must be disarmed.
+func (s *session) reset() {
+	release(&s.in)
+	release(&s.frame)
+	release(&s.id)
+	loop, place := s.loop, s.place
+	s.generation.Store(0)
+	s.bytesIn.Store(0)
+	s.bytesOut.Store(0)
+	s.conn, s.set, s.served, s.machine, s.detail = nil, nil, nil, nil, ""
+	s.number, s.timers, s.addr, s.stream = 0, [2]timerNode{}, [16]byte{}, codec.Stream{}
+	s.acceptedAt, s.lastIn, s.lastOut, s.quietAt, s.stallAt, s.stallMark = 0, 0, 0, 0, 0, 0
+	s.point, s.port = 0, 0
+	s.phase, s.reason, s.inStep, s.gone, s.waits, s.watched = phaseFree, notClosed, false, false, false, false
+	s.loop, s.place = loop, place
+}
+
+func (s *session) handle() handle { return makeHandle(s.loop.id, s.place, s.generation.Load()) }
+
+func (s *session) remote() netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(s.addr).Unmap(), s.port)
+}
+
+func (s *session) setRemote(a netip.AddrPort) { s.addr, s.port = a.Addr().As16(), a.Port() }
+
+// guard runs one step. A panic in it, which can only come from a codec or a driver, closes this link alone.
+func (s *session) guard(f func()) {
+	s.inStep = true
+	defer s.endStep()
+	f()
+}
+
+// endStep is deferred by every step.
+func (s *session) endStep() {
+	if p := recover(); p != nil {
+		s.loop.provider.srv.panicked(s, p, debug.Stack())
+		s.fail(ReasonPanic, "")
+		s.machine = nil // it is in no state to be asked to close
+	}
+	s.inStep = false
+	if s.gone {
+		s.finish()
+	}
+}
+
+// fail asks for the link to be closed after this step; the first reason stands.
+func (s *session) fail(r Reason, detail string) {
+	if s.reason == notClosed {
+		s.reason, s.detail = r, detail
+	}
+}
+
+// ending says that the link is to be closed and has not been yet.
+func (s *session) ending() bool { return s.reason != notClosed && s.phase != phaseFree && !s.gone }
+
+// accepted starts the machine. pt is the connection point of a link that linkd dialled, noPoint otherwise.
+func (s *session) accepted(now int64, pt uint32, proxied bool) {
+	p := s.loop.provider
+	switch {
+	case pt != noPoint:
+		s.bind(now, pt, nil)
+		return
+	case proxied:
+		s.phase = phaseProxy
+	default:
+		s.identifying(now)
+	}
+	if s.phase != phaseOnline && s.reason == notClosed {
+		s.waits = true
+		p.identifying.Add(1)
+		s.loop.waiting.push(s.handle())
+	}
+	s.schedule(now)
+}
+
+// settled ends the counting of s among the links without identity.
+func (s *session) settled() {
+	if s.waits {
+		s.waits = false
+		s.loop.provider.identifying.Add(-1)
+	}
+}
+
+// identifying begins once the source address is known.
+func (s *session) identifying(now int64) {
+	s.phase = phaseIdentifying
+	if !s.set.fixIP {
+		return
+	}
+	pt, ok := s.loop.provider.addrs.Lookup(s.remote().Addr())
+	if !ok {
+		s.fail(ReasonAddress, "")
+		return
+	}
+	s.bind(now, pt, nil)
+}
+
+// received is given what came from the socket. b is valid until it returns.
+func (s *session) received(now int64, b []byte) {
+	s.bytesIn.Add(uint64(len(b)))
+	s.loop.counters.bytesIn.Add(uint64(len(b)))
+	if s.reason != notClosed {
+		return
+	}
+	s.lastIn = s.loop.millis(now)
+	if s.phase == phaseOnline {
+		s.online(now, b, false)
+		return
+	}
+	held := s.in
+	if held != nil {
+		_, _ = held.Write(b) // at most preIdentityBytes and one read of the socket
+		b, s.in = held.B, nil
+	}
+	rest := s.identity(now, b, false)
+	if s.phase == phaseOnline {
+		if len(rest) > 0 && s.reason == notClosed {
+			s.online(now, rest, false)
+		}
+	} else {
+		s.keep(rest)
+	}
+	release(&held)
+	s.schedule(now)
+}
+
+// keep holds on to what came before the identity: all of it while more may come, the beginning once it is over.
+func (s *session) keep(b []byte) {
+	if s.reason != notClosed {
+		b = b[:min(len(b), firstBytes)]
+	}
+	if len(b) > 0 {
+		s.in = pooled(b)
+	}
+}
+
+// identity looks at all that has come before the identity was found. It returns what is left of b: for later, or for
+// the driver when the session is online now.
+func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
+	if s.phase == phaseProxy {
+		if b = s.proxyHeader(now, b); len(b) == 0 || s.phase == phaseProxy {
+			return b
+		}
+	}
+	if s.phase == phaseOnline || s.reason != notClosed {
+		return b
+	}
+	l := s.loop
+	got := s.set.framer.Identify(l.scratch[:0], b, quiet, l.provider.table)
+	s.quietAt = 0
+	switch got.Verdict {
+	case codec.Found:
+		s.identified(now, got)
+		if s.phase != phaseOnline {
+			return b // a stranger: what it sent is shown
+		}
+		return b[got.Taken:]
+	case codec.Rubbish:
+		s.fail(ReasonRubbish, "")
+	case codec.WaitQuiet:
+		s.quietAt = l.millis(now) + s.set.quiet
+	}
+	if len(b) > preIdentityBytes {
+		s.fail(ReasonRubbish, "")
+	}
+	return b
+}
+
+// proxyHeader takes the balancer's header, which says where the device really is.
+func (s *session) proxyHeader(now int64, b []byte) []byte {
+	src, n, verdict, _ := codec.Proxy(b)
+	switch verdict {
+	case codec.Found:
+		if src.IsValid() {
+			s.setRemote(src)
+		}
+		b = b[n:]
+		if s.loop.provider.limit.blocked(s.remote().Addr(), now) {
+			s.fail(ReasonLimited, "")
+			return b
+		}
+		s.identifying(now)
+	case codec.Rubbish:
+		s.fail(ReasonRubbish, "no PROXY header")
+	default:
+		if len(b) > preIdentityBytes {
+			s.fail(ReasonRubbish, "no end of the PROXY header")
+		}
+	}
+	return b
+}
+
+// identified binds the session to the connection point of a found id, and answers where the preset has an answer.
+func (s *session) identified(now int64, got codec.Identified) {
+	pt, ok := s.loop.provider.table.Lookup(got.ID)
+	if ok {
+		s.bind(now, pt, got.Secret)
+	} else {
+		s.fail(ReasonUnknown, "")
+	}
+	if s.phase == phaseOnline {
+		if !s.set.framer.Transparent() {
+			s.id = pooled(got.ID)
+		}
+		if reply := s.set.framer.Accept(s.loop.work[:0], got.ID); len(reply) > 0 {
+			s.loop.work = reply
+			s.write(now, reply)
+		}
+		s.start(now)
+		return
+	}
+	if reply := s.set.framer.Refuse(s.loop.work[:0], got.ID); len(reply) > 0 {
+		s.loop.work = reply
+		s.write(now, reply)
+	}
+	s.id = pooled(got.ID[:min(len(got.ID), preIdentityBytes)])
+}
+
+// bind makes the session the one of connection point pt, or fails it.
+func (s *session) bind(now int64, pt uint32, secret []byte) {
+	if r := s.loop.provider.bind(s, pt, secret, now); r != notClosed {
+		s.point = pt
+		s.fail(r, "")
+		return
+	}
+	s.settled()
+	s.phase = phaseOnline
+	s.loop.counters.identified(time.Duration(s.loop.millis(now)-s.acceptedAt) * time.Millisecond)
+	if !s.set.common {
+		s.start(now)
+	}
+}
+
+// start opens the driver's machine on the link that has just come online.
+func (s *session) start(now int64) {
+	if s.machine != nil && s.reason == notClosed {
+		s.machine.Open(now, s)
+	}
+}
+
+// online passes what the device sent through the preset to the driver.
+func (s *session) online(now int64, b []byte, quiet bool) {
+	if s.set.framer == nil || s.set.framer.Transparent() {
+		s.deliver(now, b)
+		return
+	}
+	held := s.in
+	if held != nil {
+		_, _ = held.Write(b)
+		b, s.in = held.B, nil
+	}
+	s.quietAt = 0
+	for len(b) > 0 && s.reason == notClosed {
+		d := s.set.framer.Decode(s.loop.scratch[:0], b, s.id.B, quiet, &s.stream)
+		if len(d.Reply) > 0 {
+			s.write(now, d.Reply)
+		}
+		if len(d.Payload) > 0 {
+			s.deliver(now, d.Payload)
+		}
+		if d.End != "" {
+			s.fail(ReasonFraming, d.End)
+		}
+		b = b[d.Taken:]
+		if d.Held {
+			s.quietAt = s.loop.millis(now) + s.set.quiet
+		}
+		if d.Taken == 0 {
+			break
+		}
+	}
+	if len(b) > s.set.framer.MaxHeld() {
+		s.fail(ReasonFraming, "a frame longer than the preset allows")
+	} else if len(b) > 0 && s.reason == notClosed {
+		s.in = pooled(b)
+	}
+	release(&held)
+	if s.quietAt != 0 {
+		s.schedule(now)
+	}
+}
+
+// deliver gives payload to those who tap and to the driver, and keeps what the driver does not take.
+func (s *session) deliver(now int64, b []byte) {
+	if s.watched {
+		s.loop.provider.tapped(s.point, In, now, b)
+	}
+	if s.machine == nil {
+		return
+	}
+	held := s.frame
+	if held != nil {
+		_, _ = held.Write(b)
+		b, s.frame = held.B, nil
+	}
+	for len(b) > 0 && s.reason == notClosed {
+		n := s.machine.Receive(now, b, s)
+		if n == 0 {
+			break
+		}
+		b = b[n:]
+	}
+	if len(b) > s.served.driver.MaxFrame {
+		s.fail(ReasonOverflow, "")
+	} else if len(b) > 0 && s.reason == notClosed {
+		s.frame = pooled(b)
+	}
+	release(&held)
+}
+
+// closed is called when the socket has closed, with the socket's error; nil when linkd closed it.
+func (s *session) closed(err error) {
+	s.gone = true
+	s.fail(closeReason(err), "")
+	if !s.inStep {
+		s.finish()
+	}
+}
+
+// closeReason is what the kernel's error means.
+func closeReason(err error) Reason {
+	switch {
+	case err == nil:
+		return ReasonEngine
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return ReasonKeepalive
+	case errors.Is(err, io.EOF):
+		return ReasonPeer
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, os.ErrClosed):
+		return ReasonReset
+	}
+	return ReasonReset
+}
+
+// finish settles a session whose socket has closed, and gives its place back.
+func (s *session) finish() {
+	l := s.loop
+	now := l.clock()
+	l.wheel.disarm(timerNumber(s.place, sessionTimer))
+	l.wheel.disarm(timerNumber(s.place, driverTimer))
+	was := s.phase
+	s.phase = phaseClosed
+	if m := s.machine; m != nil && was == phaseOnline {
+		s.machine = nil
+		s.guardClose(now, m)
+	}
+	l.provider.left(s, was, now)
+	l.recycle(s)
+}
+
+// guardClose tells the driver that the link is over.
+func (s *session) guardClose(now int64, m drivers.Machine) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.loop.provider.srv.panicked(s, p, debug.Stack())
+		}
+	}()
+	m.Close(now, s)
+}

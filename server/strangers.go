@@ -1,0 +1,124 @@
+package server
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxStrangers bounds the list; the one that was seen longest ago makes way for a new one.
+const maxStrangers = 1000
+
+// strangers lists the links that could not be bound, by provider and id, or by provider and address where no id came.
+type strangers struct {
+	mu sync.Mutex
+	m  map[string]*stranger
+}
+
+type stranger struct {
+	Stranger
+	id []byte // as sent
+}
+
+// note lists a link that has closed as a stranger's. s must still have its bytes.
+func (l *strangers) note(p *provider, s *session, now int64) {
+	var id, first []byte
+	if s.id != nil {
+		id = s.id.B
+	}
+	if s.in != nil {
+		first = s.in.B[:min(len(s.in.B), firstBytes)]
+	} else {
+		first = id[:min(len(id), firstBytes)]
+	}
+	addr := s.remote()
+	named := string(id)
+	if len(id) == 0 {
+		named = addr.Addr().String()
+	}
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s\x00%t\x00%s", p.name, len(id) > 0, named)
+	key := hex.EncodeToString(h.Sum(nil))
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e := l.m[key]
+	if e == nil {
+		if l.m == nil {
+			l.m = map[string]*stranger{}
+		}
+		if len(l.m) >= maxStrangers {
+			l.evict()
+		}
+		e = &stranger{id: slices.Clone(id), Stranger: Stranger{Key: key, Provider: p.name, FirstSeen: time.Unix(0, now)}}
+		e.ID = printable(id)
+		l.m[key] = e
+		p.srv.events.publish(record{kind: kindStranger, time: now, provider: p, session: s.number,
+			addr: s.addr, port: s.port, reason: s.reason, id: e.ID})
+	}
+	e.RemoteAddr, e.Reason, e.LastSeen = addr.String(), s.reason.String(), time.Unix(0, now)
+	e.FirstBytes = append(e.FirstBytes[:0:0], first...)
+	e.Count++
+}
+
+func (l *strangers) evict() {
+	oldest := ""
+	for k, e := range l.m {
+		if oldest == "" || e.LastSeen.Before(l.m[oldest].LastSeen) {
+			oldest = k
+		}
+	}
+	delete(l.m, oldest)
+}
+
+// printable returns id as it is when all of it can be shown, quoted as in Go otherwise.
+func printable(id []byte) string {
+	s := string(id)
+	for _, r := range s {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return strconv.Quote(s)
+		}
+	}
+	return s
+}
+
+// Strangers returns the links that could not be bound, the newest first.
+func (s *Server) Strangers() []Stranger {
+	l := &s.strangers
+	l.mu.Lock()
+	list := make([]Stranger, 0, len(l.m))
+	for _, e := range l.m {
+		e := e.Stranger
+		e.FirstBytes = slices.Clone(e.FirstBytes)
+		list = append(list, e)
+	}
+	l.mu.Unlock()
+	slices.SortFunc(list, func(a, b Stranger) int {
+		return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Key, b.Key))
+	})
+	return list
+}
+
+// find returns a copy of the stranger with a key.
+func (l *strangers) find(key string) (stranger, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.m[key]
+	if !ok {
+		return stranger{}, false
+	}
+	return *e, true
+}
+
+func (l *strangers) remove(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.m, key)
+}
