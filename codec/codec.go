@@ -115,13 +115,13 @@ func (f *Framer) Identify(dst, b []byte, quiet bool, ids IDs) Identified {
 	var waits, waitsQuiet bool
 	for n, s := 0, 0; n <= maxBeats; n++ {
 		raw := s
-		h := hit{verdict: Rubbish}
 		if f.text {
 			s = skipEnds(b, s)
 		}
-		if s-raw <= f.maxBytes {
-			h = f.look(f, b, s, quiet, ids)
+		if s-raw > f.maxBytes {
+			break // nothing but line ends
 		}
+		h := f.look(f, b, s, quiet, ids)
 		switch h.verdict {
 		case Found:
 			if first.verdict != Found {
@@ -137,7 +137,7 @@ func (f *Framer) Identify(dst, b []byte, quiet bool, ids IDs) Identified {
 		}
 		next, partial := f.pastBeat(b, raw, s, quiet)
 		waits = waits || partial
-		if next == s || n == maxBeats || s-raw > f.maxBytes {
+		if next == s {
 			break
 		}
 		s = next

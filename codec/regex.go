@@ -95,7 +95,7 @@ type scan struct {
 }
 
 // run returns what the program makes of b: the end of the match and its groups, and at, after how many bytes that was
-// certain. WaitQuiet comes with the match that silence would make final.
+// certain. WaitQuiet comes with the match, if there is one yet, that silence would make final.
 func (p *program) run(b []byte, quiet bool) (v Verdict, end, at int, cap groups) {
 	var lists [2]threads
 	cur, next := &lists[0], &lists[1]
@@ -109,7 +109,7 @@ func (p *program) run(b []byte, quiet bool) (v Verdict, end, at int, cap groups)
 			at, sc.looked = i+w, false
 		}
 		next.n, next.seen = 0, [maxProgram / 64]uint64{}
-		alive := false
+		alive, parked := false, false
 		for k := range cur.n {
 			t := &cur.list[k]
 			in := &p.inst[t.pc]
@@ -117,7 +117,7 @@ func (p *program) run(b []byte, quiet bool) (v Verdict, end, at int, cap groups)
 				matched, end, cap = true, i, t.cap
 				break // what follows has a lower priority
 			}
-			alive = true
+			alive, parked = true, parked || in.Op == syntax.InstEmptyWidth
 			if w > 0 && in.MatchRune(r) {
 				sc.add(next, uint16(in.Out), i+w, r, t.cap)
 			}
@@ -127,7 +127,7 @@ func (p *program) run(b []byte, quiet bool) (v Verdict, end, at int, cap groups)
 			return Found, end, at, cap
 		case !alive:
 			return Rubbish, 0, at, cap
-		case w == 0 && matched:
+		case w == 0 && (matched || parked):
 			return WaitQuiet, end, at, cap
 		case w == 0:
 			return Wait, 0, at, cap

@@ -93,6 +93,8 @@ type Config struct {
 
 	// beforeSend is called before each paced send: tests make the generator late with it.
 	beforeSend func()
+	// clock replaces the clock in tests: nanoseconds since the Unix epoch, never going back.
+	clock func() int64
 }
 
 // Progress is what a run has come to so far.

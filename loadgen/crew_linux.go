@@ -44,7 +44,10 @@ func newCrew(s *share) (*crew, error) {
 	c := &crew{cfg: cfg, settled: make(chan struct{})}
 	count := min(cfg.Workers, s.Count)
 	c.done = make(chan error, count)
-	clock := newClock()
+	clock := cfg.clock
+	if clock == nil {
+		clock = newClock()
+	}
 	for i := range count {
 		lo, hi := s.Count*i/count, s.Count*(i+1)/count
 		w, err := newWorker(cfg, speech, s.First+lo, hi-lo, count)

@@ -45,8 +45,8 @@ type ddpReader struct {
 }
 
 // read removes packet heads and marks from b in place. It returns the payload of data packets, how many registrations
-// were acknowledged, and how many packets were not what the server may send to this id. After such a packet it goes on at
-// the next mark.
+// were acknowledged, and how many packets were not what the server may send to this id. After such a packet it goes on
+// at the next mark.
 func (r *ddpReader) read(b, id []byte) (payload []byte, acks, bad int) {
 	k := 0
 	for i := 0; i < len(b); {

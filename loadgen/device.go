@@ -38,7 +38,8 @@ type device struct {
 	due      int64 // of the oldest frame in the backlog
 	frameDue int64 // of the frame in flight, as it stands in the frame
 	counts   int64 // when the round trip of the frame in flight begins to count
-	free     int64 // since when the device could have sent
+	lag      int64 // the generator's own share in the lateness of the newest frame
+	free     int64 // since when the device could have sent, had the generator not been late with the frame before
 	began    int64 // when the connect begins to count
 	said     int64 // when the identity was sent
 }

@@ -14,11 +14,12 @@
 // # Time
 //
 // Everything paced is open loop: message m of a rate R is due at start + m/R whatever the server does, and a message
-// that its device could not send in time, because the answer before it was late, keeps its due time. A round trip counts
-// from the due time, less the generator's own lag: the time from the moment when a message was due and its device was
-// free to the moment when the generator really sent it. That lag has a histogram of its own, and is never counted as
-// the server's. When its percentiles come near those of the round trip, the generator lacks CPU and the run says little.
-// The end of a round trip is the moment when the kernel reported the answer, before the batch it came in was worked off.
+// that its device could not send in time, because the answer before it was late, keeps its due time. A round trip
+// counts from the due time, less the generator's own lag: the time from the moment when a message was due and its
+// device was free (or would have been, had the generator not been late before) to the moment when it was really sent.
+// That lag has a histogram of its own, and is never counted as the server's. With a rate it holds up to one Tick of
+// waiting for other frames; beyond that, the generator lacks CPU, and the run says little. The end of a round trip is
+// the moment when the kernel reported the answer, before the batch it came in was worked off.
 //
 // Connects follow the same rule with a ramp: a connect counts from its due time, less the generator's lag, so that
 // waiting because Inflight connects are not answered counts as the server's. Without a ramp there is no due time; a

@@ -90,7 +90,7 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 		w.fail(now, d, closedBefore, "closed by the server before the identity was sent")
 		return
 	}
-	d.said, d.free = w.clock(), now
+	d.said = w.clock()
 	d.pos, d.openFD, d.ddp, d.active = 0, false, ddpReader{}, true
 	w.scratch = w.speech.appendIdentity(w.scratch[:0], w.first+int(d.i))
 	d.state = unanswered
@@ -117,8 +117,9 @@ func (w *worker) identified(now int64, d *device) {
 
 // comeUp counts the device as up.
 func (w *worker) comeUp(now int64, d *device) {
-	d.state, d.tries, d.free = up, 0, now
+	d.state, d.tries, d.free, d.lag = up, 0, now, 0
 	w.freeSlot(now)
+	w.upNow++
 	if d.cameUp {
 		w.out.Returned++
 	} else {
@@ -152,6 +153,7 @@ func (w *worker) fail(now int64, d *device, c cause, text string) {
 		w.giveUp(now, d, c, text)
 		return
 	}
+	w.upNow--
 	if d.inFlight {
 		d.inFlight = false
 		w.awaited--

@@ -36,7 +36,7 @@ type Result struct {
 
 	Sent     Traffic `json:"sent"`
 	Received Traffic `json:"received"`
-	Lost     int64   `json:"lost"`    // frames sent whose echo never came
+	Lost     int64   `json:"lost"`    // frames sent whose echo never came; idle, push: last bytes not taken by the server
 	Unsent   int64   `json:"unsent"`  // frames due and not sent: their device was waiting for an echo, or down
 	Stale    int64   `json:"stale"`   // echoes with another sequence than the one expected
 	Corrupt  int64   `json:"corrupt"` // echoes or packets with wrong bytes
@@ -127,7 +127,11 @@ func (r *Result) Err() error {
 		parts = append(parts, fmt.Sprintf("%d devices lost their link (%s)", away, listed(r.Dropped)))
 	}
 	if r.Lost > 0 && !r.reconnects {
-		parts = append(parts, fmt.Sprintf("%d of %d echoes never came", r.Lost, r.Sent.Messages))
+		format := "%d of %d echoes never came"
+		if r.Mode != Echo {
+			format = "%d devices could not send their last bytes, after %d messages"
+		}
+		parts = append(parts, fmt.Sprintf(format, r.Lost, r.Sent.Messages))
 	}
 	if r.Corrupt > 0 {
 		parts = append(parts, fmt.Sprintf("%d answers had wrong bytes", r.Corrupt))
@@ -174,7 +178,7 @@ func (r *Result) Print(out io.Writer) error {
 	}
 	row("time", "%.3f s to all up, %.3f s traffic, %.3f s in all", r.TimeToAllUp, r.Duration, r.Elapsed)
 	row("CPU", "%.2f s user, %.2f s system (of the generator)", r.CPUUser, r.CPUSys)
-	fmt.Fprintf(w, "\n%-8s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
+	fmt.Fprintf(w, "\n%s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
 	for _, t := range []struct {
 		name string
 		l    Latency

@@ -82,7 +82,7 @@ func resolve(ctx context.Context, target string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(ip, uint16(number)), nil
 }
 
-// plan says how many processes the fleet takes, with this descriptor limit for each and so many descriptors in use here.
+// plan says how many processes the fleet takes, with this descriptor limit for each and so many descriptors open here.
 func plan(cfg *Config, limit, open int) (int, error) {
 	here, there := limit-open-descriptorReserve, limit-descriptorReserve
 	if there < 1 {

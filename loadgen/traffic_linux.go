@@ -101,7 +101,7 @@ func (w *worker) pay(now int64, d *device) {
 		sent := w.clock()
 		lag := max(0, sent-max(due, d.free))
 		w.out.Times[ownLag].record(lag)
-		d.counts = due + lag
+		d.counts, d.lag = due+lag, lag
 		w.out.Sent++
 		if w.cfg.Mode == Echo {
 			w.awaited++
@@ -166,7 +166,7 @@ func (w *worker) flush(now int64, d *device) bool {
 		return true
 	}
 	w.release(d)
-	d.free = now
+	d.free = now - d.lag
 	w.pay(now, d)
 	return d.fd >= 0
 }
@@ -206,8 +206,9 @@ func (w *worker) receive(now int64, d *device, ended bool) {
 // payload takes the preset's wrapping off b, and hands on what is inside.
 func (w *worker) payload(now int64, d *device, b []byte) {
 	acks, bad := 0, 0
-	var head [8]byte // for the message about a wrong answer
-	got := head[:copy(head[:], b)]
+	if d.state == unanswered {
+		w.head = append(w.head[:0], b[:min(len(b), 8)]...)
+	}
 	switch w.speech.wire {
 	case fourFaith:
 		b, bad = unescape(&d.openFD, b)
@@ -216,7 +217,7 @@ func (w *worker) payload(now int64, d *device, b []byte) {
 		b, acks, bad = d.ddp.read(b, w.speech.appendID(room[:0], w.first+int(d.i)))
 	}
 	if d.state == unanswered {
-		if b = w.answer(now, d, b, got, acks, bad); b == nil {
+		if b = w.answer(now, d, b, acks, bad); b == nil {
 			return
 		}
 	} else if bad > 0 {
@@ -240,7 +241,7 @@ func (w *worker) payload(now int64, d *device, b []byte) {
 
 // answer looks for the server's answer to the identity. It returns what follows the answer, nil when there is none yet
 // or the link is closed.
-func (w *worker) answer(now int64, d *device, b, got []byte, acks, bad int) []byte {
+func (w *worker) answer(now int64, d *device, b []byte, acks, bad int) []byte {
 	right := bad == 0
 	done := acks > 0
 	if w.speech.wire == plain {
@@ -254,7 +255,8 @@ func (w *worker) answer(now int64, d *device, b, got []byte, acks, bad int) []by
 	}
 	switch {
 	case !right:
-		w.fail(now, d, ackWrong, fmt.Sprintf("the answer to the identity is not that of preset %s: % X", w.cfg.Preset, got))
+		w.fail(now, d, ackWrong,
+			fmt.Sprintf("the answer to the identity is not that of preset %s: % X", w.cfg.Preset, w.head))
 		return nil
 	case !done:
 		return nil
@@ -267,7 +269,7 @@ func (w *worker) answer(now int64, d *device, b, got []byte, acks, bad int) []by
 
 // echoed handles the echo that was awaited.
 func (w *worker) echoed(now int64, d *device) {
-	d.inFlight, d.confirmed, d.free = false, true, now
+	d.inFlight, d.confirmed, d.free = false, true, now-d.lag
 	if d.state == confirming {
 		w.out.Times[confirmTime].record(now - d.began)
 		w.comeUp(now, d)

@@ -48,6 +48,7 @@ type worker struct {
 	slots     int   // connects that may still be begun
 	slotFree  int64 // when slots last rose from 0
 	pending   int   // devices not yet up or failed
+	upNow     int   // devices that are up
 	awaited   int   // echoes in flight
 	flushing  int   // devices with bytes that the kernel did not take yet
 	sends     pacer
@@ -60,6 +61,7 @@ type worker struct {
 	out       *outcome
 	buf       [maxSize]byte
 	scratch   []byte
+	head      []byte   // first bytes of the newest answer to an identity, for messages
 	left      [][]byte // what the kernel did not take yet
 	spare     []int32  // free places in left
 	burst     []byte
@@ -152,13 +154,13 @@ func (w *worker) advance(now int64) {
 			w.sends = pacer{start: w.goAt + w.sends.start, rate: rate}
 		}
 	}
-	if w.phase == traffic && (stop || now >= w.end && w.kicked()) {
+	if w.phase == traffic && (stop || w.deserted() || now >= w.end && w.offered(now)) {
 		w.endTraffic(now, stop)
 	}
 	if w.phase == draining && (w.awaited == 0 && w.flushing == 0 || now >= w.end) {
 		w.phase, w.end = holding, now+int64(w.cfg.Hold)
 	}
-	if w.phase == holding && (stop || now >= w.end) {
+	if w.phase == holding && (stop || w.deserted() || now >= w.end) {
 		w.phase = finished
 	}
 	if w.phase != waiting {
@@ -184,20 +186,28 @@ func (w *worker) settle(now int64, stop bool) {
 	close(w.settled)
 }
 
-// kicked reports whether every device that gets a burst has been given it.
-func (w *worker) kicked() bool { return w.cfg.Burst == 0 || w.kick == len(w.devs) }
+// offered reports whether every device that gets a burst has been given it, and all frames due before the end have been
+// sent or noted; a generator that is too slow for its rate gives up after Drain.
+func (w *worker) offered(now int64) bool {
+	kicked := w.cfg.Burst == 0 || w.kick == len(w.devs)
+	paced := w.sends.rate == 0 || w.sends.due() >= w.end || now >= w.end+int64(w.cfg.Drain)
+	return kicked && paced
+}
 
 func (w *worker) endTraffic(now int64, stop bool) {
-	end := w.end
-	if stop {
-		end = min(end, now)
+	end := min(w.end, max(now, w.goAt))
+	w.out.Traffic = nanos(end - w.goAt)
+	if !stop {
+		end = w.end // frames of devices that are gone were due all the same
 	}
 	if w.cfg.Mode != Idle && w.sends.rate > 0 {
 		w.out.Unsent += w.sends.before(end)
 	}
-	w.out.Traffic = nanos(max(0, end-w.goAt))
 	w.drain(now)
 }
+
+// deserted reports that no device is up, and that none will come back.
+func (w *worker) deserted() bool { return w.upNow == 0 && !w.cfg.Reconnect }
 
 func (w *worker) drain(now int64) { w.phase, w.end = draining, now+int64(w.cfg.Drain) }
 
@@ -271,6 +281,10 @@ func (w *worker) closeAll() {
 		}
 		if d.confirmed {
 			w.out.Confirmed++
+		}
+		if d.left >= 0 && d.state == up && !d.inFlight {
+			w.out.Lost++
+			w.out.Errors.add("the server did not take the last bytes in time", 1)
 		}
 		w.out.Unsent += int64(d.backlog)
 		if d.fd >= 0 {

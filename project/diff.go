@@ -130,12 +130,27 @@ func match[T any](old, new []*T, name func(*T) string) []Change[T] {
 func providerName(p *Provider) string { return p.Name }
 
 // diffProvider compares one provider and what is in it.
+// Restarts reports whether p cannot become next while it runs: see ProviderChange.Restart.
+func (p *Provider) Restarts(next *Provider) bool {
+	return p.Type != next.Type || p.LocalIP != next.LocalIP || p.LocalPort != next.LocalPort ||
+		p.ConnIdentity != next.ConnIdentity
+}
+
+// Ends reports whether a session of c must close when c becomes next: see ConnChange.Ends.
+func (c *ConnPt) Ends(next *ConnPt) bool {
+	kept := *c
+	kept.Title = next.Title
+	if c.Disabled && !next.Disabled {
+		return false // it has no session
+	}
+	return kept != *next
+}
+
 func diffProvider(c Change[Provider]) ProviderChange {
 	pc := ProviderChange{Change: c, Self: true}
 	old, new := c.Old, c.New
 	if c.Op == Changed {
-		pc.Restart = old.Type != new.Type || old.LocalIP != new.LocalIP || old.LocalPort != new.LocalPort ||
-			old.ConnIdentity != new.ConnIdentity
+		pc.Restart = old.Restarts(new)
 		pc.Self = !sameProvider(old, new)
 	}
 	if old == nil {
@@ -194,12 +209,7 @@ func endsConn(c Change[ConnPt]) bool {
 	case Removed:
 		return true
 	}
-	kept := *c.Old
-	kept.Title = c.New.Title
-	if c.Old.Disabled && !c.New.Disabled {
-		return false // it has no session
-	}
-	return kept != *c.New
+	return c.Old.Ends(c.New)
 }
 
 func endsFleet(c Change[Fleet]) bool {

@@ -65,22 +65,22 @@ func TestDiffTellsRestartFromLive(t *testing.T) {
 	base := "project: p\nproviders: [{name: s, type: tcp-server, local_port: 1%s}]\n"
 	old := mustParse(t, fmt.Sprintf(base, ""))
 	for keys, restart := range map[string]bool{
-		", local_ip: 127.0.0.1":                         true,
-		", conn_identity: fix-ip":                       true,
-		", title: T":                                    false,
-		", on_duplicate: oldest":                        false,
-		", max_connections: 5":                          false,
-		", accept_rate: 5":                              false,
-		", idle_timeout: 5s":                            false,
-		", keepalive: 5s":                               false,
-		", user_timeout: 5s":                            false,
-		", proxy_from: [10.0.0.1]":                      false,
-		", downlink_keepalive: {every: 1m, data: x}":    false,
-		", identity: {timeout: 3s}":                     false,
-		", identity: {heartbeat: x}":                    false,
-		", identity: {ack: x}":                          false,
-		", identity: {preset: line}":                    false,
-		", identity: {preset: hex, prefix: \"hex:01\"}": false,
+		", local_ip: 127.0.0.1":                          true,
+		", conn_identity: fix-ip":                        true,
+		", title: T":                                     false,
+		", on_duplicate: oldest":                         false,
+		", max_connections: 5":                           false,
+		", accept_rate: 5":                               false,
+		", idle_timeout: 5s":                             false,
+		", keepalive: 5s":                                false,
+		", user_timeout: 5s":                             false,
+		", proxy_from: [10.0.0.1]":                       false,
+		", downlink_keepalive: {every: 1m, data: x}":     false,
+		", identity: {timeout: 3s}":                      false,
+		", identity: {heartbeat: x}":                     false,
+		", identity: {ack: x}":                           false,
+		", identity: {preset: line}":                     false,
+		", identity: {preset: line, prefix: \"hex:41\"}": false,
 	} {
 		d := Diff(old, mustParse(t, fmt.Sprintf(base, keys)))
 		if len(d.Providers) != 1 || d.Providers[0].Op != Changed || !d.Providers[0].Self ||
@@ -134,7 +134,10 @@ func TestDiffOfFleets(t *testing.T) {
 		id       string
 		from, to int
 		ends     bool
-	}{{"c{n}", 10, 30, false}, {"c{n}", 5, 20, false}, {"c{n}", 11, 20, true}, {"c{n}", 10, 19, true}, {"d{n}", 10, 20, true}} {
+	}{
+		{"c{n}", 10, 30, false}, {"c{n}", 5, 20, false}, {"c{n}", 11, 20, true}, {"c{n}", 10, 19, true},
+		{"d{n}", 10, 20, true},
+	} {
 		d := Diff(old, mustParse(t, fmt.Sprintf(base, c.id, c.from, c.to)))
 		if len(d.Providers) != 1 || len(d.Providers[0].Fleets) != 1 || d.Providers[0].Fleets[0].Ends != c.ends {
 			t.Errorf("%+v: %+v", c, d.Providers)

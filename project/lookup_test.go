@@ -88,7 +88,8 @@ channels:
 `, n)
 }
 
-// TestFleetTakesNoMemoryPerDevice compares fleets whose numbers have as many digits.
+// TestFleetTakesNoMemoryPerDevice compares fleets whose numbers have as many digits. The race detector makes pools
+// forget now and then, hence the tenth.
 func TestFleetTakesNoMemoryPerDevice(t *testing.T) {
 	allocs := func(n int) float64 {
 		src := fleetOf(n)
@@ -98,7 +99,7 @@ func TestFleetTakesNoMemoryPerDevice(t *testing.T) {
 			}
 		})
 	}
-	if small, large := allocs(1_000_010), allocs(9_000_010); large > small+2 {
+	if small, large := allocs(1_000_010), allocs(9_000_010); large > 1.1*small {
 		t.Errorf("%v allocations for a million devices, %v for nine million", small, large)
 	}
 	if large := allocs(9_000_010); large > 1000 {

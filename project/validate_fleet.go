@@ -69,12 +69,14 @@ func (c *checker) fleet(n *node, p *Provider, f *Fleet) bool {
 	if !ok {
 		return false
 	}
-	// The name and the id of the last number are the longest, and hold all that can be wrong in any.
+	// The last name and id are the longest, and hold all that can be wrong in any; but the first id may be too short
+	// for the preset.
 	if problem := badName(f.Name.Format(f.To)); problem != "" {
 		c.add(n.where("name"), "name %s %s", clip(f.Name.Format(f.To)), problem)
 		ok = false
 	}
-	return c.id(n, "socket_conn_id", f.SocketConnID.Format(f.To), p.Identity.MaxBytes) && ok
+	return c.id(n, "socket_conn_id", f.SocketConnID.Format(f.To), &p.Identity) &&
+		c.id(n, "socket_conn_id", f.SocketConnID.Format(f.From), &p.Identity) && ok
 }
 
 // apart reports names and ids that two fleets share.

@@ -75,7 +75,7 @@ func (c *checker) provider(n *node, p *Provider) {
 		c.identity(n.get("identity"), &p.Identity)
 	case TCPClient:
 		c.foreign(n, p, "where devices dial in: with type: tcp-server", map[string]bool{
-			"local_ip": p.LocalIP.IsValid(), "local_port": p.LocalPort != 0, "conn_identity": p.ConnIdentity != "",
+			"local_port": p.LocalPort != 0, "conn_identity": p.ConnIdentity != "",
 			"identity": n.get("identity") != nil, "on_duplicate": p.OnDuplicate != "",
 			"max_connections": p.MaxConnections != 0, "accept_rate": p.AcceptRate != 0,
 			"proxy_from": len(p.ProxyFrom) > 0, "fleets": len(p.Fleets) > 0})
@@ -178,7 +178,7 @@ func (c *checker) conn(n *node, p *Provider, conn *ConnPt, people *population, p
 	c.fits(n, "remote_ip", conn.RemoteIP.IsValid(), fix, true, "conn_identity: fix-ip")
 	c.fits(n, "host", conn.Host != "", client, true, "type: tcp-client")
 	c.fits(n, "port", conn.Port != 0, client, true, "type: tcp-client")
-	if common && conn.SocketConnID != "" && c.id(n, "socket_conn_id", conn.SocketConnID, p.Identity.MaxBytes) {
+	if common && conn.SocketConnID != "" && c.id(n, "socket_conn_id", conn.SocketConnID, &p.Identity) {
 		if first, taken := people.ids[conn.SocketConnID]; taken {
 			c.add(n.where("socket_conn_id"), "socket_conn_id %s is there already%s; give each connection its own",
 				clip(conn.SocketConnID), first.place())
@@ -186,7 +186,7 @@ func (c *checker) conn(n *node, p *Provider, conn *ConnPt, people *population, p
 			people.ids[conn.SocketConnID] = n
 		}
 	}
-	if common && conn.Secret != "" && c.id(n, "secret", conn.Secret, p.Identity.MaxBytes) && !p.Identity.carriesSecret() {
+	if common && conn.Secret != "" && c.id(n, "secret", conn.Secret, &p.Identity) && !p.Identity.carriesSecret() {
 		c.add(n.where("secret"), "a secret cannot be sent with preset %s; "+
 			"use preset regex with a group named secret, or remove it", p.Identity.Preset)
 	}
@@ -215,18 +215,25 @@ func (c *checker) fits(n *node, key string, set, belongs, needed bool, where str
 }
 
 // id checks an id or a secret as the device sends it.
-func (c *checker) id(n *node, key, id string, most int) bool {
+func (c *checker) id(n *node, key, text string, id *Identity) bool {
+	most := id.MaxBytes
+	if id.Preset == "hex" {
+		most *= 2 // two digits a byte
+	}
+	want, ok := id.shape(text)
 	problem := ""
 	switch {
 	case n.faulty(key):
 		return false
-	case len(id) > most && most > 0:
-		problem = fmt.Sprintf("is %d bytes long; write at most %d, or raise identity.max_bytes", len(id), most)
-	case strings.ContainsAny(id, "\r\n\x00"):
+	case len(text) > most && most > 0:
+		problem = fmt.Sprintf("is %d bytes long; write at most %d, or raise identity.max_bytes", len(text), most)
+	case strings.ContainsAny(text, "\r\n\x00"):
 		problem = "holds CR, LF or NUL, which end an id; leave it out"
+	case key == "socket_conn_id" && !ok:
+		problem = fmt.Sprintf("cannot come with preset %s; write %s", id.Preset, want)
 	default:
 		return true
 	}
-	c.add(n.where(key), "%s %s %s", key, clip(id), problem)
+	c.add(n.where(key), "%s %s %s", key, clip(text), problem)
 	return false
 }

@@ -1,7 +1,6 @@
 package project
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -273,8 +272,29 @@ func TestRefusesIdentity(t *testing.T) {
 			"f:3:81: pattern: missing closing ): `(`; write a regular expression in RE2 syntax"},
 		{"no group", identity("preset: regex, pattern: 'x(.*)'"),
 			`f:3:81: pattern "x(.*)" has no group named id; write (?P<id>…) around the id`},
-		{"template", identity("preset: template"),
-			"f:3:56: preset template has no length, prefix or suffix; write what surrounds the id"},
+		{"hex without length", identity("preset: hex"), "f:3:56: preset hex has no length; write the bytes of an id"},
+		{"line ends in prefix", identity(`preset: line, prefix: "a\n"`),
+			"f:3:79: prefix holds CR, LF or NUL, which end a line; leave it out"},
+		{"blank in suffix", identity(`preset: line, suffix: "a "`),
+			"f:3:79: suffix begins or ends with a blank; leave the blank out"},
+		{"long surroundings", identity("max_bytes: 3, preset: line, prefix: abcd"),
+			"f:3:93: prefix and suffix have 4 bytes, more than max_bytes, 3; raise max_bytes"},
+		{"long heartbeat", identity("heartbeat: " + strings.Repeat("x", 65)),
+			"f:3:68: a heartbeat is 65 bytes long; write 1 to 64"},
+		{"long ack", identity("ack: " + strings.Repeat("x", 257)), "f:3:62: ack is 257 bytes long; write at most 256"},
+		{"id as heartbeat of hex", identity(`preset: hex, length: 2, heartbeat: "{id}"`),
+			"f:3:92: heartbeat {id} means nothing to preset hex; write the bytes out"},
+		{"long pattern", identity(`preset: regex, pattern: '(?P<id>[a-z]{300})'`),
+			`f:3:81: pattern "(?P<id>[a-z]{300})" takes more than 256 steps; write a shorter one, with smaller repetitions`},
+		{"ids of imei in a fleet", server(`, identity: {preset: imei}, ` +
+			`fleets: [{name: "f{n}", socket_conn_id: "35583708951234{n}", from: 5, to: 10}]`),
+			`f:3:112: socket_conn_id "3558370895123410" cannot come with preset imei; write 15 digits`},
+		{"id of imei", server(", identity: {preset: imei}, connections: [{name: c, socket_conn_id: 12345}]"),
+			`f:3:112: socket_conn_id "12345" cannot come with preset imei; write 15 digits`},
+		{"id of hex", server(", identity: {preset: hex, length: 2}, connections: [{name: c, socket_conn_id: 0a0b}]"),
+			`f:3:122: socket_conn_id "0a0b" cannot come with preset hex; write 4 hex digits in capitals`},
+		{"id of fixed", server(", identity: {preset: fixed, length: 2}, connections: [{name: c, socket_conn_id: abc}]"),
+			`f:3:124: socket_conn_id "abc" cannot come with preset fixed; write 2 bytes`},
 		{"hex", identity(`heartbeat: "hex:0"`),
 			`f:3:68: heartbeat is the text "hex:0"; write two hex digits a byte, as "hex:00 01 FE"`},
 		{"empty bytes", identity(`heartbeat: ""`), "f:3:68: heartbeat is 0 bytes long; write 1 to 1024"},
@@ -283,134 +303,4 @@ func TestRefusesIdentity(t *testing.T) {
 	})
 	mustParse(t, "project: p\n"+server(`, identity: {preset: regex, pattern: '(?P<id>\w+),(?P<secret>\w+);'}`+
 		", connections: [{name: c, socket_conn_id: x, secret: y}]"))
-}
-
-func TestRefusesChannels(t *testing.T) {
-	testRefusals(t, []refusal{
-		{"no driver", channels("- {name: a, connection: s/c1}"),
-			"f:9:3: channel a has no driver; name the one that speaks the devices' protocol"},
-		{"provider", channels("- {name: a, connection: x/c1, driver: d}"),
-			`f:9:25: there is no provider "x"; did you mean s?`},
-		{"form", channels("- {name: a, connection: c1, driver: d}"),
-			`f:9:25: connection is "c1"; write PROVIDER/NAME, PROVIDER/* or PROVIDER/PREFIX*`},
-		{"connection", channels("- {name: a, connection: s/c3, driver: d}"),
-			`f:9:25: provider s has no connection "c3"; did you mean c1?`},
-		{"beyond the fleet", channels("- {name: a, connection: s/f21, driver: d}"),
-			`f:9:25: provider s has no connection "f21"; did you mean c1?`},
-		{"glob of nothing", channels(`- {name: "a_{connection}", connection: "s/f3*", driver: d}` + "\n" +
-			`- {name: "b_{connection}", connection: "s/f21*", driver: d}`),
-			`f:10:40: no connection of provider s begins with "f21"; write PROVIDER/* for all`},
-		{"glob with one name", channels(`- {name: a, connection: "s/*", driver: d}`),
-			`f:9:10: name "a" is the same for all that s/* matches; write {connection} in it`},
-		{"name without connection", channels(`- {name: "a_{connection}", driver: d}`),
-			`f:9:10: name "a_{connection}" holds {connection}, but the channel has none; write connection: PROVIDER/NAME`},
-		{"name", channels(`- {name: "1_{connection}", connection: "s/*", driver: d}`),
-			`f:9:10: name "1_{connection}" ` + notName + "; {connection} may stand in it once"},
-		{"poll", channels("- {name: a, connection: s/c1, driver: d, poll: 1ms}"), "f:9:48: poll is 1ms; write 10ms or more"},
-		{"one connection", channels("- {name: a, connection: s/c1, driver: d}\n- {name: b, connection: s/c1, driver: d}"),
-			"f:10:25: channel a (line 9) is on s/c1 already; a connection has one channel"},
-		{"glob, then one", channels("- {name: \"a_{connection}\", connection: s/f*, driver: d}\n" +
-			"- {name: b, connection: s/f12, driver: d}"),
-			"f:10:25: channel a_{connection} (line 9) is on s/f* already; a connection has one channel"},
-		{"one, then glob", channels("- {name: b, connection: s/f12, driver: d}\n" +
-			"- {name: \"a_{connection}\", connection: s/f1*, driver: d}"),
-			"f:10:40: channel b (line 9) is on s/f12 already; a connection has one channel"},
-		{"glob in glob", channels("- {name: \"a_{connection}\", connection: s/f1*, driver: d}\n" +
-			"- {name: \"b_{connection}\", connection: s/*, driver: d}"),
-			"f:10:40: channel a_{connection} (line 9) is on s/f1* already; a connection has one channel"},
-		{"name twice", channels("- {name: a, connection: s/c1, driver: d}\n- {name: a, connection: s/c2, driver: d}"),
-			"f:10:10: there is a channel a already (line 9); give each its own name"},
-		{"name made for a fleet", channels("- {name: a_f7, connection: s/c1, driver: d}\n" +
-			"- {name: \"a_{connection}\", connection: s/f*, driver: d}"),
-			"f:9:10: this channel and a_{connection} (line 10) both get the name a_f7; give each its own"},
-		{"name made for a connection", channels("- {name: a_c2, driver: d}\n" +
-			"- {name: \"a_{connection}\", connection: s/c*, driver: d}"),
-			"f:10:10: this channel and a_c2 (line 9) both get the name a_c2; give each its own"},
-		{"names made for two fleets", channels("- {name: \"a_f{connection}\", connection: s/f1*, driver: d}\n" +
-			"- {name: \"a_{connection}\", connection: s2/*, driver: d}\n" + `providers2: []`),
-			"f:10:40: there is no provider \"s2\"; did you mean s?\n" +
-				"f:11:1: unknown key \"providers2\" in a project; did you mean providers?"},
-		{"options", channels("- {name: a, connection: s/c1, driver: d, options: fast}"),
-			`f:9:51: options is "fast"; write the driver's options as key: value`},
-	})
-}
-
-func TestChannelNamesOfTwoFleets(t *testing.T) {
-	src := `project: p
-providers:
-- {name: s, type: tcp-server, local_port: 0, fleets: [{name: "f{n}", socket_conn_id: "{n}", to: 99}]}
-- {name: u, type: tcp-server, local_port: 0, fleets: [{name: "f{n:03}", socket_conn_id: "{n}", from: 90, to: 99}]}
-channels:
-- {name: "a_{connection}", connection: "s/f9*", driver: d}
-- {name: "a_{connection}", connection: "u/f*", driver: d}
-- {name: "a_f{connection}", connection: "s/f8*", driver: d}
-`
-	mustParse(t, src)
-	_, err := Parse("f", []byte(strings.Replace(src, "f{n:03}", "f{n:02}", 1)), nil)
-	want := "f:7:10: this channel and a_{connection} (line 6) both get the name a_f90; give each its own"
-	if err == nil || err.Error() != want {
-		t.Errorf("got  %v\nwant %s", err, want)
-	}
-}
-
-// oneDriver is a catalogue with one driver, d, for tcp-server links, which refuses some options.
-type oneDriver struct{}
-
-func (oneDriver) Check(ch *Channel, models []*Model, kind LinkKind) []error {
-	switch {
-	case ch.Driver != "d":
-		return []error{&FieldError{"driver", fmt.Errorf("there is no driver %q; did you mean d?", ch.Driver)}}
-	case kind != TCPServer:
-		return []error{fmt.Errorf("wrapped: %w", &FieldError{"driver", fmt.Errorf("d runs not on %s", kind)})}
-	case len(ch.Options) == 0:
-		return nil
-	}
-	return []error{errors.New("the channel\nas a whole"), &FieldError{"options.mode", errors.New("mode")},
-		&FieldError{"devices.d2.unit", errors.New("unit")}, &FieldError{"devices.0.tags.t.address", errors.New("address")},
-		&FieldError{"nothing.here", errors.New("nowhere")}}
-}
-
-func TestCatalog(t *testing.T) {
-	src := "project: p\n" + channels(`- {name: a, connection: s/c1, driver: e}
-- {name: b, driver: d}
-- {name: c, connection: s/f1, driver: d}
-- name: d
-  connection: s/f2
-  driver: d
-  options:
-    mode: x
-  devices:
-    - {name: d1, tags: [{name: t}]}
-    - {name: d2, unit: 3, tags: [{name: t}]}
-`)
-	want := `f:9:39: there is no driver "e"; did you mean d?
-f:10:21: wrapped: d runs not on none
-f:12:3: the channel as a whole
-f:12:3: nowhere
-f:16:11: mode
-f:18:25: address
-f:19:24: unit`
-	_, err := Parse("f", []byte(src), oneDriver{})
-	if err == nil || err.Error() != want {
-		t.Errorf("got\n%v\nwant\n%s", err, want)
-	}
-}
-
-func TestValidateWithoutFile(t *testing.T) {
-	p := mustParse(t, greenhouse)
-	if err := Validate(p, nil); err != nil {
-		t.Fatal(err)
-	}
-	p.Providers[0].Connections = append(p.Providers[0].Connections, &ConnPt{Name: "f9", SocketConnID: "c0001"})
-	want := `socket_conn_id "c0001" is there already; give each connection its own
-connection f9 is also number 9 of fleet f{n}; give it another name`
-	if err := Validate(p, nil); err == nil || err.Error() != want {
-		t.Errorf("got\n%v\nwant\n%s", err, want)
-	}
-	built := &Project{Name: "p", Providers: []*Provider{{Name: "s", Type: TCPServer,
-		Connections: []*ConnPt{{Name: "c", SocketConnID: "x"}}}},
-		Channels: []*Channel{{Name: "ch", Connection: "s/c", Driver: "d"}}}
-	if err := Validate(built, oneDriver{}); err != nil || built.Providers[0].Identity.Preset != "auto" {
-		t.Errorf("got %v, %+v", err, built.Providers[0])
-	}
 }

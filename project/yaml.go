@@ -1,6 +1,7 @@
 package project
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -151,7 +152,7 @@ func parseTokens(tokens token.Tokens, f *faults) (body ast.Node) {
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		line, col, msg := 1, 1, err.Error()
-		if e, ok := err.(yaml.Error); ok {
+		if e := yaml.Error(nil); errors.As(err, &e) {
 			msg = e.GetMessage()
 			if tk := e.GetToken(); tk != nil && tk.Position != nil {
 				line, col = tk.Position.Line, tk.Position.Column

@@ -49,7 +49,7 @@ func (s *Server) change(next *project.Project) error {
 	var errs []error
 	for _, p := range old {
 		c := next.Provider(p.name)
-		if c != nil && !listenerChanged(p.conf, c) {
+		if c != nil && !p.conf.Restarts(c) {
 			running[p.name] = p
 			continue
 		}
@@ -84,11 +84,6 @@ func (s *Server) change(next *project.Project) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// listenerChanged reports whether b cannot take over the listener, or the links, of a.
-func listenerChanged(a, b *project.Provider) bool {
-	return a.Type != b.Type || a.LocalIP != b.LocalIP || a.LocalPort != b.LocalPort || a.ConnIdentity != b.ConnIdentity
 }
 
 func listeners(p *project.Project) (n int) {
@@ -225,7 +220,6 @@ func (p *provider) updateConn(n uint32, c *project.ConnPt) {
 	pt.flags = pt.flags&pointWatched | connFlags(c)
 	owner := pt.binding.Owner()
 	p.pts.unlock(n)
-	moved := c.Host != old.Host || c.Port != old.Port
 	if p.dialer != nil {
 		if c.Disabled {
 			p.dialer.remove(n)
@@ -236,7 +230,7 @@ func (p *provider) updateConn(n uint32, c *project.ConnPt) {
 	switch {
 	case c.Disabled && !old.Disabled:
 		p.end(owner, ReasonDisabled)
-	case moved || c.Secret != old.Secret:
+	case old.Ends(c):
 		p.end(owner, ReasonChanged)
 	}
 }

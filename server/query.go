@@ -209,8 +209,12 @@ func (s *Server) Kick(provider, name string) error {
 	return nil
 }
 
-// Drivers returns every driver, and whether a connection may select it.
+// Drivers returns every driver, and whether a connection may select it; with neither provider nor name, every driver as
+// it is. The error wraps ErrNotFound.
 func (s *Server) Drivers(provider, name string) ([]DriverView, error) {
+	if provider == "" && name == "" {
+		return s.drivers(""), nil
+	}
 	p, _, err := s.lookup(provider, name)
 	if err != nil {
 		return nil, err
@@ -221,9 +225,7 @@ func (s *Server) Drivers(provider, name string) ([]DriverView, error) {
 	return s.drivers(kind), nil
 }
 
-// AllDrivers returns every driver of this linkd; none is selected for a connection.
-func (s *Server) AllDrivers() []DriverView { return s.drivers("") }
-
+// drivers lists the drivers as a link of some kind sees them, "" for none in particular.
 func (s *Server) drivers(kind project.LinkKind) []DriverView {
 	views := make([]DriverView, 0, len(s.cfg.Drivers))
 	for _, d := range s.cfg.Drivers {

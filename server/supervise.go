@@ -101,13 +101,15 @@ func (v *supervisor) run(first chan<- error) {
 	pause := restartFirst
 	for {
 		began := time.Now()
-		err := v.runEngine(first)
+		up, err := v.runEngine(first)
 		if v.ctx.Err() != nil {
 			return
 		}
-		if first != nil { // it never came up: the user's to mend
+		if first != nil && !up { // the user's to mend
+			first <- err
 			return
 		}
+		first = nil
 		if time.Since(began) > restartLongest {
 			pause = restartFirst
 		}
@@ -121,21 +123,17 @@ func (v *supervisor) run(first chan<- error) {
 			return
 		}
 		pause = min(pause*2, restartLongest)
-		first = nil
 	}
 }
 
-// runEngine runs one engine to its end.
-func (v *supervisor) runEngine(first chan<- error) error {
+// runEngine runs one engine to its end. up says that it listened; first, if there is one, is told so at once.
+func (v *supervisor) runEngine(first chan<- error) (up bool, err error) {
 	e := newEngine(v.p, v.loops)
 	out := make(chan error, 1)
 	go func() { out <- e.run(v.address()) }()
 	select {
 	case err := <-out:
-		if first != nil {
-			first <- err
-		}
-		return err
+		return false, err
 	case g := <-e.booted:
 		e.booted <- g
 	}
@@ -144,9 +142,9 @@ func (v *supervisor) runEngine(first chan<- error) error {
 	if first != nil {
 		first <- nil
 	}
-	err := <-out
+	err = <-out
 	<-v.engine
-	return err
+	return true, err
 }
 
 // address is where to listen, as gnet reads it.

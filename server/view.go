@@ -80,7 +80,7 @@ type Stranger struct {
 	Count      uint64
 	FirstSeen  time.Time
 	LastSeen   time.Time
-	Reason     string // unknown, secret, disabled, rubbish, timeout, address
+	Reason     string // unknown_id, bad_secret, disabled, rubbish, identity_timeout, address
 }
 
 // SendResult is what came of a Send.

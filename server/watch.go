@@ -223,21 +223,35 @@ func (t *tunnel) watchSession() {
 
 func (t *tunnel) Read(b []byte) (int, error) {
 	if len(t.rest) == 0 {
-		select {
-		case f := <-t.frames:
-			if f.Lost > 0 {
-				return 0, fmt.Errorf("%w: %d frames were lost; read faster", ErrSlow, f.Lost)
-			}
-			t.rest = f.Data
-		case <-t.ended:
-			return 0, io.EOF
-		case <-t.ctx.Done():
-			return 0, io.ErrClosedPipe
+		f, err := t.next()
+		if err != nil {
+			return 0, err
 		}
+		if f.Lost > 0 {
+			return 0, fmt.Errorf("%w: %d frames were lost; read faster", ErrSlow, f.Lost)
+		}
+		t.rest = f.Data
 	}
 	n := copy(b, t.rest)
 	t.rest = t.rest[n:]
 	return n, nil
+}
+
+// next returns the next frame; after the session has gone, those that it left.
+func (t *tunnel) next() (Frame, error) {
+	select {
+	case f := <-t.frames:
+		return f, nil
+	case <-t.ctx.Done():
+		return Frame{}, io.ErrClosedPipe
+	case <-t.ended:
+	}
+	select {
+	case f := <-t.frames:
+		return f, nil
+	default:
+		return Frame{}, io.EOF
+	}
 }
 
 func (t *tunnel) Write(b []byte) (n int, err error) {

@@ -25,7 +25,7 @@ func TestPS(t *testing.T) {
 		"GET /api/v1/connections?limit=1000":                         `{"items":[` + row1 + `,` + row2 + `],"next":"n/2"}`,
 		"GET /api/v1/connections?cursor=n%2F2&limit=1000":            `{"items":[` + row3 + `],"next":""}`,
 		"GET /api/v1/connections?limit=1000&state=online":            `{"items":[` + row1 + `],"next":"n2"}`,
-		"GET /api/v1/connections?cursor=n2&limit=1000&state=online":  `503 linkd is stopping`,
+		"GET /api/v1/connections?cursor=n2&limit=1000&state=online":  `503 connections: linkd is stopping`,
 		"GET /api/v1/connections?limit=1000&state=offline":           `{"items":[],"next":""}`,
 		"GET /api/v1/connections?limit=1000&state=disabled":          `{"items":[],"next":"x"}`,
 		"GET /api/v1/connections?cursor=x&limit=1000&state=disabled": `{"items":[],"next":"x"}`,
@@ -51,8 +51,7 @@ func TestPS(t *testing.T) {
 	})
 	t.Run("refused on the way", func(t *testing.T) {
 		status, out, errs := runIn(t.Context(), "ps", "--state", "online", "--url", s.URL)
-		if status != 1 || errs != "linkd: is stopping\n" && errs != "linkd: linkd is stopping\n" ||
-			!strings.HasPrefix(out, head) {
+		if want := "linkd: connections: linkd is stopping\n"; status != 1 || errs != want || !strings.HasPrefix(out, head) {
 			t.Errorf("exit status %d, stderr %q, stdout %q", status, errs, out)
 		}
 	})

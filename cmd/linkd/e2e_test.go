@@ -349,13 +349,13 @@ func (in *instance) tap(t *testing.T, path string) *transcript {
 	return got
 }
 
-// events collects what happens from now on, a line each: kind, connection point, reason.
+// events collects what happens to connection points from now on, a line each: kind, connection point, reason.
 func (in *instance) events(t *testing.T) *transcript {
 	t.Helper()
 	got := &transcript{}
 	in.stream(t, "/events", func(data []byte) {
 		var e struct{ Kind, Provider, Connection, Reason string }
-		if json.Unmarshal(data, &e) == nil {
+		if json.Unmarshal(data, &e) == nil && e.Connection != "" {
 			fmt.Fprintf(got, "%s %s/%s %s\n", e.Kind, e.Provider, e.Connection, e.Reason)
 		}
 	})

@@ -162,11 +162,14 @@ func alive(t *testing.T, in *instance, device net.Conn, path string) {
 	}
 }
 
-// tenFaults is a project file with a fault in each of ten lines.
+// tenFaults is a project file with a fault in each of ten lines, none of which hides another.
 const tenFaults = `project: greenhouse
 providers:
   - name: 1s
     type: tcp-sever
+    local_port: 30002
+  - name: s2
+    type: tcp-server
     local_port: 70000
     identity: {timeout: soon}
     colour: green
@@ -197,7 +200,7 @@ func TestFaults(t *testing.T) {
 			for _, found := range place.FindAllStringSubmatch(said, -1) {
 				got[found[1]] = true
 			}
-			for _, line := range []int{3, 4, 5, 6, 7, 10, 11, 17, 19, 20} {
+			for _, line := range []int{3, 4, 8, 9, 10, 13, 14, 20, 22, 23} {
 				if !got[fmt.Sprint(line)] {
 					t.Errorf("no fault reported in line %d", line)
 				}

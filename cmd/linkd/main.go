@@ -71,8 +71,9 @@ func status(err error, stderr io.Writer) int {
 		complain(stderr, err)
 		return statusUsage
 	case errors.As(err, &exit):
-		if err.Error() != "" {
-			complain(stderr, err)
+		// Such an error may bear the command's name already.
+		if text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "linkd: "), "linkd "); text != "" {
+			complain(stderr, errors.New(text))
 		}
 		return exit.ExitCode()
 	}
@@ -82,13 +83,12 @@ func status(err error, stderr io.Writer) int {
 
 // complain writes err as one line, whatever a server put into it.
 func complain(w io.Writer, err error) {
-	text := strings.TrimPrefix(strings.TrimSpace(err.Error()), "linkd: ")
 	fmt.Fprintf(w, "linkd: %s\n", strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, strings.TrimPrefix(text, "linkd ")))
+	}, strings.TrimSpace(err.Error())))
 }
 
 // usageError is a command line that cannot be meant.
@@ -136,6 +136,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 		if len(arg) < 2 || arg[0] != '-' {
 			rest = append(rest, arg)
 			continue
+		}
+		if arg == "-h" || arg == "-help" || arg == "--help" {
+			return []string{args[0], args[1], "--help"} // with another argument the parser wants a topic
 		}
 		flags = append(flags, arg)
 		if takesValue[strings.TrimLeft(arg, "-")] && i+1 < len(args) {

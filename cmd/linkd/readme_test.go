@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // inside is set in the network namespace in which the README's commands run.
@@ -196,8 +197,13 @@ func background(t *testing.T, command string) *transcript {
 	p := start(t, cmd)
 	t.Cleanup(func() {
 		keyboard.Close()
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // the group may have ended
-		<-p.gone
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) // Ctrl-C reaches all of it; it may have ended
+		select {
+		case <-p.gone:
+		case <-time.After(patience):
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // as above
+			t.Errorf("still there %v after Ctrl-C: %s", patience, command)
+		}
 	})
 	return p.log
 }

@@ -113,7 +113,7 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 func listenHTTP(addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("http: cannot listen on %s: the address is in use; choose another with --http", addr)
+		return nil, fmt.Errorf("http: cannot listen on %s: address already in use; choose another with --http", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("http: cannot listen on %s: %w; choose another with --http", addr, err)

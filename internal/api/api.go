@@ -25,8 +25,8 @@ const (
 	maxHeaderBytes    = 32 << 10         // of one request; ours need a few hundred bytes
 	readHeaderTimeout = 10 * time.Second // a client that is slower than this is not one of ours
 	idleTimeout       = 2 * time.Minute  // of a kept connection between two requests
-	maxConns          = 1024             // HTTP connections at once: descriptors belong to the devices first
-	maxStreams        = 256              // event streams, taps and tunnels at once
+	maxConns          = 256              // HTTP connections at once: descriptors belong to the devices first
+	maxStreams        = 128              // event streams, taps and tunnels at once
 	writeTimeout      = 10 * time.Second // of one write on a stream or a tunnel
 	heartbeatEvery    = 15 * time.Second // comment on a silent stream, so that both ends learn of a dead path
 	lingerFor         = 2 * time.Second  // how long a half-closed tunnel may still carry the device's answer

@@ -249,7 +249,8 @@ func TestPlain(t *testing.T) {
 	if err := json.Unmarshal([]byte(got), &spec); err != nil || resp.StatusCode != 200 {
 		t.Fatalf("description: %d %v", resp.StatusCode, err)
 	}
-	if !strings.HasPrefix(spec.OpenAPI, "3.1.") || spec.Paths["/api/v1/connections/{provider}/{name}/send"]["post"] == nil {
+	send := spec.Paths["/api/v1/connections/{provider}/{name}/send"]["post"]
+	if !strings.HasPrefix(spec.OpenAPI, "3.1.") || send == nil {
 		t.Errorf("description: openapi %q, paths %v", spec.OpenAPI, spec.Paths)
 	}
 }
