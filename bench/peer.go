@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,13 +8,10 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 )
 
@@ -30,11 +26,6 @@ func Peers() []string { return []string{Linkd, Gnet} }
 
 // configured is how many devices every server knows, however few of them dial in.
 const configured = 50_000
-
-const (
-	startTime = 20 * time.Second // longest start of a server
-	stopTime  = 10 * time.Second // from SIGTERM to SIGKILL
-)
 
 // fleetProject is what linkd serves: the same devices, ids and job as those of bench/peers/gnet.
 const fleetProject = `project: bench
@@ -64,44 +55,13 @@ type stats struct {
 	BytesIn uint64 `json:"bytes_in"` // from devices
 }
 
-// process is a program that we started.
-type process struct {
-	cmd    *exec.Cmd
-	output *transcript
-}
-
-// launch starts a program and collects what it prints. When ctx is done it gets SIGTERM, and SIGKILL if it stays.
-func launch(ctx context.Context, name string, args ...string) (process, error) {
-	p := process{cmd: exec.CommandContext(ctx, name, args...), output: newTranscript()}
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
-	p.cmd.WaitDelay = stopTime
-	if err := p.cmd.Start(); err != nil {
-		return p, fmt.Errorf("bench: start %s: %w", filepath.Base(name), err)
-	}
-	return p, nil
-}
-
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
-// stop ends the program and waits for it. It may be called once.
-func (p *process) stop() error {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
-	timer := time.AfterFunc(stopTime, func() { _ = p.cmd.Process.Kill() })
-	defer timer.Stop()
-	if err := p.cmd.Wait(); err != nil {
-		return fmt.Errorf("bench: %s: %w: %s", filepath.Base(p.cmd.Path), err, p.output.last())
-	}
-	return nil
-}
-
 // startLinkd serves the fleet project. dir takes its project file.
 func startLinkd(ctx context.Context, binary, dir string, loops int) (*server, error) {
 	file := filepath.Join(dir, "bench.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, fleetProject, configured), 0o600); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	p, err := launch(ctx, binary, "serve", "-f", file, "--http", "127.0.0.1:0", "--debug", "127.0.0.1:0",
+	p, err := launch(ctx, nil, binary, "serve", "-f", file, "--http", "127.0.0.1:0", "--debug", "127.0.0.1:0",
 		"--loops", strconv.Itoa(loops), "--drain", "5s", "--log-level", "info")
 	if err != nil {
 		return nil, err
@@ -121,7 +81,7 @@ func startLinkd(ctx context.Context, binary, dir string, loops int) (*server, er
 
 // startGnet starts the bare gnet server.
 func startGnet(ctx context.Context, binary string, loops int) (*server, error) {
-	p, err := launch(ctx, binary, "-loops", strconv.Itoa(loops), "-devices", strconv.Itoa(configured))
+	p, err := launch(ctx, nil, binary, "-loops", strconv.Itoa(loops), "-devices", strconv.Itoa(configured))
 	if err != nil {
 		return nil, err
 	}
@@ -140,10 +100,10 @@ func startGnet(ctx context.Context, binary string, loops int) (*server, error) {
 }
 
 var (
-	debugListens = regexp.MustCompile(`msg="debug listening" addr=(\S+)`)
-	httpListens  = regexp.MustCompile(`msg="http listening" addr=(\S+)`)
-	gnetListens  = regexp.MustCompile(`listening=(\S+)`)
-	gnetControl  = regexp.MustCompile(`control=(\S+)`)
+	debugListens = regexp.MustCompile(`msg="debug listening" addr=(\S+)\s`)
+	httpListens  = regexp.MustCompile(`msg="http listening" addr=(\S+)\s`)
+	gnetListens  = regexp.MustCompile(`listening=(\S+)\s`)
+	gnetControl  = regexp.MustCompile(`control=(\S+)\s`)
 )
 
 func linkdAddr(ctx context.Context, api string) (string, error) {
@@ -211,63 +171,4 @@ func request(ctx context.Context, method, url string) ([]byte, error) {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	return body, nil
-}
-
-// transcript keeps the first bytes that a process prints, and lets others wait for them.
-type transcript struct {
-	mu      sync.Mutex
-	b       bytes.Buffer
-	changed chan struct{}
-}
-
-const transcriptBytes = 1 << 20 // of output kept; what follows is dropped
-
-func newTranscript() *transcript { return &transcript{changed: make(chan struct{}, 1)} }
-
-// Write implements io.Writer.
-func (t *transcript) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b.Write(b[:min(len(b), transcriptBytes-t.b.Len())])
-	select {
-	case t.changed <- struct{}{}:
-	default:
-	}
-	return len(b), nil
-}
-
-func (t *transcript) bytes() []byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return bytes.Clone(t.b.Bytes())
-}
-
-// last is the last line printed.
-func (t *transcript) last() string {
-	lines := strings.Split(strings.TrimSpace(string(t.bytes())), "\n")
-	return lines[len(lines)-1]
-}
-
-// await waits until every pattern was printed, and returns the first group of each.
-func (t *transcript) await(ctx context.Context, patterns ...*regexp.Regexp) ([]string, error) {
-	limit := time.NewTimer(startTime)
-	defer limit.Stop()
-	for {
-		text, found := t.bytes(), []string(nil)
-		for _, p := range patterns {
-			if m := p.FindSubmatch(text); m != nil {
-				found = append(found, string(m[1]))
-			}
-		}
-		if len(found) == len(patterns) {
-			return found, nil
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-limit.C:
-			return nil, fmt.Errorf("bench: the server did not start within %v; its last line: %s", startTime, t.last())
-		case <-t.changed:
-		}
-	}
 }

@@ -223,3 +223,9 @@ func (f *Framer) Refuse(dst, id []byte) []byte { return append(dst, f.nack...) }
 
 // MaxHeld returns the most bytes that Decode may leave untaken.
 func (f *Framer) MaxHeld() int { return f.maxHeld }
+
+// NeedsID reports that Decode or Encode needs the link's id; where it does not, nil may be given.
+func (f *Framer) NeedsID() bool { return f.packet || f.idBeats || f.wire == ddpWire }
+
+// Encodes reports that Encode changes the payload; where it does not, it may be skipped.
+func (f *Framer) Encodes() bool { return f.wire != plainWire }

@@ -34,7 +34,7 @@ var proxyHeaders = []struct {
 	{"v2 LOCAL", v2local, "", ""},
 	{"v2 LOCAL with bytes to skip", v2local4, "", ""},
 
-	{"no header", "c", "", `got 63, want "PROXY " or version 2's signature`},
+	{"no header", "c", "", `, want "PROXY " or version 2's signature`},
 	{"v1 like", "PROXYx", "", "want"},
 	{"v1 too long", "PROXY UNKNOWN " + strings.Repeat("f", 93), "", "no line end within 107 bytes"},
 	{"v1 LF alone", "PROXY TCP4 192.168.0.1 10.0.0.1 56324 443\n", "", "must end with"},

@@ -136,14 +136,14 @@ func (p *program) run(b []byte, quiet bool) (v Verdict, end, at int, cap groups)
 	}
 }
 
-// rune returns the rune at b[i:] and its width: 0 where it has not arrived, or not whole, or never will (then -1).
+// rune returns the rune at b[i:] and its width: 0 where it has not arrived (-1), or not whole.
 func (sc *scan) rune(i int) (rune, int) {
 	b := sc.b[i:]
 	switch {
 	case len(b) == 0:
 		return -1, 0
-	case !sc.quiet && !utf8.FullRune(b):
-		return -1, 0
+	case !utf8.FullRune(b):
+		return utf8.RuneError, 0
 	}
 	return utf8.DecodeRune(b)
 }

@@ -41,6 +41,7 @@ providers:
       - {name: others, remote_ip: "fd00::/64"}
   - name: out
     type: tcp-client
+    local_ip: 127.0.0.1
     redial_max: 5s
     connections:
       - {name: pump, host: pump.example.org, port: 502}
@@ -92,6 +93,7 @@ func TestParse(t *testing.T) {
 		{"address", plant.Connections[0].RemoteIP.String(), "10.1.2.3/32"},
 		{"cidr", plant.Connections[1].RemoteIP.String(), "fd00::/64"},
 		{"client", *out.Connections[0], ConnPt{Name: "pump", Host: "pump.example.org", Port: 502}},
+		{"client dials from", out.LocalIP.String(), "127.0.0.1"},
 		{"client has no identity", out.ConnIdentity, ConnIdentity("")},
 		{"scale", p.Models[0].Tags[0].Scale, 0.1},
 		{"scale not given", p.Models[0].Tags[1].Scale, 1.0},

@@ -50,7 +50,7 @@ type Provider struct {
 	Name         string
 	Title        string
 	Type         LinkKind
-	LocalIP      netip.Addr // the zero Addr: all local addresses (IPv4 and IPv6)
+	LocalIP      netip.Addr // to listen on, or dial from; the zero Addr: all (IPv4 and IPv6)
 	LocalPort    uint16
 	ConnIdentity ConnIdentity
 	Identity     Identity

@@ -1,8 +1,8 @@
 package routing
 
 import (
-	"encoding/binary"
 	"math/bits"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -21,22 +21,6 @@ const (
 	sealed    = 1 << entryBits // no entry, and none may come: the shard's next generation is being made
 )
 
-// An entry is a header word and the id's bytes in little-endian words, the last one filled with zeros. The header is
-// the whole state of an id, so that one compare-and-swap changes it:
-//
-//	 63     62    61    48 47            32 31                 0
-//	+------+----+---------+----------------+--------------------+
-//	|frozen|live|    0    | length of id   | connection point   |
-//	+------+----+---------+----------------+--------------------+
-//
-// The length and the id never change; frozen, once set, makes the whole word immutable.
-const (
-	frozen   = 1 << 63
-	live     = 1 << 62
-	lenShift = 32
-	lenMask  = 0xffff
-)
-
 // Load of a generation: at most 4 slots in 5 are claimed, which keeps a probe within a cache line or two.
 const (
 	loadNum  = 4
@@ -46,32 +30,23 @@ const (
 
 // gen is one generation of a shard: slots in open addressing with linear probing, and the arena they point into.
 // A generation is replaced as a whole when it is full; readers that still hold it see it as it was at that moment.
+//
+// What readers need is its first cache line; what writers change is in others.
 type gen struct {
 	slots []atomic.Uint64
-	arena []uint64 // headers: atomic access only; ids: written before their slot is claimed, immutable after
-	gate  int      // length of the ids that may be inserted and deleted without the index; 0: none
-	limit int64    // slots that may be claimed
-	_     [48]byte // readers' words above, writers' words below: not on one cache line
-
-	claimed atomic.Int64  // slots claimed, and claims under way
-	top     atomic.Uint64 // words of the arena given out; more than there are when it is full
+	gate  int // length of the ids that may be inserted and deleted without the index; 0: none
+	arena
+	limit   int64        // slots that may be claimed
+	claimed atomic.Int64 // slots claimed, and claims under way
+	_       [16]byte     // to 128 bytes: whole cache lines
 }
 
-func newGen(limit, words int64, gate int) *gen {
-	return &gen{
-		slots: make([]atomic.Uint64, limit*loadDen/loadNum+1),
-		arena: make([]uint64, words),
-		gate:  gate,
-		limit: limit,
-	}
+// newGen makes a generation for limit entries, whose sizes are together words and, of long ones, long words.
+func newGen(limit, words, long int64, gate int) *gen {
+	g := &gen{slots: make([]atomic.Uint64, limit*loadDen/loadNum+1), gate: gate, limit: limit}
+	g.arena.init(words, long)
+	return g
 }
-
-// entryWords is the size of an entry in 64-bit words.
-func entryWords(idLen int) int64 { return 1 + int64(idLen+7)/8 }
-
-func header(idLen int, pt uint32) uint64 { return live | uint64(idLen)<<lenShift | uint64(pt) }
-
-func headerLen(h uint64) int { return int(h >> lenShift & lenMask) }
 
 // home is where the probe for hash h begins; h's top bits choose it, its low 16 bits the shard, those between the tag.
 func home(h, slots uint64) uint64 {
@@ -81,10 +56,18 @@ func home(h, slots uint64) uint64 {
 
 func tagOf(h uint64) uint64 { return h >> 16 << entryBits }
 
+// touchAhead makes find load the place that the id's hash wishes, and ignore what it reads: the cache lines of slot and
+// entry are then on their way together, which halves the time where neither is cached. An atomic load is plain on
+// amd64; where it is a barrier to the loads after it, this would only delay them.
+const touchAhead = runtime.GOARCH == "amd64"
+
 // find returns the entry of id, live or not.
 func (g *gen) find(h uint64, id []byte) (e uint64, ok bool) {
 	tag, n := tagOf(h), uint64(len(g.slots))
 	i := home(h, n)
+	if touchAhead {
+		g.load(g.wish(h))
+	}
 	for range n {
 		v := g.slots[i].Load()
 		if v&entryMask == 0 {
@@ -98,44 +81,6 @@ func (g *gen) find(h uint64, id []byte) (e uint64, ok bool) {
 		}
 	}
 	return 0, false
-}
-
-// holds reports whether entry e is the one of id.
-func (g *gen) holds(e uint64, id []byte) bool {
-	if headerLen(atomic.LoadUint64(&g.arena[e])) != len(id) {
-		return false
-	}
-	words := g.arena[e+1:]
-	for len(id) >= 8 {
-		if words[0] != binary.LittleEndian.Uint64(id) {
-			return false
-		}
-		words, id = words[1:], id[8:]
-	}
-	return len(id) == 0 || words[0] == tailWord(id)
-}
-
-// tailWord is the word of the last 1 to 7 bytes of an id.
-func tailWord(id []byte) (w uint64) {
-	for i, c := range id {
-		w |= uint64(c) << (8 * i)
-	}
-	return w
-}
-
-// load returns the header of entry e.
-func (g *gen) load(e uint64) uint64 { return atomic.LoadUint64(&g.arena[e]) }
-
-// appendID appends the id of entry e to b.
-func (g *gen) appendID(b []byte, e uint64) []byte {
-	n := headerLen(g.load(e))
-	for i := e + 1; n > 0; i++ {
-		var w [8]byte
-		binary.LittleEndian.PutUint64(w[:], g.arena[i])
-		b = append(b, w[:min(n, 8)]...)
-		n -= 8
-	}
-	return b
 }
 
 // outcome of an attempt to change a generation.
@@ -159,7 +104,7 @@ func (g *gen) put(h uint64, id []byte, pt uint32) outcome {
 		v := g.slots[i].Load()
 		if v == empty {
 			if e == 0 {
-				if e = g.newEntry(id, pt); e == 0 {
+				if e = g.newEntry(h, id, pt); e == 0 {
 					return retired
 				}
 			}
@@ -173,7 +118,7 @@ func (g *gen) put(h uint64, id []byte, pt uint32) outcome {
 		}
 		if v&^entryMask == tag && g.holds(v&entryMask-1, id) {
 			if e != 0 {
-				g.claimed.Add(-1) // the entry made in vain stays behind in the arena until the next generation
+				g.claimed.Add(-1) // the entry made in vain stays until the next generation
 			}
 			return g.revive(v&entryMask-1, len(id), pt)
 		}
@@ -185,27 +130,17 @@ func (g *gen) put(h uint64, id []byte, pt uint32) outcome {
 }
 
 // newEntry reserves a claim and writes an entry, not yet reachable. It returns 1 + its place, or 0 if there is no room.
-func (g *gen) newEntry(id []byte, pt uint32) uint64 {
+func (g *gen) newEntry(h uint64, id []byte, pt uint32) uint64 {
 	if g.claimed.Add(1) > g.limit {
 		g.claimed.Add(-1)
 		return 0
 	}
-	words := uint64(entryWords(len(id)))
-	end := g.top.Add(words)
-	if end > uint64(len(g.arena)) {
+	e, ok := g.place(h, uint64(entryWords(len(id))))
+	if !ok {
 		g.claimed.Add(-1)
 		return 0
 	}
-	e := end - words
-	atomic.StoreUint64(&g.arena[e], header(len(id), pt))
-	for i := e + 1; len(id) > 0; i++ {
-		if len(id) < 8 {
-			g.arena[i] = tailWord(id)
-			break
-		}
-		g.arena[i] = binary.LittleEndian.Uint64(id)
-		id = id[8:]
-	}
+	g.write(e, id, pt)
 	return e + 1
 }
 
@@ -219,13 +154,13 @@ func (g *gen) revive(e uint64, idLen int, pt uint32) outcome {
 		if old&frozen != 0 {
 			return retired
 		}
-		if atomic.CompareAndSwapUint64(&g.arena[e], old, header(idLen, pt)) {
+		if atomic.CompareAndSwapUint64(&g.words[e], old, header(idLen, pt)) {
 			return done
 		}
 	}
 }
 
-// change replaces the header of id, if it is live, by what to makes of it.
+// change replaces the header of id, if it is live, and returns the number it held.
 func (g *gen) change(h uint64, id []byte, header uint64) (old uint32, o outcome) {
 	e, ok := g.find(h, id)
 	if !ok {
@@ -239,14 +174,14 @@ func (g *gen) change(h uint64, id []byte, header uint64) (old uint32, o outcome)
 		if old&frozen != 0 {
 			return 0, retired
 		}
-		if atomic.CompareAndSwapUint64(&g.arena[e], old, header) {
+		if atomic.CompareAndSwapUint64(&g.words[e], old, header) {
 			return uint32(old), done
 		}
 	}
 }
 
 // freeze makes the generation immutable and counts what is live in it: entries, and their words.
-func (g *gen) freeze() (entries, words int64) {
+func (g *gen) freeze() (entries, words, long int64) {
 	for i := range g.slots {
 		if g.slots[i].CompareAndSwap(empty, sealed) {
 			continue
@@ -255,16 +190,22 @@ func (g *gen) freeze() (entries, words int64) {
 		if v == 0 {
 			continue
 		}
-		if old := atomic.OrUint64(&g.arena[v-1], frozen); old&live != 0 {
-			entries++
-			words += entryWords(headerLen(old))
+		old := atomic.OrUint64(&g.words[v-1], frozen)
+		if old&live == 0 {
+			continue
+		}
+		entries++
+		if n := entryWords(headerLen(old)); n > longWords {
+			long += n
+		} else {
+			words += n
 		}
 	}
-	return entries, words
+	return entries, words, long
 }
 
-// adopt copies the live entries of the frozen generation from. g is not shared yet.
-func (g *gen) adopt(from *gen, hash func([]byte) uint64) {
+// adopt copies the live entries of the frozen generation from; false when they do not fit. g is not shared yet.
+func (g *gen) adopt(from *gen, hash func([]byte) uint64) bool {
 	var buf [MaxID]byte
 	for i := range from.slots {
 		v := from.slots[i].Load() & entryMask
@@ -272,8 +213,11 @@ func (g *gen) adopt(from *gen, hash func([]byte) uint64) {
 			continue
 		}
 		id := from.appendID(buf[:0], v-1)
-		g.put(hash(id), id, uint32(from.load(v-1)))
+		if g.put(hash(id), id, uint32(from.load(v-1))) != done {
+			return false
+		}
 	}
+	return true
 }
 
 // each calls f for each live entry until it returns false; id is valid only during the call.

@@ -12,6 +12,7 @@ import (
 const (
 	shardEntries = 8192 // entries of a shard when the table is as large as was hinted
 	minShards    = 16
+	growth       = 4       // a shard grows by one part in so many: at most a fifth of its memory waits to be used
 	maxShards    = 1 << 16 // as many as the low 16 bits of a hash tell apart
 )
 
@@ -40,7 +41,7 @@ func (s *store) init(hint int) {
 		mean := float64(hint) / float64(n)
 		s.presize = int64(mean + 3*math.Sqrt(mean)) // hashing fills shards unevenly
 	}
-	none := newGen(0, 0, 0)
+	none := newGen(0, 0, 0, 0)
 	for i := range s.shards {
 		s.shards[i].gen.Store(none)
 	}
@@ -144,20 +145,27 @@ func (s *store) regate(gate, idLen int) {
 	}
 }
 
-// advance makes and publishes the generation after g. The caller holds sh.mu.
+// advance makes and publishes the generation after g, with room for need words more. The caller holds sh.mu.
 func (s *store) advance(sh *shard, g *gen, need int64, gate int) {
-	entries, words := g.freeze()
-	// Half as much again: growth is paid for by the inserts between, and at most a third of the memory is idle.
-	limit := max(minLimit, entries+entries/2+1)
-	room := max(words+words/2+need, limit*need)
-	if entries > 0 {
-		room = words + max(need, (limit-entries)*words/entries)
+	entries, words, long := g.freeze()
+	limit := max(minLimit, entries+entries/growth+1)
+	if g.limit == 0 {
+		limit = max(limit, s.presize)
 	}
-	if g.limit == 0 && s.presize > limit {
-		limit, room = s.presize, s.presize*need
+	switch { // as many words for each new entry as the old ones have
+	case entries > 0:
+		words, long = words*limit/entries, long*limit/entries
+	case need <= longWords:
+		words = limit * need
 	}
-	next := newGen(limit, room, gate)
-	next.adopt(g, s.hash)
+	if need > longWords {
+		long += need
+	}
+	next := newGen(limit, words, long, gate)
+	for !next.adopt(g, s.hash) || !next.hasRoom(uint64(need)) { // entries of many sizes leave gaps
+		words += blockWords + words/8
+		next = newGen(limit, words, long, gate)
+	}
 	sh.gen.Store(next)
 }
 

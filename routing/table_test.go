@@ -92,7 +92,7 @@ func TestChurn(t *testing.T) {
 	words := 0
 	for i := range table.ids.shards {
 		g := table.ids.shards[i].gen.Load()
-		words += len(g.slots) + len(g.arena)
+		words += len(g.slots) + len(g.words)
 	}
 	if limit := minShards * 100; words > limit {
 		t.Errorf("the table takes %d words for 100 ids, want at most %d", words, limit)

@@ -37,9 +37,12 @@ func (s *session) Fail(detail string) { s.fail(ReasonDriver, detail) }
 // send passes payload through the preset to the device. False, with nothing sent, when the outbound bound is reached.
 func (s *session) send(now int64, payload []byte) bool {
 	b := payload
-	if s.id != nil {
-		s.loop.work = s.set.framer.Encode(s.loop.work[:0], payload, s.id.B)
-		b = s.loop.work
+	if f := s.set.framer; f != nil {
+		s.stream.Sent()
+		if f.Encodes() {
+			s.loop.work = f.Encode(s.loop.work[:0], payload, s.idBytes())
+			b = s.loop.work
+		}
 	}
 	if s.conn.OutboundBuffered()+len(b) > outboundBytes {
 		return false

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,6 +127,12 @@ func (l *loop) recycle(s *session) {
 	place := s.place
 	s.reset()
 	l.free = append(l.free, place)
+}
+
+// room returns an empty slice with room for n bytes, valid until the next call.
+func (l *loop) room(n int) []byte {
+	l.scratch = slices.Grow(l.scratch[:0], n)
+	return l.scratch
 }
 
 func (l *loop) at(place uint32) *session {

@@ -98,6 +98,14 @@ func (s *session) remote() netip.AddrPort {
 	return netip.AddrPortFrom(netip.AddrFrom16(s.addr).Unmap(), s.port)
 }
 
+// idBytes is the id where the preset needs it, nil otherwise.
+func (s *session) idBytes() []byte {
+	if s.id == nil {
+		return nil
+	}
+	return s.id.B
+}
+
 func (s *session) setRemote(a netip.AddrPort) { s.addr, s.port = a.Addr().As16(), a.Port() }
 
 // guard runs one step. A panic in it, which can only come from a codec or a driver, closes this link alone.
@@ -223,7 +231,7 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 		return b
 	}
 	l := s.loop
-	got := s.set.framer.Identify(l.scratch[:0], b, quiet, l.provider.table)
+	got := s.set.framer.Identify(l.room(2*preIdentityBytes), b, quiet, l.provider.table)
 	s.quietAt = 0
 	switch got.Verdict {
 	case codec.Found:
@@ -276,7 +284,8 @@ func (s *session) identified(now int64, got codec.Identified) {
 		s.fail(ReasonUnknown, "")
 	}
 	if s.phase == phaseOnline {
-		if !s.set.framer.Transparent() {
+		s.stream = got.Stream
+		if s.set.framer.NeedsID() {
 			s.id = pooled(got.ID)
 		}
 		if reply := s.set.framer.Accept(s.loop.work[:0], got.ID); len(reply) > 0 {
@@ -328,7 +337,7 @@ func (s *session) online(now int64, b []byte, quiet bool) {
 	}
 	s.quietAt = 0
 	for len(b) > 0 && s.reason == notClosed {
-		d := s.set.framer.Decode(s.loop.scratch[:0], b, s.id.B, quiet, &s.stream)
+		d := s.set.framer.Decode(s.loop.room(len(b)+16), b, s.idBytes(), quiet, &s.stream)
 		if len(d.Reply) > 0 {
 			s.write(now, d.Reply)
 		}

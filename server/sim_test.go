@@ -262,3 +262,6 @@ func (w *sim) wantEvents(want ...string) {
 		w.t.Fatalf("events %q, want %q", got, want)
 	}
 }
+
+// simAddr is where devices dial from when it does not matter.
+var simAddr = netip.MustParseAddrPort("10.0.0.1:4000")

@@ -248,8 +248,8 @@ func TestStranger(t *testing.T) {
 		return nil
 	})
 	s := list.Items[0]
-	if s.Provider != "s1" || s.ID != "c0099" || s.Reason != "unknown" {
-		t.Errorf("the stranger is %+v, want c0099 at s1, unknown", s)
+	if s.Provider != "s1" || s.ID != "c0099" || s.Reason != "unknown_id" {
+		t.Errorf("the stranger is %+v, want c0099 at s1, unknown_id", s)
 	}
 	if _, err := in.request("POST", "/api/v1/strangers/"+s.Key+"/adopt", `{"name": "c99"}`); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ErrWriter:       stderr,
 		Commands: []*cli.Command{
 			serveCommand(), checkCommand(), psCommand(), driversCommand(), tapCommand(), sendCommand(),
-			tunnelCommand(), loadgenCommand(),
+			tunnelCommand(), loadgenCommand(), benchCommand(),
 		},
 		Action:         noCommand,
 		OnUsageError:   wrongUsage,

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"linkd/bench"
+)
+
+// benchCommand is `linkd bench`: what linkd costs, beside a bare server that does the same job.
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "bench",
+		Usage:     "measure what linkd costs, beside a bare gnet server that does the same job",
+		ArgsUsage: "list | run [SCENARIO…]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "peers", Usage: "servers to measure in turn", Value: strings.Join(bench.Peers(), ",")},
+			&cli.IntFlag{Name: "rounds", Usage: "how often each is measured; 0: 5, or 1 with --quick"},
+			&cli.BoolFlag{Name: "quick", Usage: "few devices, one round: to see that it works"},
+			&cli.StringFlag{Name: "devices", Usage: "idle: fleets of so many devices in turn; storm: the largest; " +
+				"empty: 5000,10000,19000"},
+			&cli.IntFlag{Name: "loops", Usage: "event loops of each server; 0: one a core"},
+			&cli.StringFlag{Name: "peers-dir", Usage: "source of the other servers", Value: "bench/peers"},
+			&cli.StringFlag{Name: "out", Usage: "write report.txt, report.json and bench.txt to `DIR`"},
+		},
+		Action: func(c *cli.Context) error {
+			switch c.Args().First() {
+			case "list":
+				return listScenarios(c.App.Writer)
+			case "run":
+				return runBench(c)
+			case "":
+				return usagef("bench: nothing to do; give list or run")
+			}
+			return usagef("bench %q; give list or run", c.Args().First())
+		},
+	}
+}
+
+func listScenarios(w io.Writer) error {
+	for _, s := range bench.Scenarios() {
+		if _, err := fmt.Fprintf(w, "%-6s %s\n", s.Name, s.Title); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func runBench(c *cli.Context) error {
+	cfg := bench.Config{}
+	if c.Bool("quick") {
+		cfg = bench.Quick()
+	}
+	if n := c.Int("rounds"); n != 0 {
+		cfg.Rounds = n
+	}
+	for n := range strings.FieldsFuncSeq(c.String("devices"), isComma) {
+		v, err := strconv.Atoi(n)
+		if err != nil {
+			return usagef("--devices %q; give numbers, as in 5000,10000", c.String("devices"))
+		}
+		if !c.Bool("quick") || len(cfg.Devices) == 0 {
+			cfg.Devices = append(cfg.Devices, v)
+		}
+	}
+	cfg.Scenarios, cfg.Peers = c.Args().Tail(), strings.FieldsFunc(c.String("peers"), isComma)
+	cfg.Loops, cfg.PeersDir = c.Int("loops"), c.String("peers-dir")
+	cfg.Progress = func(line string) { fmt.Fprintln(c.App.ErrWriter, line) }
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	cfg.Linkd = self
+	report, err := bench.Run(c.Context, cfg)
+	if errors.Is(err, bench.ErrConfig) {
+		return usagef("%v", err)
+	}
+	if err != nil {
+		return err
+	}
+	if dir := c.String("out"); dir != "" {
+		if err := report.Write(dir); err != nil {
+			return err
+		}
+	}
+	if err := report.Print(c.App.Writer); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.App.Writer)
+	return report.WriteBenchmark(c.App.Writer)
+}
+
+func isComma(r rune) bool { return r == ',' || r == ' ' }
