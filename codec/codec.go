@@ -61,18 +61,21 @@ type Decoded struct {
 	End     string // not empty: the device says goodbye or broke the framing; close the link with this detail
 }
 
+// form tries a preset's form at b[s:].
+type form func(f *Framer, b []byte, s int, quiet bool, ids IDs) hit
+
 // Framer is one provider's identity options, compiled. It is immutable and shared by all loops.
 type Framer struct {
-	look      func(f *Framer, b []byte, s int, quiet bool, ids IDs) hit // tries the preset's form at b[s:]
-	text      bool                                                      // blanks and line ends before the id are skipped
-	upperHex  bool                                                      // the id is the upper-case hex of its bytes
-	ends      bool                                                      // line ends directly after the id belong to it
-	packet    bool                                                      // the id stands before every packet
-	maxBytes  int                                                       // longest id
-	beats     [][]byte                                                  // heartbeats, none empty
-	idBeats   bool                                                      // the id itself is a heartbeat once the link is bound
-	cells     []cell                                                    // fixed layouts: one for each byte
-	idFrom    int                                                       // fixed layouts: the id is cells[idFrom:idTo]
+	look      form
+	text      bool     // blanks and line ends before the id are skipped
+	upperHex  bool     // the id is the upper-case hex of its bytes
+	ends      bool     // line ends directly after the id belong to it
+	packet    bool     // the id stands before every packet
+	maxBytes  int      // longest id
+	beats     [][]byte // heartbeats, none empty
+	idBeats   bool     // the id itself is a heartbeat once the link is bound
+	cells     []cell   // fixed layouts: one for each byte
+	idFrom    int      // fixed layouts: the id is cells[idFrom:idTo]
 	idTo      int
 	prefix    []byte // line, length-prefixed
 	suffix    []byte // line, length-prefixed
@@ -136,7 +139,12 @@ func (f *Framer) Identify(dst, b []byte, quiet bool, ids IDs) Identified {
 			waits = true
 		}
 		next, partial := f.pastBeat(b, raw, s, quiet)
-		waits = waits || partial
+		switch {
+		case partial && h.verdict != Found:
+			waits = true
+		case partial && !quiet:
+			waitsQuiet = true // a stranger's id, unless it becomes a heartbeat
+		}
 		if next == s {
 			break
 		}
@@ -163,13 +171,10 @@ func (f *Framer) pastBeat(b []byte, raw, s int, quiet bool) (next int, partial b
 		raw = s
 		n, part = f.beat(b[raw:], nil)
 	}
-	if part && !quiet {
-		return s, true
+	if n == 0 || part && !quiet {
+		return s, part
 	}
-	if n == 0 {
-		return s, false
-	}
-	return max(raw+n, s), false
+	return max(raw+n, s), part
 }
 
 // known reports whether the id of h is configured. Without heartbeats there is one starting point and nothing to

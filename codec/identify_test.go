@@ -125,11 +125,14 @@ func TestQuiet(t *testing.T) {
 		{"nothing", project.Identity{}, ids("c1"), "", Wait, looked{}},
 		{"line ends alone", project.Identity{}, ids("c1"), "\r\n \x00", Wait, looked{}},
 		{"heartbeats alone", project.Identity{Heartbeats: hb}, ids("c1"), "LOG\r\nLOG", WaitQuiet, looked{}},
-		{"part of a heartbeat", project.Identity{Heartbeats: hb}, ids("c1"), "LOGLO", WaitQuiet, looked{Found, "LOGLO", "", 5}},
+		{"part of a heartbeat", project.Identity{Heartbeats: hb}, ids("c1"), "LOGLO", WaitQuiet, looked{Found,
+			"LOGLO", "", 5}},
 		{"line waits on", project.Identity{Preset: "line"}, ids("c1"), "c1", Wait, looked{}},
 		{"fixed waits on", project.Identity{Preset: "fixed", Length: 5}, ids("c1"), "c1", Wait, looked{}},
-		{"regex", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d+)`}, ids(), "c12", WaitQuiet, looked{Found, "c12", "", 3}},
-		{"regex at end", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d)$`}, ids(), "c1", WaitQuiet, looked{Found, "c1", "", 2}},
+		{"regex", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d+)`}, ids(), "c12", WaitQuiet, looked{Found,
+			"c12", "", 3}},
+		{"regex at end", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d)$`}, ids(), "c1", WaitQuiet,
+			looked{Found, "c1", "", 2}},
 		{"regex without a match", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d+);`}, ids(), "c1", Wait, looked{}},
 	}
 	for _, x := range tests {
@@ -143,65 +146,72 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+var long = strings.Repeat("x", DefaultMaxBytes+1)
+
+var badInputs = []struct {
+	name  string
+	cfg   project.Identity
+	ids   idSet
+	bytes string
+	want  Verdict
+}{
+	{"auto empty", project.Identity{}, ids("c1"), "", Wait},
+	{"auto max", project.Identity{}, ids("c1"), long[:128], WaitQuiet},
+	{"auto too long", project.Identity{}, ids("c1"), long, Rubbish},
+	{"auto longest id and its line end", project.Identity{}, ids(long[:128]), long[:128] + "\n", Found},
+	{"auto too long, but an id begins it", project.Identity{}, ids("x", strings.Repeat("x", 200)), long, Found},
+	{"auto blank", project.Identity{}, ids("c1"), strings.Repeat("\r", 128), Wait},
+	{"auto too blank", project.Identity{}, ids("c1"), strings.Repeat("\r", 129) + "c1", Rubbish},
+	{"auto many heartbeats", project.Identity{Heartbeats: [][]byte{{0xFE}}}, ids("c1"), strings.Repeat("\xFE",
+		9) + "c1\n", Found},
+	{"template wrong digit", project.Identity{Preset: "template"}, ids(), "35583708951234g", Rubbish},
+	{"template wrong suffix", project.Identity{Preset: "template"}, ids(), "355837089512343\x00\x02", Rubbish},
+	{"template short", project.Identity{Preset: "template"}, ids(), "355837089512343\x00\x01\x02", Wait},
+	{"template heartbeat begun", project.Identity{Preset: "template", Heartbeats: [][]byte{[]byte("LOG")}}, ids(),
+		"LO", Wait},
+	{"template heartbeat wrong", project.Identity{Preset: "template", Heartbeats: [][]byte{[]byte("LOG")}}, ids(),
+		"LOL", Rubbish},
+	{"four-faith wrong type", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x13", Rubbish},
+	{"four-faith wrong digit", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x121306666888a", Rubbish},
+	{"four-faith wrong zero", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x1213066668888\x01", Rubbish},
+	{"four-faith wrong end", project.Identity{Preset: "four-faith"}, ids(),
+		"\x78\x56\x34\x1213066668888\x001234\x01", Rubbish},
+	{"four-faith short", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x1213066668888\x001234", Wait},
+	{"ddp data before registration", project.Identity{Preset: "ddp"}, ids(), "\x7B\x09", Rubbish},
+	{"ddp wrong length", project.Identity{Preset: "ddp"}, ids(), "\x7B\x01\x00\x17", Rubbish},
+	{"ddp wrong end", project.Identity{Preset: "ddp"}, ids(), "\x7B\x01\x00\x1613066668888123456\x7C", Rubbish},
+	{"ddp short", project.Identity{Preset: "ddp"}, ids(), "\x7B\x01\x00\x1613066668888123456", Wait},
+	{"inhand wrong end", project.Identity{Preset: "inhand"}, ids(), "\xAA\x0113066668888\x0A", Rubbish},
+	{"inhand short", project.Identity{Preset: "inhand"}, ids(), "\xAA\x0113066668888", Wait},
+	{"imei wrong length", project.Identity{Preset: "imei"}, ids(), "\x00\x10", Rubbish},
+	{"imei wrong digit", project.Identity{Preset: "imei"}, ids(), "\x00\x0F35583708951234x", Rubbish},
+	{"imei short", project.Identity{Preset: "imei"}, ids(), "\x00\x0F35583708951234", Wait},
+	{"line max", project.Identity{Preset: "line"}, ids(), long[:128], Wait},
+	{"line longest", project.Identity{Preset: "line"}, ids(), long[:128] + "\n", Found},
+	{"line too long", project.Identity{Preset: "line"}, ids(), long, Rubbish},
+	{"line wrong prefix", project.Identity{Preset: "line", Prefix: []byte("ID=")}, ids(), "IX", Rubbish},
+	{"line wrong suffix", project.Identity{Preset: "line", Suffix: []byte(";")}, ids(), "c1\n", Rubbish},
+	{"line without id", project.Identity{Preset: "line", Prefix: []byte("ID=")}, ids(), "ID= \n", Rubbish},
+	{"fixed short", project.Identity{Preset: "fixed", Length: 5}, ids(), "c000", Wait},
+	{"hex wrong prefix", project.Identity{Preset: "hex", Length: 2, Prefix: []byte("h")}, ids(), "x", Rubbish},
+	{"length-prefixed zero", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x00", Rubbish},
+	{"length-prefixed max", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x80", Wait},
+	{"length-prefixed too long", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x81", Rubbish},
+	{"length-prefixed huge", project.Identity{Preset: "length-prefixed", Length: 4}, ids(), "\xFF\xFF\xFF\xFF", Rubbish},
+	{"length-prefixed short", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x05c000", Wait},
+	{"length-prefixed wrong suffix", project.Identity{Preset: "length-prefixed", Length: 1,
+		Suffix: []byte("\r\n")}, ids(), "\x01c\n", Rubbish},
+	{"regex no match", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d+);`}, ids(), "cx", Rubbish},
+	{"regex empty id", project.Identity{Preset: "regex", Pattern: `(?P<id>c*);`}, ids(), ";", Rubbish},
+	{"regex without its group", project.Identity{Preset: "regex", Pattern: `(?P<id>c)?;`}, ids(), ";", Rubbish},
+	{"regex too long", project.Identity{Preset: "regex", Pattern: `(?P<id>x+);`}, ids(), long, Rubbish},
+	{"regex longest", project.Identity{Preset: "regex", Pattern: `(?P<id>x+)`}, ids(), long, Found},
+	{"regex part of a rune", project.Identity{Preset: "regex", Pattern: `(?P<id>é)`}, ids(), "\xC3", Wait},
+}
+
 // TestBadInput gives each preset what it must refuse, or wait for, at the byte that decides and not later.
 func TestBadInput(t *testing.T) {
-	long := strings.Repeat("x", 129)
-	tests := []struct {
-		name  string
-		cfg   project.Identity
-		ids   idSet
-		bytes string
-		want  Verdict
-	}{
-		{"auto empty", project.Identity{}, ids("c1"), "", Wait},
-		{"auto max", project.Identity{}, ids("c1"), long[:128], WaitQuiet},
-		{"auto too long", project.Identity{}, ids("c1"), long, Rubbish},
-		{"auto longest id and its line end", project.Identity{}, ids(long[:128]), long[:128] + "\n", Found},
-		{"auto too long, but an id begins it", project.Identity{}, ids("x", strings.Repeat("x", 200)), long, Found},
-		{"auto blank", project.Identity{}, ids("c1"), strings.Repeat("\r", 128), Wait},
-		{"auto too blank", project.Identity{}, ids("c1"), strings.Repeat("\r", 129) + "c1", Rubbish},
-		{"auto many heartbeats", project.Identity{Heartbeats: [][]byte{{0xFE}}}, ids("c1"), strings.Repeat("\xFE", 9) + "c1\n", Found},
-		{"template wrong digit", project.Identity{Preset: "template"}, ids(), "35583708951234g", Rubbish},
-		{"template wrong suffix", project.Identity{Preset: "template"}, ids(), "355837089512343\x00\x02", Rubbish},
-		{"template short", project.Identity{Preset: "template"}, ids(), "355837089512343\x00\x01\x02", Wait},
-		{"template heartbeat begun", project.Identity{Preset: "template", Heartbeats: [][]byte{[]byte("LOG")}}, ids(), "LO", Wait},
-		{"template heartbeat wrong", project.Identity{Preset: "template", Heartbeats: [][]byte{[]byte("LOG")}}, ids(), "LOL", Rubbish},
-		{"four-faith wrong type", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x13", Rubbish},
-		{"four-faith wrong digit", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x121306666888a", Rubbish},
-		{"four-faith wrong zero", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x1213066668888\x01", Rubbish},
-		{"four-faith wrong end", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x1213066668888\x001234\x01", Rubbish},
-		{"four-faith short", project.Identity{Preset: "four-faith"}, ids(), "\x78\x56\x34\x1213066668888\x001234", Wait},
-		{"ddp data before registration", project.Identity{Preset: "ddp"}, ids(), "\x7B\x09", Rubbish},
-		{"ddp wrong length", project.Identity{Preset: "ddp"}, ids(), "\x7B\x01\x00\x17", Rubbish},
-		{"ddp wrong end", project.Identity{Preset: "ddp"}, ids(), "\x7B\x01\x00\x1613066668888123456\x7C", Rubbish},
-		{"ddp short", project.Identity{Preset: "ddp"}, ids(), "\x7B\x01\x00\x1613066668888123456", Wait},
-		{"inhand wrong end", project.Identity{Preset: "inhand"}, ids(), "\xAA\x0113066668888\x0A", Rubbish},
-		{"inhand short", project.Identity{Preset: "inhand"}, ids(), "\xAA\x0113066668888", Wait},
-		{"imei wrong length", project.Identity{Preset: "imei"}, ids(), "\x00\x10", Rubbish},
-		{"imei wrong digit", project.Identity{Preset: "imei"}, ids(), "\x00\x0F35583708951234x", Rubbish},
-		{"imei short", project.Identity{Preset: "imei"}, ids(), "\x00\x0F35583708951234", Wait},
-		{"line max", project.Identity{Preset: "line"}, ids(), long[:128], Wait},
-		{"line longest", project.Identity{Preset: "line"}, ids(), long[:128] + "\n", Found},
-		{"line too long", project.Identity{Preset: "line"}, ids(), long, Rubbish},
-		{"line wrong prefix", project.Identity{Preset: "line", Prefix: []byte("ID=")}, ids(), "IX", Rubbish},
-		{"line wrong suffix", project.Identity{Preset: "line", Suffix: []byte(";")}, ids(), "c1\n", Rubbish},
-		{"line without id", project.Identity{Preset: "line", Prefix: []byte("ID=")}, ids(), "ID= \n", Rubbish},
-		{"fixed short", project.Identity{Preset: "fixed", Length: 5}, ids(), "c000", Wait},
-		{"hex wrong prefix", project.Identity{Preset: "hex", Length: 2, Prefix: []byte("h")}, ids(), "x", Rubbish},
-		{"length-prefixed zero", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x00", Rubbish},
-		{"length-prefixed max", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x80", Wait},
-		{"length-prefixed too long", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x81", Rubbish},
-		{"length-prefixed huge", project.Identity{Preset: "length-prefixed", Length: 4}, ids(), "\xFF\xFF\xFF\xFF", Rubbish},
-		{"length-prefixed short", project.Identity{Preset: "length-prefixed", Length: 1}, ids(), "\x05c000", Wait},
-		{"length-prefixed wrong suffix", project.Identity{Preset: "length-prefixed", Length: 1, Suffix: []byte("\r\n")}, ids(), "\x01c\n", Rubbish},
-		{"regex no match", project.Identity{Preset: "regex", Pattern: `(?P<id>c\d+);`}, ids(), "cx", Rubbish},
-		{"regex empty id", project.Identity{Preset: "regex", Pattern: `(?P<id>c*);`}, ids(), ";", Rubbish},
-		{"regex without its group", project.Identity{Preset: "regex", Pattern: `(?P<id>c)?;`}, ids(), ";", Rubbish},
-		{"regex too long", project.Identity{Preset: "regex", Pattern: `(?P<id>x+);`}, ids(), long, Rubbish},
-		{"regex longest", project.Identity{Preset: "regex", Pattern: `(?P<id>x+)`}, ids(), long, Found},
-		{"regex part of a rune", project.Identity{Preset: "regex", Pattern: `(?P<id>é)`}, ids(), "\xC3", Wait},
-	}
-	for _, x := range tests {
+	for _, x := range badInputs {
 		f, b := framer(t, x.cfg), []byte(x.bytes)
 		got := look(f, b, false, x.ids)
 		if got.verdict != x.want {
@@ -263,15 +273,18 @@ func TestOptions(t *testing.T) {
 		{project.Identity{Preset: "fixed"}, e + "length 0, want 1 to max_bytes (128)"},
 		{project.Identity{Preset: "hex", Length: 129}, e + "length 129, want 1 to max_bytes (128)"},
 		{project.Identity{Preset: "template", Length: -1}, e + "length -1, want 1 to max_bytes (128)"},
-		{project.Identity{Preset: "length-prefixed", Length: 3}, e + "length 3, want the size of the length field: 1, 2 or 4"},
+		{project.Identity{Preset: "length-prefixed", Length: 3},
+			e + "length 3, want the size of the length field: 1, 2 or 4"},
 		{project.Identity{Preset: "length-prefixed", Length: 2, Endian: "middle"}, e + `endian "middle", want big or little`},
 		{project.Identity{Preset: "usr", Mode: "often"}, e + `mode "often", want connect, packet or both`},
-		{project.Identity{Preset: "line", Prefix: []byte("a\n")}, e + "61 0A: prefix and suffix of a line hold no CR, LF or NUL"},
+		{project.Identity{Preset: "line", Prefix: []byte("a\n")},
+			e + "61 0A: prefix and suffix of a line hold no CR, LF or NUL"},
 		{project.Identity{Preset: "line", Prefix: []byte(" a")},
 			e + `prefix " a": want one that does not begin with a blank, which is skipped`},
 		{project.Identity{Preset: "line", Suffix: []byte("a ")},
 			e + `suffix "a ": want one that does not end with a blank, which is trimmed`},
-		{project.Identity{MaxBytes: 1, Prefix: []byte("ab")}, e + "prefix and suffix have 2 bytes, want at most max_bytes (1)"},
+		{project.Identity{MaxBytes: 1, Prefix: []byte("ab")},
+			e + "prefix and suffix have 2 bytes, want at most max_bytes (1)"},
 		{project.Identity{Preset: "imei", Ack: []byte("1")}, e + "ack: preset imei answers 01 by itself; leave ack out"},
 		{project.Identity{Preset: "imei", Nack: []byte("1")}, e + "nack: preset imei answers 00 by itself; leave nack out"},
 		{project.Identity{Preset: "ddp", Ack: []byte("1")}, e + "ack: preset ddp answers 7B 81 by itself; leave ack out"},
@@ -282,7 +295,8 @@ func TestOptions(t *testing.T) {
 			e + `heartbeats[0] "{id}": preset hex sends its id as raw bytes; write them out`},
 		{project.Identity{Preset: "regex", Pattern: "c"}, e + `pattern "c": want a group named id, as in (?P<id>[0-9]+)`},
 		{project.Identity{Preset: "regex", Pattern: "("}, e + "pattern \"(\": error parsing regexp: missing closing ): `(`"},
-		{project.Identity{Preset: "regex", Pattern: "(?P<id>a{300})"}, e + `pattern "(?P<id>a{300})": 304 steps, want at most 256`},
+		{project.Identity{Preset: "regex", Pattern: "(?P<id>a{300})"},
+			e + `pattern "(?P<id>a{300})": 304 steps, want at most 256`},
 	}
 	for _, x := range tests {
 		f, err := New(x.cfg)

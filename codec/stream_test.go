@@ -17,46 +17,63 @@ type offer struct {
 	held    bool // silence would release them
 }
 
+var (
+	log    = project.Identity{Preset: "inhand", Heartbeats: [][]byte{[]byte("LOG"), []byte("LOGOUT")}}
+	packet = project.Identity{Preset: "usr", Mode: "packet"}
+)
+
+var reads = []struct {
+	name string
+	cfg  project.Identity
+	sent bool
+	run  []offer
+}{
+	{"heartbeat", log, false, []offer{{bytes: "LOGx", payload: "x"}, {bytes: "LOGLOGOUTLOGy", payload: "y"}}},
+	{"heartbeat in a payload", log, false, []offer{{bytes: "xLOG", payload: "xLOG"}}},
+	{"part completed", log, false, []offer{{bytes: "LO", left: 2, held: true}, {bytes: "Gx", payload: "x"}}},
+	{"part refuted", log, false, []offer{{bytes: "LO", left: 2, held: true}, {bytes: "x", payload: "LOx"}}},
+	{"part released", log, false, []offer{{bytes: "LO", left: 2, held: true}, {quiet: true, payload: "LO"},
+		{bytes: "LOGx", payload: "x"}}},
+	{"longer one possible", log, false, []offer{{bytes: "LOG", left: 3, held: true}, {quiet: true}, {bytes: "x",
+		payload: "x"}}},
+	{"longer one refuted", log, false, []offer{{bytes: "LOGO", left: 4, held: true}, {bytes: "K", payload: "OK"}}},
+	{"whole and part, silence", log, false, []offer{{bytes: "LOGLO", left: 2, held: true}, {quiet: true, payload: "LO"}}},
+
+	{"line end later", project.Identity{}, false, []offer{{bytes: "\r"}, {bytes: "\n"}, {bytes: "\n", payload: "\n"}}},
+	{"blanks then data", project.Identity{}, false, []offer{{bytes: "\t", left: 1, held: true}, {bytes: "\x03",
+		payload: "\t\x03"}}},
+	{"blanks then silence", project.Identity{}, false, []offer{{bytes: " ", left: 1, held: true}, {quiet: true},
+		{bytes: "\n", payload: "\n"}}},
+	{"too many blanks", project.Identity{}, false, []offer{{bytes: strings.Repeat(" ", 65),
+		payload: strings.Repeat(" ", 65)}}},
+	{"most blanks", project.Identity{}, false, []offer{{bytes: strings.Repeat(" ", 64), left: 64, held: true},
+		{bytes: "\n"}, {bytes: "x", payload: "x"}}},
+
+	{"answer of Modbus TCP", project.Identity{}, true, []offer{{bytes: "\x00\x01\x00\x00", payload: "\x00\x01\x00\x00"}}},
+	{"answer of Modbus TCP in pieces", project.Identity{}, true,
+		[]offer{{bytes: "\x00", left: 1, held: true}, {bytes: "\x00\x00", payload: "\x00\x00\x00"}}},
+	{"answer of unit 10", project.Identity{}, true, []offer{{bytes: "\n\x03", payload: "\n\x03"}}},
+	{"late CRLF", project.Identity{}, true, []offer{{bytes: "\r", left: 1, held: true}, {bytes: "\n\x01",
+		payload: "\x01"}}},
+	{"late LF, silence", project.Identity{}, true, []offer{{bytes: "\n", left: 1, held: true}, {quiet: true},
+		{bytes: "\n", payload: "\n"}}},
+	{"short answer of blanks", project.Identity{}, true, []offer{{bytes: " ", left: 1, held: true}, {quiet: true,
+		payload: " "}}},
+
+	{"packets", packet, false, []offer{{bytes: "ID:1aID:1bID:1", payload: "ab"}, {bytes: "ID:1LOGc", payload: "c"}}},
+	{"part of an id", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true}, {bytes: ":1b",
+		payload: "b"}}},
+	{"part of an id refuted", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true},
+		{bytes: "x", payload: "IDx"}}},
+	{"part of an id, silence", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true},
+		{quiet: true, payload: "ID"}}},
+	{"part of an id at a start", packet, false, []offer{{bytes: "ID", left: 2, held: true}, {bytes: "ID:1x",
+		payload: "IDx"}}},
+}
+
 // TestHeld walks through reads and silences after the id.
 func TestHeld(t *testing.T) {
-	log := project.Identity{Preset: "inhand", Heartbeats: [][]byte{[]byte("LOG"), []byte("LOGOUT")}}
-	packet := project.Identity{Preset: "usr", Mode: "packet"}
-	tests := []struct {
-		name string
-		cfg  project.Identity
-		sent bool
-		run  []offer
-	}{
-		{"heartbeat", log, false, []offer{{bytes: "LOGx", payload: "x"}, {bytes: "LOGLOGOUTLOGy", payload: "y"}}},
-		{"heartbeat in a payload", log, false, []offer{{bytes: "xLOG", payload: "xLOG"}}},
-		{"part completed", log, false, []offer{{bytes: "LO", left: 2, held: true}, {bytes: "Gx", payload: "x"}}},
-		{"part refuted", log, false, []offer{{bytes: "LO", left: 2, held: true}, {bytes: "x", payload: "LOx"}}},
-		{"part released", log, false, []offer{{bytes: "LO", left: 2, held: true}, {quiet: true, payload: "LO"}, {bytes: "LOGx", payload: "x"}}},
-		{"longer one possible", log, false, []offer{{bytes: "LOG", left: 3, held: true}, {quiet: true}, {bytes: "x", payload: "x"}}},
-		{"longer one refuted", log, false, []offer{{bytes: "LOGO", left: 4, held: true}, {bytes: "K", payload: "OK"}}},
-		{"whole and part, silence", log, false, []offer{{bytes: "LOGLO", left: 2, held: true}, {quiet: true, payload: "LO"}}},
-
-		{"line end later", project.Identity{}, false, []offer{{bytes: "\r"}, {bytes: "\n"}, {bytes: "\n", payload: "\n"}}},
-		{"blanks then data", project.Identity{}, false, []offer{{bytes: "\t", left: 1, held: true}, {bytes: "\x03", payload: "\t\x03"}}},
-		{"blanks then silence", project.Identity{}, false, []offer{{bytes: " ", left: 1, held: true}, {quiet: true}, {bytes: "\n", payload: "\n"}}},
-		{"too many blanks", project.Identity{}, false, []offer{{bytes: strings.Repeat(" ", 65), payload: strings.Repeat(" ", 65)}}},
-		{"most blanks", project.Identity{}, false, []offer{{bytes: strings.Repeat(" ", 64), left: 64, held: true}, {bytes: "\n"}, {bytes: "x", payload: "x"}}},
-
-		{"answer of Modbus TCP", project.Identity{}, true, []offer{{bytes: "\x00\x01\x00\x00", payload: "\x00\x01\x00\x00"}}},
-		{"answer of Modbus TCP in pieces", project.Identity{}, true,
-			[]offer{{bytes: "\x00", left: 1, held: true}, {bytes: "\x00\x00", payload: "\x00\x00\x00"}}},
-		{"answer of unit 10", project.Identity{}, true, []offer{{bytes: "\n\x03", payload: "\n\x03"}}},
-		{"late CRLF", project.Identity{}, true, []offer{{bytes: "\r", left: 1, held: true}, {bytes: "\n\x01", payload: "\x01"}}},
-		{"late LF, silence", project.Identity{}, true, []offer{{bytes: "\n", left: 1, held: true}, {quiet: true}, {bytes: "\n", payload: "\n"}}},
-		{"short answer of blanks", project.Identity{}, true, []offer{{bytes: " ", left: 1, held: true}, {quiet: true, payload: " "}}},
-
-		{"packets", packet, false, []offer{{bytes: "ID:1aID:1bID:1", payload: "ab"}, {bytes: "ID:1LOGc", payload: "c"}}},
-		{"part of an id", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true}, {bytes: ":1b", payload: "b"}}},
-		{"part of an id refuted", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true}, {bytes: "x", payload: "IDx"}}},
-		{"part of an id, silence", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true}, {quiet: true, payload: "ID"}}},
-		{"part of an id at a start", packet, false, []offer{{bytes: "ID", left: 2, held: true}, {bytes: "ID:1x", payload: "IDx"}}},
-	}
-	for _, x := range tests {
+	for _, x := range reads {
 		t.Run(x.name, func(t *testing.T) {
 			f := framer(t, x.cfg)
 			l := &link{t: t, f: f, bound: true, got: outcome{id: "ID:1"}}

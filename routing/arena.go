@@ -87,7 +87,10 @@ func (a *arena) place(h, words uint64) (e uint64, ok bool) {
 
 // hasRoom reports whether place would succeed now.
 func (a *arena) hasRoom(words uint64) bool {
-	if words > longWords {
+	switch {
+	case words == 0:
+		return true
+	case words > longWords:
 		return a.top.Load()+words <= uint64(len(a.words))
 	}
 	for i := range a.used {
@@ -98,7 +101,7 @@ func (a *arena) hasRoom(words uint64) bool {
 	return false
 }
 
-// run is the place of the first n ones in a row in w, at an even place if n is even (an entry of two words then never
+// run is the place of the first n > 0 ones in a row in w, at an even place if n is even (an entry of two words then never
 // lies across two cache lines); 64 if there are none.
 func run(w, n uint64) uint64 {
 	for range n - 1 {

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/panjf2000/gnet/v2"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"linkd/drivers"
 	"linkd/drivers/raw"
@@ -243,6 +245,28 @@ func TestLocalIP(t *testing.T) {
 	if c, err := net.Dial("tcp", addr(t, s)); err == nil {
 		_ = c.Close()
 		t.Fatal("it listens on 127.0.0.1 too")
+	}
+}
+
+// TestHalfOpenDefaults: without a word in the project, a link has the kernel look for a device that vanished.
+func TestHalfOpenDefaults(t *testing.T) {
+	s := live(t, threeDevices)
+	dial(t, addr(t, s), "c0001")
+	eventually(t, "c1 online", stateIs(s, "c1", Online))
+	owner := s.providers[0].pts.at(1).binding.Owner()
+	got := make(chan [3]int, 1)
+	err := s.post(owner, func(_ int64, ses *session) {
+		fd := ses.conn.(gnet.Conn).Fd()
+		alive, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE)
+		idle, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE)
+		user, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+		got <- [3]int{alive, idle, user}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := <-got; g != [3]int{1, 60, 90_000} {
+		t.Fatalf("SO_KEEPALIVE, TCP_KEEPIDLE, TCP_USER_TIMEOUT are %v; want 1, 60 s, 90000 ms", g)
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,7 @@ const (
 // events hands what happens on the loops to those who subscribed, in order. Nothing on a loop waits for anybody: a
 // full queue loses the newest records, and a slow subscriber its newest events; both are counted.
 type events struct {
+	log    *slog.Logger // alarms are logged too
 	lost   atomic.Uint64
 	mu     sync.Mutex
 	queue  []record
@@ -82,15 +84,15 @@ func (s *subscription) offer(ev Event) bool {
 	}
 }
 
-func newEvents() *events {
-	e := &events{wake: make(chan struct{}, 1), subs: map[*subscription]struct{}{}, end: make(chan struct{})}
+func newEvents(log *slog.Logger) *events {
+	e := &events{log: log, wake: make(chan struct{}, 1), subs: map[*subscription]struct{}{}, end: make(chan struct{})}
 	e.done.Go(e.dispatch)
 	return e
 }
 
-// publish queues a record; from any goroutine. Nobody subscribed: nothing is done.
+// publish queues a record; from any goroutine. Nobody subscribed, and no alarm: nothing is done.
 func (e *events) publish(r record) {
-	if e.anyone.Load() == 0 {
+	if e.anyone.Load() == 0 && r.kind != kindFlapping {
 		return
 	}
 	e.mu.Lock()
@@ -124,6 +126,10 @@ func (e *events) dispatch() {
 		e.mu.Unlock()
 		for i := range batch {
 			ev := batch[i].event()
+			if batch[i].kind == kindFlapping {
+				e.log.Warn("two devices fight over one id: the connection is taken over again and again",
+					"provider", ev.Provider, "connection", ev.Connection, "id", ev.ID, "remote", ev.RemoteAddr)
+			}
 			for _, s := range subs {
 				if !s.offer(ev) {
 					e.lost.Add(1)

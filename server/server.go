@@ -59,10 +59,10 @@ type Server struct {
 // New makes a server without providers; Apply gives it some. It raises the limit of open descriptors to what the
 // system allows.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, log: cfg.Log, events: newEvents(), limits: readLimits()}
-	if s.log == nil {
-		s.log = slog.Default()
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
 	}
+	s := &Server{cfg: cfg, log: cfg.Log, events: newEvents(cfg.Log), limits: readLimits()}
 	s.capacity = cfg.Capacity
 	if s.capacity <= 0 {
 		s.capacity = s.limits.Capacity()

@@ -67,7 +67,8 @@ func (p *provider) stats(st *Stats) ProviderStats {
 		}
 	}
 	v.Offline = p.conf.Len() - v.Online - v.Disabled
-	for _, c := range p.counters {
+	none := new(counters) // a provider without a link yet shows every series, at 0
+	for _, c := range append([]*counters{none}, p.counters...) {
 		v.BytesIn += c.bytesIn.Load()
 		v.BytesOut += c.bytesOut.Load()
 		for r := range resultCount {

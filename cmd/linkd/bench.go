@@ -60,12 +60,13 @@ func runBench(c *cli.Context) error {
 	if n := c.Int("rounds"); n != 0 {
 		cfg.Rounds = n
 	}
-	for n := range strings.FieldsFuncSeq(c.String("devices"), isComma) {
-		v, err := strconv.Atoi(n)
-		if err != nil {
-			return usagef("--devices %q; give numbers, as in 5000,10000", c.String("devices"))
-		}
-		if !c.Bool("quick") || len(cfg.Devices) == 0 {
+	if list := c.String("devices"); list != "" {
+		cfg.Devices = nil
+		for _, n := range strings.FieldsFunc(list, isComma) {
+			v, err := strconv.Atoi(n)
+			if err != nil {
+				return usagef("--devices %q; give numbers, as in 5000,10000", list)
+			}
 			cfg.Devices = append(cfg.Devices, v)
 		}
 	}

@@ -142,12 +142,12 @@ type instance struct {
 
 var httpListening = regexp.MustCompile(`msg="http listening".* addr=(\S+)`)
 
-// serve starts linkd with the content of a project file and waits until it is ready. The test fails unless it ends
-// with status 0 when the test is over.
-func serve(t *testing.T, content string) *instance {
+// serve starts linkd with the content of a project file, and flags, and waits until it is ready. The test fails unless
+// it ends with status 0 when the test is over.
+func serve(t *testing.T, content string, flags ...string) *instance {
 	t.Helper()
 	file := write(t, content)
-	cmd := exec.Command(binary, "serve", "-f", file, "--http", "127.0.0.1:0")
+	cmd := exec.Command(binary, append([]string{"serve", "-f", file, "--http", "127.0.0.1:0"}, flags...)...)
 	in := &instance{process: start(t, cmd), file: file}
 	t.Cleanup(func() {
 		if code := in.end(syscall.SIGTERM); code != 0 {
