@@ -5,7 +5,7 @@ FUZZTIME ?= 60s
 LINT     := tools/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check lint test fuzz packages clean
+.PHONY: help build run check lint test bench-core fuzz packages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,14 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
 			echo "$$dir $$f"; $(GO) test -run='^$$' -fuzz="^$$f$$" -fuzztime=$(FUZZTIME) $$dir; \
 		done; \
 	done
+
+# Lookups and loads with a million ids and all their rivals take minutes; these are the table's own, in two orders.
+MICRO := ^Benchmark(Lookup|Load|Wheel|Identify|Decode|Receive)
+RESULTS ?= bin/bench
+
+bench-core: build ## what linkd costs: micro-benchmarks, then against a bare gnet server (docs/performance.md)
+	$(GO) test -run '^$$' -bench '$(MICRO)' -benchtime 200ms -benchmem -timeout 4m ./routing ./codec ./server
+	bin/linkd bench run idle storm echo --out $(RESULTS)
 
 clean: ## remove what the other targets built
 	rm -rf bin tools/bin

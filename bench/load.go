@@ -33,14 +33,7 @@ func startLoad(ctx context.Context, linkd, target string, n int, args ...string)
 // end stops the fleet and returns what came of it. An error where a device did not come up, was dropped or lost an
 // answer: such a run has no figure.
 func (l *load) end() (*loadgen.Result, error) {
-	stopped := l.stop()
-	return l.result(stopped)
-}
-
-// wait waits for the end of the fleet's own accord.
-func (l *load) wait() (*loadgen.Result, error) { return l.result(l.cmd.Wait()) }
-
-func (l *load) result(ended error) (*loadgen.Result, error) {
+	ended := l.stop()
 	r := &loadgen.Result{}
 	if err := json.Unmarshal(l.json.Bytes(), r); err != nil {
 		return nil, fmt.Errorf("bench: the load gave no result (%w): %s", err, l.output.last())

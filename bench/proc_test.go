@@ -52,7 +52,8 @@ func TestParseProcRefuses(t *testing.T) {
 	}
 	for name, parse := range parsers {
 		for _, text := range []string{"", "\n", ") ", "x", "RssAnon: many kB", "Max open files 1 x files", "cpu a b",
-			strings.Replace(procStat, " 150 ", " x ", 1), strings.Replace(stat, " 50 ", " x ", 1), procStat[:20]} {
+			strings.Replace(procStat, "2691 (a b) c) S 1", "x) S x", 1)[:30], strings.Replace(stat, " 50 ", " x ", 1),
+			"pid " + procStat[:20], "pid " + strings.Replace(procStat, " 150 ", " x ", 1)} {
 			if err := parse(text); !errors.Is(err, errProc) {
 				t.Errorf("%s of %q: %v", name, text, err)
 			}

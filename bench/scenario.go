@@ -167,24 +167,19 @@ func echoCases(c *Config) []measured {
 const (
 	messageBytes = 64
 	warmUp       = 500 * time.Millisecond // of traffic before it is measured
-	lastTraffic  = time.Second            // after it
 )
 
 // echo measures a window in the middle of the traffic, at a fixed rate of messages a second, or as fast as answers come
 // for rate 0. The messages are those that the server has received in that window.
 func (b *bench) echo(ctx context.Context, s *server, rate float64) (int, []Figure, error) {
 	l, err := startLoad(ctx, b.Linkd, s.addr, b.Links, "--mode", "echo", "--size", strconv.Itoa(messageBytes),
-		"--rate", strconv.FormatFloat(rate, 'f', -1, 64), "--duration", (warmUp + b.Window + lastTraffic).String())
+		"--rate", strconv.FormatFloat(rate, 'f', -1, 64), "--duration", "10m")
 	if err != nil {
 		return 0, nil, err
 	}
 	messages, cpu, span, err := b.window(ctx, s)
-	if err != nil {
-		_, ended := l.end()
-		return 0, nil, errors.Join(err, ended)
-	}
-	r, err := l.wait()
-	if err != nil {
+	r, ended := l.end()
+	if err := errors.Join(err, ended); err != nil {
 		return 0, nil, err
 	}
 	if messages == 0 {

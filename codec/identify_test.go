@@ -89,10 +89,11 @@ func TestHeartbeatExhaustive(t *testing.T) {
 		{Preset: "auto"}, {Preset: "auto", MaxBytes: 3}, {Preset: "usr", Mode: "packet"}, {Preset: "line"},
 		{Preset: "fixed", Length: 2}, {Preset: "length-prefixed", Length: 1, MaxBytes: 100},
 		{Preset: "regex", Pattern: `(?P<id>a+b?)(?P<secret>b)?`}, {Preset: "regex", Pattern: `(?P<id>\w+)$`},
-		{Preset: "regex", Pattern: `(?P<id>a|ab)(?m:$)`},
+		{Preset: "regex", Pattern: `(?P<id>a|ab)(?m:$)`}, {Preset: "regex", Pattern: `(?P<id>ab\b|b)`},
 	}
 	beats := [][][]byte{{[]byte("a")}, {[]byte("ab")}, {[]byte("a"), []byte("ab\n")}, {[]byte("\n")}}
-	sets := []idSet{ids("a"), ids("ab"), ids("a", "abb"), ids("bb", "\x01a"), ids()}
+	sets := []idSet{ids("a"), ids("ab"), ids("a", "abb"), ids("bb", "\x01a"), ids("aabb", "b"), ids("ab", "b"),
+		ids("ab", "abaaaaa", "b"), ids("ab", "abaaaaa", "ba"), ids()}
 	for _, cfg := range cfgs {
 		for _, h := range beats {
 			cfg.Heartbeats = h
@@ -224,6 +225,27 @@ func TestBadInput(t *testing.T) {
 		}
 		if bytewise := byteByByte(f, b, x.ids); bytewise != got {
 			t.Errorf("%s: whole %+v, byte by byte %+v", x.name, got, bytewise)
+		}
+	}
+}
+
+// TestWhichID: heartbeats leave several places where an id may begin.
+func TestWhichID(t *testing.T) {
+	a := project.Identity{Heartbeats: [][]byte{[]byte("a")}}
+	for _, x := range []struct {
+		name  string
+		ids   idSet
+		bytes string
+		want  looked
+	}{
+		{"the first to be complete", ids("aabb", "b"), "aabb", looked{Found, "b", "", 3}},
+		{"the earlier of two that end together", ids("ab", "b"), "ab", looked{Found, "ab", "", 2}},
+		{"after as many heartbeats as may be", ids("b"), strings.Repeat("a", maxBeats) + "b", looked{Found, "b", "", 9}},
+		{"after one more", ids("b"), strings.Repeat("a", maxBeats+1) + "b\n", looked{Found, "aaaaaaaaab", "", 10}},
+	} {
+		f := framer(t, a)
+		if got := look(f, []byte(x.bytes), false, x.ids); got != x.want {
+			t.Errorf("%s: %+v, want %+v", x.name, got, x.want)
 		}
 	}
 }

@@ -105,7 +105,7 @@ func (p *program) run(b []byte, quiet bool) (v Verdict, end, at int, cap groups)
 	for i := 0; ; cur, next = next, cur {
 		r, w := sc.rune(i)
 		at = i
-		if false {
+		if sc.looked {
 			at, sc.looked = i+w, false
 		}
 		next.n, next.seen = 0, [maxProgram / 64]uint64{}

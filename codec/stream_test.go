@@ -20,6 +20,9 @@ type offer struct {
 var (
 	log    = project.Identity{Preset: "inhand", Heartbeats: [][]byte{[]byte("LOG"), []byte("LOGOUT")}}
 	packet = project.Identity{Preset: "usr", Mode: "packet"}
+
+	beating  = project.Identity{Preset: "usr", Mode: "packet", Heartbeats: [][]byte{[]byte("I")}}
+	escaping = project.Identity{Preset: "four-faith", Heartbeats: [][]byte{{0xFD, 0xED}}}
 )
 
 var reads = []struct {
@@ -67,6 +70,10 @@ var reads = []struct {
 		{bytes: "x", payload: "IDx"}}},
 	{"part of an id, silence", packet, false, []offer{{bytes: "aID", payload: "a", left: 2, held: true},
 		{quiet: true, payload: "ID"}}},
+	{"a heartbeat inside a packet, behind a cut", beating, false,
+		[]offer{{bytes: "aI", payload: "a", left: 1, held: true}, {bytes: "x", payload: "Ix"}, {bytes: "IIx", payload: "x"}}},
+	{"a heartbeat inside an escape", escaping, false,
+		[]offer{{bytes: "a\xFD", payload: "a", left: 1}, {bytes: "\xED", payload: "\xFD"}, {bytes: "\xFD\xEDx", payload: "x"}}},
 	{"part of an id at a start", packet, false, []offer{{bytes: "ID", left: 2, held: true}, {bytes: "ID:1x",
 		payload: "IDx"}}},
 }

@@ -83,16 +83,16 @@ func (r *ddpReader) read(b, id []byte) (payload []byte, acks, bad int) {
 func (r *ddpReader) head(c byte, id []byte) bool {
 	at := r.at
 	r.at++
-	switch {
-	case at == 0:
+	switch at {
+	case 0:
 		return c == ddpMark
-	case at == 1:
+	case 1:
 		r.kind = c
 		return c == ddpRegistered || c == ddpDown || c == ddpLogout
-	case at == 2:
+	case 2:
 		r.size = uint16(c) << 8
 		return true
-	case at == 3:
+	case 3:
 		r.size |= uint16(c)
 		r.left = r.size - ddpEmpty
 		return r.size == ddpEmpty || r.size > ddpEmpty && r.kind == ddpDown

@@ -129,7 +129,6 @@ func match[T any](old, new []*T, name func(*T) string) []Change[T] {
 
 func providerName(p *Provider) string { return p.Name }
 
-// diffProvider compares one provider and what is in it.
 // Restarts reports whether p cannot become next while it runs: see ProviderChange.Restart.
 func (p *Provider) Restarts(next *Provider) bool {
 	return p.Type != next.Type || p.LocalIP != next.LocalIP || p.LocalPort != next.LocalPort ||
@@ -146,6 +145,7 @@ func (c *ConnPt) Ends(next *ConnPt) bool {
 	return kept != *next
 }
 
+// diffProvider compares one provider and what is in it.
 func diffProvider(c Change[Provider]) ProviderChange {
 	pc := ProviderChange{Change: c, Self: true}
 	old, new := c.Old, c.New

@@ -185,7 +185,8 @@ func (c *checker) byteStrings(n *node, id *Identity) {
 
 // shape says what an id looks like where the preset fixes it; ok is whether s is one.
 func (id *Identity) shape(s string) (want string, ok bool) {
-	count, digits := 0, "0123456789"
+	var count int
+	digits := "0123456789"
 	switch id.Preset {
 	case "four-faith", "ddp", "inhand":
 		count, want = 11, "11 digits"

@@ -221,7 +221,7 @@ func (c *checker) id(n *node, key, text string, id *Identity) bool {
 		most *= 2 // two digits a byte
 	}
 	want, ok := id.shape(text)
-	problem := ""
+	var problem string
 	switch {
 	case n.faulty(key):
 		return false

@@ -141,7 +141,7 @@ func (s *scan) key(tk *token.Token) bool {
 	if s.prev == nil {
 		return true // the parser says what is wrong
 	}
-	keys := 0
+	var keys int
 	if n := len(s.flow); n > 0 {
 		s.flow[n-1].keys++
 		s.flow[n-1].valued = true

@@ -20,7 +20,8 @@ func (c *quietConn) OutboundBuffered() int       { return 0 }
 // benchLoop is a loop with a fleet of ten thousand, without subscribers, that echoes.
 func benchLoop(tb testing.TB) *loop {
 	tb.Helper()
-	w := newSimWith(tb, Config{Log: slog.New(slog.DiscardHandler), Capacity: 1 << 20, Drivers: drivers.Table{raw.Driver()}}, 1,
+	cfg := Config{Log: slog.New(slog.DiscardHandler), Capacity: 1 << 20, Drivers: drivers.Table{raw.Driver()}}
+	w := newSimWith(tb, cfg, 1,
 		project1(nil, []string{`name: "f{n}", socket_conn_id: "c{n:07}", from: 1, to: 10000`},
 			`name: "ch_{connection}", connection: s1/*, driver: raw, options: {echo: true}`))
 	w.srv.events.anyone.Store(0)

@@ -240,11 +240,15 @@ func (p *provider) end(owner handle, r Reason) {
 	if owner == 0 {
 		return
 	}
-	_ = p.srv.post(owner, func(_ int64, s *session) {
+	l := p.srv.loopOf(owner)
+	if l == nil {
+		return
+	}
+	_ = l.post(letter{handle: owner, must: true, do: func(_ int64, s *session) { // fails only where the loop has gone
 		if s != nil {
 			s.fail(r, "")
 		}
-	})
+	}})
 }
 
 // reconcileFleets adds and removes numbers of fleets. A fleet is known by its patterns: numbers that both the old and

@@ -323,7 +323,8 @@ func TestAddressLimit(t *testing.T) {
 
 // TestHonestCrowd: ten thousand known devices behind one address are never held back, whatever a few strangers do.
 func TestHonestCrowd(t *testing.T) {
-	w := newSimWith(t, Config{Log: slog.New(slog.DiscardHandler), Capacity: 20000, Drivers: drivers.Table{raw.Driver()}}, 2,
+	cfg := Config{Log: slog.New(slog.DiscardHandler), Capacity: 20000, Drivers: drivers.Table{raw.Driver()}}
+	w := newSimWith(t, cfg, 2,
 		project1(nil, []string{`name: "f{n}", socket_conn_id: "c{n:05}", from: 1, to: 10000`}))
 	for n := 1; n <= 10000; n++ {
 		if l := w.dial(n%2, "100.64.0.1:1").send(fmt.Sprintf("c%05d", n)); l.closed {

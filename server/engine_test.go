@@ -3,6 +3,7 @@ package server
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -128,10 +129,10 @@ func TestLive(t *testing.T) {
 	if v, _ := s.Connection("s1", "c2"); v.State != Offline || v.LastClose != "kicked" {
 		t.Fatalf("after the kick: %+v", v)
 	}
-	if _, err := s.Send(t.Context(), "s1", "c2", []byte("x"), 0); err != ErrOffline {
+	if _, err := s.Send(t.Context(), "s1", "c2", []byte("x"), 0); !errors.Is(err, ErrOffline) {
 		t.Fatalf("send to an offline device: %v", err)
 	}
-	if err := s.Kick("s1", "c2"); err != ErrOffline {
+	if err := s.Kick("s1", "c2"); !errors.Is(err, ErrOffline) {
 		t.Fatalf("kick of an offline device: %v", err)
 	}
 	if _, err := s.Send(t.Context(), "s1", "c7", []byte("x"), 0); err == nil || !strings.Contains(err.Error(), "c7") {
@@ -142,7 +143,7 @@ func TestLive(t *testing.T) {
 // TestTunnelLive pipes both ways and ends with the session.
 func TestTunnelLive(t *testing.T) {
 	s := live(t, threeDevices)
-	if _, err := s.Tunnel("s1", "c2"); err != ErrOffline {
+	if _, err := s.Tunnel("s1", "c2"); !errors.Is(err, ErrOffline) {
 		t.Fatalf("a tunnel to an offline device: %v", err)
 	}
 	c := dial(t, addr(t, s), "c0002")
@@ -163,7 +164,7 @@ func TestTunnelLive(t *testing.T) {
 		t.Fatalf("read %q, %v", got[:4], err)
 	}
 	_ = c.Close()
-	if _, err := tun.Read(got); err != io.EOF {
+	if _, err := tun.Read(got); !errors.Is(err, io.EOF) {
 		t.Fatalf("after the session: %v", err)
 	}
 }
@@ -217,7 +218,8 @@ func TestListenErrors(t *testing.T) {
 		{"local_ip: 192.0.2.1\n    local_port: 0", "cannot listen on 192.0.2.1:0: local_ip is no address of this machine"},
 	} {
 		second := New(Config{Log: slog.New(slog.DiscardHandler), Drivers: drivers.Table{raw.Driver()}})
-		p, err := project.Parse("x.yaml", []byte(strings.Replace(threeDevices, "local_port: 0", tc.at, 1)), second.cfg.Drivers)
+		src := strings.Replace(threeDevices, "local_port: 0", tc.at, 1)
+		p, err := project.Parse("x.yaml", []byte(src), second.cfg.Drivers)
 		if err != nil {
 			t.Fatal(err)
 		}

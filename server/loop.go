@@ -76,6 +76,7 @@ type loop struct {
 type letter struct {
 	handle handle
 	do     func(now int64, s *session)
+	must   bool // not refused for want of room: there is at most one such letter a session
 }
 
 // maxLetters bounds a loop's mailbox; more are refused with ErrBusy.
@@ -114,7 +115,7 @@ func (l *loop) grow() bool {
 	if first+1<<chunkBits > maxPlaces {
 		return false
 	}
-	grown := append(chunks[:len(chunks):len(chunks)], new(chunk))
+	grown := slices.Concat(chunks, []*chunk{new(chunk)})
 	l.chunks.Store(&grown)
 	for place := first + 1<<chunkBits; place > first; place-- {
 		l.free = append(l.free, place-1)
@@ -240,7 +241,7 @@ func (l *loop) post(m letter) error {
 	switch {
 	case l.mail.closed:
 		return ErrClosed
-	case len(l.mail.letters) >= maxLetters:
+	case len(l.mail.letters) >= maxLetters && !m.must:
 		return ErrBusy
 	}
 	l.mail.letters = append(l.mail.letters, m)

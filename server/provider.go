@@ -144,11 +144,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 		p.srv.events.publish(record{kind: kindOffline, time: now, provider: p, point: n, origin: pt.origin,
 			session: pt.session, addr: pt.addr, port: pt.port, reason: ReasonTakeover})
 		p.flapping(pt, n, now)
-		p.srv.post(old, func(_ int64, s *session) {
-			if s != nil {
-				s.fail(ReasonTakeover, "")
-			}
-		})
+		p.end(old, ReasonTakeover)
 	} else {
 		pt.binding.Bind(h)
 		p.online.Add(1)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -77,15 +78,15 @@ func (p *provider) setWatched(n uint32, on bool) {
 	}
 	owner := pt.binding.Owner()
 	p.pts.unlock(n)
-	if owner != 0 {
-		p.srv.post(owner, func(_ int64, s *session) {
+	if l := p.srv.loopOf(owner); owner != 0 && l != nil {
+		_ = l.post(letter{handle: owner, must: true, do: func(_ int64, s *session) { // fails only where the loop has gone
 			if s == nil {
 				return
 			}
 			p.watch.mu.RLock()
 			s.watched = len(p.watch.m[n]) > 0
 			p.watch.mu.RUnlock()
-		})
+		}})
 	}
 }
 
@@ -260,7 +261,7 @@ func (t *tunnel) Write(b []byte) (n int, err error) {
 		part := slices.Clone(b[:min(len(b), piece)])
 		for deadline := time.Now().Add(outboundTime); ; {
 			err = t.srv.sendTo(t.ctx, t.session, part)
-			if err != ErrSlow || time.Now().After(deadline) {
+			if !errors.Is(err, ErrSlow) || time.Now().After(deadline) {
 				break
 			}
 			select {

@@ -60,10 +60,10 @@ func tap(c *cli.Context) error {
 
 // unlessCancelled is err, or nil when Ctrl-C ended the command: that is how it ends.
 func unlessCancelled(c *cli.Context, err error) error {
-	if c.Context.Err() != nil {
-		return nil
+	if c.Context.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // readEvents hands on each server-sent event of r until r ends; comments and empty events are left out.

@@ -71,12 +71,11 @@ func descriptor(t *testing.T, d *drivers.Driver) {
 // compile reads one channel, in the words of the project file, and compiles it.
 func compile(t *testing.T, d *drivers.Driver, config string) drivers.Channel {
 	t.Helper()
-	link := project.LinkKind("tcp-server")
-	if err := d.Allow(link); err != nil {
-		link = d.Links[0]
+	provider := "{name: s1, type: tcp-server, local_port: 0, connections: [{name: c1, socket_conn_id: c0001}]}"
+	if d.Allow(project.TCPServer) != nil {
+		provider = "{name: s1, type: tcp-client, connections: [{name: c1, host: 127.0.0.1, port: 1}]}"
 	}
-	src := "project: drivertest\nproviders:\n" +
-		"  - {name: s1, type: tcp-server, local_port: 0, connections: [{name: c1, socket_conn_id: c0001}]}\n" +
+	src := "project: drivertest\nproviders:\n  - " + provider + "\n" +
 		"channels:\n  - {name: ch, connection: s1/c1, driver: " + d.Name + "}\n"
 	src = strings.Replace(src, "driver: "+d.Name, strings.TrimSpace(config), 1)
 	p, err := project.Parse("config", []byte(src), drivers.Table{d})
@@ -252,7 +251,8 @@ func want(t *testing.T, expected string) (lines []string) {
 // scripted runs the case in dir in each way of cutting the device's bytes.
 func scripted(t *testing.T, d *drivers.Driver, ch drivers.Channel, dir string) {
 	steps, expect := parse(t, read(t, dir, "input")), want(t, read(t, dir, "expected"))
-	for name, steps := range map[string][]step{"as written": steps, "a byte at a time": single(steps), "glued": glued(steps)} {
+	cuts := map[string][]step{"as written": steps, "a byte at a time": single(steps), "glued": glued(steps)}
+	for name, steps := range cuts {
 		r := newRig(t, ch, d.MaxFrame)
 		for _, s := range steps {
 			if s.data != nil {
