@@ -42,8 +42,8 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
 		done; \
 	done
 
-# Lookups and loads with a million ids and all their rivals take minutes; these are the table's own, in two orders.
-MICRO := ^Benchmark(Lookup|Load|Wheel|Identify|Decode|Receive)
+# The micro-benchmarks of the paths that every link takes; routing has more, which take minutes.
+MICRO := ^Benchmark(Lookup|Identify|Echo|WheelRearm)$$
 RESULTS ?= bin/bench
 
 bench-core: build ## what linkd costs: micro-benchmarks, then against a bare gnet server (docs/performance.md)

@@ -99,7 +99,7 @@ func TestHeartbeatExhaustive(t *testing.T) {
 			cfg.Heartbeats = h
 			f := framer(t, cfg)
 			for _, known := range sets {
-				words("ab\n\x01", 5, func(b []byte) {
+				words("ab\n\x01", 4, func(b []byte) {
 					if got, want := look(f, b, false, known), byteByByte(f, b, known); got != want {
 						t.Fatalf("%+v: %q of %v: whole %+v, byte by byte %+v", cfg, b, known, got, want)
 					}

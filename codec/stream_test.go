@@ -73,7 +73,8 @@ var reads = []struct {
 	{"a heartbeat inside a packet, behind a cut", beating, false,
 		[]offer{{bytes: "aI", payload: "a", left: 1, held: true}, {bytes: "x", payload: "Ix"}, {bytes: "IIx", payload: "x"}}},
 	{"a heartbeat inside an escape", escaping, false,
-		[]offer{{bytes: "a\xFD", payload: "a", left: 1}, {bytes: "\xED", payload: "\xFD"}, {bytes: "\xFD\xEDx", payload: "x"}}},
+		[]offer{{bytes: "a\xFD", payload: "a", left: 1}, {bytes: "\xED", payload: "\xFD"},
+			{bytes: "\xFD\xEDx", payload: "x"}}},
 	{"part of an id at a start", packet, false, []offer{{bytes: "ID", left: 2, held: true}, {bytes: "ID:1x",
 		payload: "IDx"}}},
 }
