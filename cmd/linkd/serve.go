@@ -72,7 +72,7 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenHTTP(opt.http)
+	listener, err := api.Listen(opt.http)
 	if err != nil {
 		return err
 	}
@@ -108,17 +108,6 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 			return drain(opt, srv, web, signals, log)
 		}
 	}
-}
-
-func listenHTTP(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("http: cannot listen on %s: address already in use; choose another with --http", addr)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("http: cannot listen on %s: %w; choose another with --http", addr, err)
-	}
-	return l, nil
 }
 
 // reload reads the file again and applies it; a file with faults changes nothing.

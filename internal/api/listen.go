@@ -11,12 +11,21 @@ import (
 	"syscall"
 )
 
-// Start listens on addr ("HOST:PORT"; port 0 takes a free one) and serves in a goroutine until Close. It returns the
-// address it listens on.
-func (a *API) Start(addr string) (net.Addr, error) {
+// Listen opens the listener of an API. The error names the address and what would be right.
+func Listen(addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("http: cannot listen on %s: %w; choose another with --http", addr, cause(err))
+	}
+	return l, nil
+}
+
+// Start listens on addr ("HOST:PORT"; port 0 takes a free one) and serves in a goroutine until Close. It returns the
+// address it listens on.
+func (a *API) Start(addr string) (net.Addr, error) {
+	l, err := Listen(addr)
+	if err != nil {
+		return nil, err
 	}
 	go func() {
 		if err := a.Serve(l); err != nil {
