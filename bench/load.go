@@ -56,8 +56,8 @@ const (
 )
 
 // settle waits until the server has nothing to do any more and done says that it is where it should be. It looks at the
-// CPU time in /proc, which costs the server nothing, and asks it only once it rests; it returns the CPU time from before
-// it asked.
+// CPU time in /proc, which costs the server nothing, and asks it only once it rests. It returns the CPU time from
+// before it asked.
 func (s *server) settle(ctx context.Context, what string, done func(stats) bool) (time.Duration, error) {
 	limit := time.NewTimer(settleTime)
 	defer limit.Stop()

@@ -12,7 +12,7 @@ const (
 	status   = "Name:\tlinkd\nVmRSS:\t   30716 kB\nRssAnon:\t   12345 kB\nRssFile:\t   18000 kB\n"
 	procStat = "2691 (a b) c) S 1 2691 2691 0 -1 4194304 100 200 0 0 150 50 7 3 20 0 5 0 1000 2000 300\n"
 	stat     = "cpu  100 1 50 1000 10 2 3 7 20 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
-	limits   = "Limit   Soft Limit  Hard Limit  Units\nMax processes  100 100 processes\nMax open files  1024  20000  files\n"
+	limits   = "Limit  Soft Limit  Hard Limit  Units\nMax processes  1 1 processes\nMax open files  1024  20000  files\n"
 	cpuinfo  = "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\n"
 )
 
@@ -20,7 +20,7 @@ func TestParseProc(t *testing.T) {
 	if n, err := parseRSSAnon(status); n != 12345<<10 || err != nil {
 		t.Errorf("RssAnon %d, %v", n, err)
 	}
-	if got, err := parseProcessTimes(procStat); got != (processTimes{2 * time.Second, 100 * time.Millisecond}) || err != nil {
+	if got, err := parseProcessTimes(procStat); got != (processTimes{2 * time.Second, 10 * tick}) || err != nil {
 		t.Errorf("process times %v, %v", got, err)
 	}
 	if got, err := parseRunTime("44786231 17350253 165\n"); got != 44786231 || err != nil {

@@ -25,8 +25,8 @@ type process struct {
 	output *transcript
 }
 
-// launch starts a program and collects what it prints; stdout, where given, gets its standard output. When ctx is done the program gets
-// SIGTERM, and SIGKILL if it stays.
+// launch starts a program and collects what it prints; stdout, where given, gets its standard output.
+// When ctx is done the program gets SIGTERM, and SIGKILL if it stays.
 func launch(ctx context.Context, stdout io.Writer, name string, args ...string) (process, error) {
 	p := process{cmd: exec.CommandContext(ctx, name, args...), output: newTranscript()}
 	p.cmd.Stdout, p.cmd.Stderr = stdout, p.output

@@ -132,11 +132,11 @@ func stormCases(c *Config) []measured {
 // storm measures n devices that dial in at once, up to the moment when all are bound and the server rests.
 func (b *bench) storm(ctx context.Context, s *server, n int) ([]Figure, error) {
 	what, none := bound(0)
-	before, err := s.settle(ctx, what, none)
-	if err != nil {
+	if _, err := s.settle(ctx, what, none); err != nil {
 		return nil, err
 	}
-	if before, err = cpuTime(s.pid()); err != nil { // with what the question took
+	before, err := cpuTime(s.pid()) // with what the question took
+	if err != nil {
 		return nil, err
 	}
 	l, err := startLoad(ctx, b.Linkd, s.addr, n, "--ramp", "0", "--hold", "10m")

@@ -103,6 +103,26 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+func TestNeeds(t *testing.T) {
+	for _, x := range []struct {
+		cfg    project.Identity
+		id     bool
+		encode bool
+	}{
+		{project.Identity{}, false, false},
+		{project.Identity{Heartbeats: [][]byte{[]byte("{id}")}}, true, false},
+		{packet, true, false},
+		{project.Identity{Preset: "usr"}, false, false},
+		{project.Identity{Preset: "four-faith"}, false, true},
+		{project.Identity{Preset: "ddp"}, true, true},
+	} {
+		f := framer(t, x.cfg)
+		if f.NeedsID() != x.id || f.Encodes() != x.encode {
+			t.Errorf("%+v: NeedsID %v, Encodes %v; want %v, %v", x.cfg, f.NeedsID(), f.Encodes(), x.id, x.encode)
+		}
+	}
+}
+
 // TestAfterTheID: the line end that Identify has taken a part of goes on in Decode, and only that one.
 func TestAfterTheID(t *testing.T) {
 	f := framer(t, project.Identity{})

@@ -172,6 +172,7 @@ x.yaml:5:17: local_port is 70000; write a whole number from 0 to 65535
 x.yaml:6:5: unknown key "lcoal_ip" in a provider; did you mean local_ip?
 x.yaml:7:18: anchors are refused (&all); write the value out where it is used
 x.yaml:8:39: key "name" is already in line 8; keep one of the two
+x.yaml:9:9: the connection has no socket_conn_id; a provider with conn_identity: common needs one
 x.yaml:9:16: name "c-2" is not a name; start with a letter, go on with letters, digits and _
 x.yaml:9:30: enabled is "maybe"; write true or false
 x.yaml:11:39: scale is "big"; write a number such as 0.1

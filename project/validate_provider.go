@@ -3,6 +3,7 @@ package project
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,6 +39,8 @@ func (c *checker) allProviders() {
 			}
 		}
 		c.provider(n, p)
+		p = p.ofSomeType()
+		people.provider = p
 		c.listeners(i)
 		prefixes := make(map[netip.Prefix]*node)
 		for j, conn := range p.Connections {
@@ -60,21 +63,23 @@ func (c *checker) provider(n *node, p *Provider) {
 		c.add(n.where("type"), "%s has no type; write tcp-server or tcp-client", what)
 	}
 	c.choose(n, "type", string(p.Type), string(TCPServer), string(TCPClient))
+	named := p.Type
+	p = p.ofSomeType()
 	switch p.Type {
 	case TCPServer:
 		c.choose(n, "conn_identity", string(p.ConnIdentity), string(Common), string(FixIP))
 		c.choose(n, "on_duplicate", string(p.OnDuplicate), string(Newest), string(Oldest))
-		if n != nil && p.LocalPort == 0 && n.get("local_port") == nil {
+		if n != nil && named == p.Type && p.LocalPort == 0 && n.get("local_port") == nil {
 			c.add(n.where("local_port"), "%s has no local_port; write the port that devices dial, or 0 for any free one", what)
 		}
-		c.foreign(n, p, "where linkd dials out: with type: tcp-client", map[string]bool{
+		c.foreign(n, p, named, "where linkd dials out: with type: tcp-client", map[string]bool{
 			"connect_timeout": p.ConnectTimeout != 0, "redial_min": p.RedialMin != 0, "redial_max": p.RedialMax != 0})
 		if p.ConnIdentity == FixIP && len(p.Fleets) > 0 {
 			c.add(n.where("fleets"), "fleets belong to conn_identity: common; write connections with remote_ip")
 		}
 		c.identity(n.get("identity"), &p.Identity)
 	case TCPClient:
-		c.foreign(n, p, "where devices dial in: with type: tcp-server", map[string]bool{
+		c.foreign(n, p, named, "where devices dial in: with type: tcp-server", map[string]bool{
 			"local_port": p.LocalPort != 0, "conn_identity": p.ConnIdentity != "",
 			"identity": n.get("identity") != nil, "on_duplicate": p.OnDuplicate != "",
 			"max_connections": p.MaxConnections != 0, "accept_rate": p.AcceptRate != 0,
@@ -87,8 +92,25 @@ func (c *checker) provider(n *node, p *Provider) {
 	c.durations(n, p)
 }
 
-// foreign reports keys that are set and mean nothing to this type of provider.
-func (c *checker) foreign(n *node, p *Provider, where string, set map[string]bool) {
+// ofSomeType returns p, or, when its type is none that there is, a copy of the type that its connections speak of: so
+// that a mistyped type hides none of the other faults.
+func (p *Provider) ofSomeType() *Provider {
+	if p.Type == TCPServer || p.Type == TCPClient {
+		return p
+	}
+	guess := *p
+	guess.Type = TCPServer
+	if slices.ContainsFunc(p.Connections, func(c *ConnPt) bool { return c.Host != "" }) {
+		guess.Type = TCPClient
+	}
+	return &guess
+}
+
+// foreign reports keys that are set and mean nothing to this type of provider, unless the type is only guessed.
+func (c *checker) foreign(n *node, p *Provider, named LinkKind, where string, set map[string]bool) {
+	if named != p.Type {
+		return
+	}
 	for _, key := range providerKeys {
 		if set[key] && !n.faulty(key) {
 			c.add(n.where(key), "%s means nothing to provider %s of type %s; it belongs %s", key, p.Name, p.Type, where)

@@ -233,7 +233,8 @@ func TestTakeover(t *testing.T) {
 	alive(t, in, newer, "s1/c1")
 }
 
-// TestStranger: an unknown id is closed and listed, and online on its next call once it was adopted.
+// TestStranger: an unknown id is closed and listed, online on its next call once it was adopted, and stays so when the
+// file, which does not have it, is read again.
 func TestStranger(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouse)
@@ -255,7 +256,17 @@ func TestStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	in.dial(t, "s1", "c0099\r\n")
-	in.online(t, "s1/c99", 0)
+	session := in.online(t, "s1/c99", 0).Session
+	in.reload(t, greenhouse)
+	eventually(t, "the file is read again", func() error {
+		if !strings.Contains(in.log.String(), "the project was reloaded") {
+			return errors.New("the log does not say so")
+		}
+		return nil
+	})
+	if c := in.connection(t, "s1/c99"); c.State != "online" || c.Session != session {
+		t.Errorf("adopted, and after a reload it is %+v; was in session %d", c, session)
+	}
 	if in.read(t, "/strangers", &list); len(list.Items) != 0 {
 		t.Errorf("adopted and still a stranger: %+v", list)
 	}

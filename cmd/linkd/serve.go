@@ -117,12 +117,12 @@ func reload(file string, srv *server.Server, log *slog.Logger) {
 		log.Error("the project was not reloaded; what runs stays", "error", err)
 		return
 	}
-	changes := project.Diff(srv.Project(), p)
+	before := srv.Project()
 	if err := srv.Apply(p); err != nil {
 		log.Error("the project was reloaded in part", "error", err)
 		return
 	}
-	log.Info("the project was reloaded", "file", file, "changes", changes.String())
+	log.Info("the project was reloaded", "file", file, "changes", project.Diff(before, srv.Project()).String())
 }
 
 // drain stops within opt.drain.
