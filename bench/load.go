@@ -17,7 +17,7 @@ type load struct {
 	json bytes.Buffer
 }
 
-// sources spreads the devices over 14 addresses: with one, the search for a free port would be half of the load's work.
+// sources spreads the devices over 14 addresses, so that the search for a free port stays short in a large fleet.
 const sources = "127.0.1.0/28"
 
 // startLoad starts a fleet of n devices towards a server.
