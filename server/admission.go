@@ -15,7 +15,7 @@ const reserveShare = 20
 // the connection point of a link that linkd dialled, noPoint otherwise. What follows an enter is begin.
 func (l *loop) enter(c conn, remote netip.AddrPort, pt uint32) *session {
 	p := l.provider
-	set, now := p.live.Load(), l.clock()
+	set, now := p.live.Load(), l.read()
 	p.sessions.Add(1)
 	p.srv.sessions.Add(1)
 	p.accepts.Add(1)
@@ -45,7 +45,7 @@ func (l *loop) enter(c conn, remote netip.AddrPort, pt uint32) *session {
 // begin starts the session of a link that has entered.
 func (l *loop) begin(s *session, pt uint32) {
 	proxied := pt == noPoint && s.set.trusts(s.remote().Addr())
-	s.guard(func() { s.accepted(l.clock(), pt, proxied) })
+	s.guard(func() { s.accepted(l.now, pt, proxied) })
 	l.forget()
 }
 

@@ -158,7 +158,7 @@ func (e *engine) OnTraffic(c gnet.Conn) gnet.Action {
 func (l *loop) traffic(s *session, b []byte) {
 	s.inStep = true
 	defer s.endStep()
-	s.received(l.clock(), b)
+	s.received(l.read(), b)
 }
 
 // settle ends a callback: the loop's next timer is asked for, and a session that is over is closed.

@@ -14,7 +14,7 @@ func (s *session) Send(b []byte) error {
 	if s.reason != notClosed || s.phase != phaseOnline {
 		return drivers.ErrSlow
 	}
-	if !s.send(s.loop.clock(), b) {
+	if !s.send(s.loop.now, b) {
 		s.fail(ReasonSlow, "")
 		return drivers.ErrSlow
 	}
@@ -28,7 +28,7 @@ func (s *session) Wake(d int64) {
 		s.loop.wheel.disarm(n)
 		return
 	}
-	s.loop.arm(n, s.loop.clock(), d)
+	s.loop.arm(n, s.loop.now, d)
 }
 
 // Fail implements drivers.Link.

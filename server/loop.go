@@ -51,6 +51,7 @@ type loop struct {
 	host     host
 	clock    func() int64 // nanoseconds since the Unix epoch; never goes back
 	epoch    int64        // the wheel's millisecond 0
+	now      int64        // of the step that runs
 	wheel    wheel
 	wakeAt   uint32 // wheel time of the wake asked for; valid while waking
 	waking   bool
@@ -88,6 +89,12 @@ func newLoop(id uint32, p *provider, h host, clock func() int64) *loop {
 	l.wheel.now = 1 // 0 stands for "not set" in the sessions' times
 	l.chunks.Store(new([]*chunk))
 	return l
+}
+
+// read reads the clock, once for the steps of one callback.
+func (l *loop) read() int64 {
+	l.now = l.clock()
+	return l.now
 }
 
 // millis is the wheel's time at now.
@@ -170,7 +177,7 @@ func timerNumber(place uint32, which uint32) uint32 { return place<<1 + which + 
 // tick runs the timers that are due.
 func (l *loop) tick() {
 	l.waking, l.dirty = false, true
-	now := l.clock()
+	now := l.read()
 	if l.wheel.count > 0 {
 		if next, ok := l.wheel.untilNext(); ok {
 			if due := l.epoch + int64(l.wheel.now+next-1)*int64(time.Millisecond); now >= due {
@@ -263,7 +270,7 @@ func (l *loop) deliver() {
 	l.mail.letters, l.mail.spare = l.mail.spare[:0], nil
 	l.mail.asked = false
 	l.mail.Unlock()
-	now := l.clock()
+	now := l.read()
 	for _, m := range letters {
 		s := (*session)(nil)
 		if m.handle != 0 {
