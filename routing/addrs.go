@@ -65,7 +65,7 @@ func (a *Addrs) Insert(p netip.Prefix, pt uint32) bool {
 	}
 	if a.store.Load() == nil {
 		s := new(store)
-		s.init(0)
+		s.alloc(0)
 		a.store.CompareAndSwap(nil, s)
 	}
 	if v4 { // before the prefix can be found, so that Lookup does not pass it by once it is there

@@ -44,8 +44,8 @@ type arena struct {
 	top  atomic.Uint64   // end of the long entries; beyond the words when there is no room for more
 }
 
-// init makes room for words of entries, and some to spare, and long words of long entries.
-func (a *arena) init(words, long int64) {
+// alloc makes room for words of entries, and some to spare, and long words of long entries.
+func (a *arena) alloc(words, long int64) {
 	blocks := max(1, (words*loadDen/loadNum+blockWords-1)/blockWords)
 	a.words = make([]uint64, blocks*blockWords+long)
 	a.pairs = uint64(blocks * blockWords / 2)
@@ -101,8 +101,8 @@ func (a *arena) hasRoom(words uint64) bool {
 	return false
 }
 
-// run is the place of the first n > 0 ones in a row in w, at an even place if n is even (an entry of two words then never
-// lies across two cache lines); 64 if there are none.
+// run is the place of the first n > 0 ones in a row in w, 64 if there are none. For an even n it is an even place, so
+// that an entry of two words never lies across two cache lines.
 func run(w, n uint64) uint64 {
 	for range n - 1 {
 		w &= w >> 1

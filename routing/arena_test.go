@@ -11,7 +11,7 @@ func TestPlace(t *testing.T) {
 	for seed := range uint64(50) {
 		r := rand.New(rand.NewPCG(seed, 8))
 		var a arena
-		a.init(r.Int64N(500), r.Int64N(300))
+		a.alloc(r.Int64N(500), r.Int64N(300))
 		taken := make([]bool, len(a.words))
 		for range 1000 {
 			n := uint64(1 + r.IntN(longWords+4))
@@ -41,7 +41,7 @@ func TestPlace(t *testing.T) {
 func TestPlaceNear(t *testing.T) {
 	const n = 8192
 	var a arena
-	a.init(2*n, 0)
+	a.alloc(2*n, 0)
 	r := rand.New(rand.NewPCG(1, 9))
 	far := uint64(0)
 	for range n {

@@ -44,7 +44,7 @@ type gen struct {
 // newGen makes a generation for limit entries, whose sizes are together words and, of long ones, long words.
 func newGen(limit, words, long int64, gate int) *gen {
 	g := &gen{slots: make([]atomic.Uint64, limit*loadDen/loadNum+1), gate: gate, limit: limit}
-	g.arena.init(words, long)
+	g.arena.alloc(words, long)
 	return g
 }
 

@@ -140,7 +140,7 @@ func TestBalance(t *testing.T) {
 // TestOldGeneration: whoever still holds a generation that has been replaced can read it as it was, and not write it.
 func TestOldGeneration(t *testing.T) {
 	var s store
-	s.init(0)
+	s.alloc(0)
 	id, gone, other := []byte("c0000001"), []byte("c0000002"), []byte("c0000003")
 	sh := s.shard(s.hash(id))
 	s.put(id, 1, false)

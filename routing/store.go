@@ -32,7 +32,7 @@ type shard struct {
 	_    [56]byte
 }
 
-func (s *store) init(hint int) {
+func (s *store) alloc(hint int) {
 	n := 1 << bits.Len(uint(max(hint, 1)-1)/shardEntries)
 	n = min(max(n, minShards), maxShards)
 	s.seed = maphash.MakeSeed()

@@ -16,8 +16,8 @@ type Table struct {
 // the price of growing on the way and of longer pauses for writers meanwhile.
 func NewTable(hint int) *Table {
 	t := &Table{}
-	t.ids.init(hint)
-	t.index.prefixes.init(0)
+	t.ids.alloc(hint)
+	t.index.prefixes.alloc(0)
 	return t
 }
 
