@@ -33,6 +33,7 @@ packages:
 	@scripts/install-packages
 
 test: packages check ## everything that CI runs: check, then all tests with the race detector
+	cd bench/peers && $(GO) vet ./... && $(GO) test -race ./...
 	$(GO) test -race ./...
 
 fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
