@@ -3,6 +3,7 @@ package server
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -15,6 +16,8 @@ import (
 
 // maxDials bounds the dials under way at once for one provider.
 const maxDials = 64
+
+var errFull = errors.New("server: no room for another link")
 
 // dialled is what an enrolled link brings along: whose it is.
 type dialled struct{ point uint32 }
@@ -174,7 +177,11 @@ func (d *dialer) dial(t *target) {
 	d.mu.Lock()
 	addr := t.addr
 	d.mu.Unlock()
-	c, err := dial.DialContext(d.ctx, "tcp", addr)
+	var c net.Conn
+	err := errFull
+	if d.p.srv.sessions.Load() < int64(d.p.srv.capacity) {
+		c, err = dial.DialContext(d.ctx, "tcp", addr)
+	}
 	if err == nil {
 		d.mu.Lock()
 		t.up = time.Now()

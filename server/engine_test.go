@@ -292,6 +292,56 @@ func TestSupervision(t *testing.T) {
 	eventually(t, "c1 online again", stateIs(s, "c1", Online))
 }
 
+// TestProvidersLive adds, removes and moves providers while a link of another one goes on.
+func TestProvidersLive(t *testing.T) {
+	provider := func(name, ip string) string {
+		return fmt.Sprintf("  - {name: %s, type: tcp-server, local_ip: %s, local_port: 0, "+
+			"connections: [{name: c1, socket_conn_id: c0001}]}\n", name, ip)
+	}
+	s := live(t, "project: p\nproviders:\n"+provider("s1", "127.0.0.1")+provider("s2", "127.0.0.1")+
+		"channels:\n  - {name: ch, connection: s1/c1, driver: raw, options: {echo: true}}\n")
+	at := func(name string) string {
+		for _, p := range s.Providers() {
+			if p.Name == name {
+				return p.LocalAddr
+			}
+		}
+		t.Fatalf("no provider %s", name)
+		return ""
+	}
+	stays, goes := dial(t, at("s1"), "c0001"), dial(t, at("s2"), "c0001")
+	eventually(t, "both online", func() bool {
+		a, _ := s.Connection("s1", "c1")
+		b, _ := s.Connection("s2", "c1")
+		return a.State == Online && b.State == Online
+	})
+	old := at("s2")
+	next, err := project.Parse("next.yaml", []byte("project: p\nproviders:\n"+provider("s3", "127.0.0.3")+
+		provider("s1", "127.0.0.1")+"channels:\n  - {name: ch, connection: s1/c1, driver: raw, options: {echo: true}}\n"),
+		s.cfg.Drivers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(next); err != nil {
+		t.Fatal(err)
+	}
+	closedByPeer(t, goes)
+	if c, err := net.Dial("tcp", old); err == nil {
+		_ = c.Close()
+		t.Fatal("a removed provider still listens")
+	}
+	dial(t, at("s3"), "c0001")
+	eventually(t, "s3/c1 online", func() bool { v, _ := s.Connection("s3", "c1"); return v.State == Online })
+	_, _ = io.WriteString(stays, "still here")
+	got := make([]byte, 10)
+	if _, err := io.ReadFull(stays, got); err != nil || string(got) != "still here" {
+		t.Fatalf("the link of s1 echoed %q, %v", got, err)
+	}
+	if v, _ := s.Connection("s1", "c1"); v.Session != 1 && v.Reconnects != 0 {
+		t.Fatalf("the link of s1 was touched: %+v", v)
+	}
+}
+
 // TestDialOut keeps a tcp-client connection up: it dials, is served like any other link, and redials when it is lost.
 func TestDialOut(t *testing.T) {
 	device, err := net.Listen("tcp", "127.0.0.1:0")

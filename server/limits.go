@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// reservedDescriptors are kept for everything that is not a link: listeners, epoll, files, HTTP clients.
-	reservedDescriptors = 320
+	// reservedDescriptors are kept for everything that is not a link: 256 HTTP clients, dials under way, and four for
+	// each event loop. A process that runs out of descriptors loses every link of a listener.
+	reservedDescriptors = 512
 	// bytesPerLink is what the capacity reckons a link to cost at most: 1 KiB here, the rest in the kernel (measured:
 	// about 5 KiB an idle socket; more while it has data).
 	bytesPerLink = 8 << 10

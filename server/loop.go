@@ -77,7 +77,7 @@ type loop struct {
 type letter struct {
 	handle handle
 	do     func(now int64, s *session)
-	must   bool // not refused for want of room: there is at most one such letter a session
+	must   bool // not refused for want of room: there are at most a few such letters a session
 }
 
 // maxLetters bounds a loop's mailbox; more are refused with ErrBusy.

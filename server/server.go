@@ -63,8 +63,7 @@ func New(cfg Config) *Server {
 		cfg.Log = slog.Default()
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, events: newEvents(cfg.Log), limits: readLimits()}
-	s.capacity = cfg.Capacity
-	if s.capacity <= 0 {
+	if s.capacity = cfg.Capacity; s.capacity <= 0 {
 		s.capacity = s.limits.Capacity()
 	}
 	s.loops.Store(new([]*loop))

@@ -203,11 +203,13 @@ func (p *provider) stop(ctx context.Context, r Reason) error {
 		if l == nil || l.provider != p {
 			continue
 		}
-		_ = l.post(letter{do: func(int64, *session) {
+		_ = l.post(letter{must: true, do: func(int64, *session) { // fails only where the loop has gone
 			l.each(func(s *session) { l.step(s, func() { s.fail(r, "") }) })
 		}})
 	}
-	for tick := time.NewTicker(2 * time.Millisecond); p.sessions.Load() > 0 && ctx.Err() == nil; {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for p.sessions.Load() > 0 && ctx.Err() == nil {
 		<-tick.C
 	}
 	var err error

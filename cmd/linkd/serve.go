@@ -79,6 +79,10 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 	defer func() { _ = listener.Close() }()
 	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity})
 	limits := srv.Limits()
+	if most := limits.Capacity(); opt.capacity > most {
+		return fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise the limit of "+
+			"open files (ulimit -n), or give at most that", opt.capacity, most, limits.Descriptors, limits.Memory>>20)
+	}
 	log.Info("capacity", "links", srv.Capacity(), "descriptors", limits.Descriptors, "memory_mib", limits.Memory>>20)
 	if err := srv.Apply(p); err != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), opt.drain)

@@ -55,7 +55,7 @@ const (
 // TestTooMany: 20,001 devices come at once, more than there is room for. Those beyond are refused and counted; linkd
 // lives, and serves again when others leave.
 func TestTooMany(t *testing.T) {
-	const capacity, devices = 19680, 20001
+	const capacity, devices = 19400, 20001
 	in := serve(t, bigFleet, "--capacity", strconv.Itoa(capacity))
 	if got := in.metric(t, "linkd_capacity"); got != capacity {
 		t.Fatalf("capacity %.0f, want %d", got, capacity)
