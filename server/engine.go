@@ -51,10 +51,14 @@ func newEngine(p *provider, loops int) *engine {
 func (e *engine) options() []gnet.Option {
 	return []gnet.Option{
 		gnet.WithNumEventLoop(e.numLoops), gnet.WithReusePort(true), gnet.WithReuseAddr(true),
-		gnet.WithTCPKeepAlive(e.keepalive), gnet.WithTCPKeepInterval(e.keepalive / 6), gnet.WithTCPKeepCount(3),
+		gnet.WithTCPKeepAlive(e.keepalive), gnet.WithTCPKeepInterval(probeEvery(e.keepalive)), gnet.WithTCPKeepCount(3),
 		gnet.WithLogger(gnetLog{e.p.srv.log}),
 	}
 }
+
+// probeEvery is the pause between the probes of a link that was silent for keepalive: three unanswered ones close it.
+// The kernel counts in whole seconds.
+func probeEvery(keepalive time.Duration) time.Duration { return max(keepalive/6, time.Second) }
 
 // run listens on addr until stop, or until gnet gives up. It returns nil only after stop.
 func (e *engine) run(addr string) error {
@@ -133,7 +137,7 @@ func (e *engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		_ = unix.SetsockoptInt(c.Fd(), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(set.userTimeout/time.Millisecond))
 	}
 	if set.keepalive != e.keepalive && set.keepalive > 0 { // changed since the listener was opened
-		_ = c.SetKeepAlive(true, set.keepalive, set.keepalive/6, 3)
+		_ = c.SetKeepAlive(true, set.keepalive, probeEvery(set.keepalive), 3)
 	}
 	h.loop.begin(s, pt)
 	return nil, h.settle(s)
