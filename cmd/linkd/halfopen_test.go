@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestHalfOpen cuts the cable: a device in a network namespace of its own dials in, then its interface goes down without
-// a word to anybody. The kernel's probes find out, and the connection is offline for that reason.
+// TestHalfOpen cuts the cable: a device in a network namespace of its own dials in, then its interface goes down
+// without a word to anybody. The kernel's probes find out, and the connection is offline for that reason.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
 	socat, ip := peer(t, "socat"), peer(t, "ip")
@@ -39,7 +39,8 @@ func TestHalfOpen(t *testing.T) {
 		run("-n", ns, "addr", "add", addr, "dev", "eth0")
 		run("-n", ns, "link", "set", "eth0", "up")
 	}
-	file := write(t, strings.Replace(greenhouse, "local_port: 0", "local_port: 30000\n    keepalive: 1s\n    user_timeout: 3s", 1))
+	file := write(t, strings.Replace(greenhouse, "local_port: 0",
+		"local_port: 30000\n    keepalive: 1s\n    user_timeout: 3s", 1))
 	linkd := start(t, exec.Command(ip, "netns", "exec", cloud, binary, "serve", "-f", file))
 	show := func() string {
 		out, _ := exec.Command(ip, "netns", "exec", cloud, binary, "ps", "-o", "json").CombinedOutput() // the text tells
