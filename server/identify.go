@@ -13,8 +13,8 @@ func (s *session) accepted(now int64, pt uint32, proxied bool) {
 	p := s.loop.provider
 	switch {
 	case pt != noPoint:
+		s.phase = phaseIdentifying
 		s.bind(now, pt, nil)
-		return
 	case proxied:
 		s.phase = phaseProxy
 	default:

@@ -144,16 +144,19 @@ func (l *simLink) settle() {
 }
 
 // dial is a device connecting from an address to loop i.
-func (w *sim) dial(i int, from string) *simLink {
+func (w *sim) dial(i int, from string) *simLink { return w.link(i, from, noPoint) }
+
+// link is a new link on loop i; pt is the connection point of one that linkd dialled.
+func (w *sim) link(i int, from string, pt uint32) *simLink {
 	h := w.hosts[i]
 	l := &simLink{host: h}
-	l.s = h.loop.enter(l, netip.MustParseAddrPort(from), noPoint)
+	l.s = h.loop.enter(l, netip.MustParseAddrPort(from), pt)
 	if l.s == nil {
 		l.closed = true
 		return l
 	}
 	h.links = append(h.links, l)
-	h.loop.begin(l.s, noPoint)
+	h.loop.begin(l.s, pt)
 	l.settle()
 	w.drain()
 	return l
