@@ -1,12 +1,16 @@
 package server
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"linkd/drivers"
+	"linkd/project"
 )
 
-// TestDialledLink: a link that linkd dialled is online at once, and keeps the same times as others; one whose connection
-// point has gone meanwhile is closed.
+// TestDialledLink: a link that linkd dialled is online at once, and keeps the same times as others; one whose
+// connection point has been disabled meanwhile is closed.
 func TestDialledLink(t *testing.T) {
 	w := newSim(t, `
 project: p
@@ -36,5 +40,23 @@ channels:
 	w.wantClosed(w.link(0, "10.0.0.2:502", n), ReasonDisabled)
 	if n := w.srv.sessions.Load(); n != 0 {
 		t.Fatalf("%d sessions left", n)
+	}
+}
+
+// stillborn is a channel whose machines cannot be made.
+type stillborn struct{}
+
+func (stillborn) Machine() drivers.Machine { panic("no machine") }
+
+// TestStillborn: a driver that panics while its machine is made loses the link, and the connection point is free.
+func TestStillborn(t *testing.T) {
+	d := panicky()
+	d.Compile = func(*project.Channel, []*project.Model) (drivers.Channel, error) { return stillborn{}, nil }
+	w := newSim(t, strings.Replace(threeDevices, "driver: raw, options: {echo: true}", "driver: panicky", 1), d)
+	w.wantClosed(w.dial(0, "10.0.0.7:5000").send("c0001"), ReasonPanic)
+	w.wantState("c1", Offline)
+	w.wantEvents("online c1", "offline c1 panic")
+	if n := w.p.online.Load(); n != 0 {
+		t.Fatalf("%d online", n)
 	}
 }

@@ -151,7 +151,10 @@ func (s *session) bind(now int64, pt uint32, secret []byte) {
 		return
 	}
 	s.settled()
-	s.phase = phaseOnline
+	s.phase = phaseOnline // from here on a driver that panics is one of an online link
+	if s.served != nil {
+		s.machine = s.served.compile.Machine()
+	}
 	s.loop.counters.identified(time.Duration(s.loop.millis(now)-s.acceptedAt) * time.Millisecond)
 	if !s.set.common {
 		s.start(now)

@@ -152,9 +152,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	pt.session, pt.since, pt.addr, pt.port = s.number, now, s.addr, s.port
 	pt.sessions++
 	s.point, s.watched = n, pt.flags&pointWatched != 0
-	if ch := (*p.served.Load())[pt.channel]; ch != nil {
-		s.served, s.machine = ch, ch.compile.Machine()
-	}
+	s.served = (*p.served.Load())[pt.channel]
 	p.limit.forgive(s.remote().Addr(), now)
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
 		session: s.number, addr: s.addr, port: s.port})
