@@ -248,6 +248,32 @@ func TestAdopt(t *testing.T) {
 	w.wantClosed(l, ReasonChanged) // the file gives the name to another id
 }
 
+// TestStrangersBound keeps the strangers that were seen last, the newest first.
+func TestStrangersBound(t *testing.T) {
+	w := newSim(t, threeDevices)
+	for n := range maxStrangers + 10 {
+		w.dial(0, fmt.Sprintf("10.1.%d.%d:1", n/50, n%50)).send(fmt.Sprintf("nobody%d\n", n))
+		if n%100 == 0 {
+			w.dial(0, "10.2.0.1:1").send("nobody0\n")
+		}
+	}
+	got := w.srv.Strangers()
+	if len(got) != maxStrangers || got[0].ID != fmt.Sprintf("nobody%d", maxStrangers+9) {
+		t.Fatalf("%d strangers, the newest %s", len(got), got[0].ID)
+	}
+	for _, s := range got {
+		if s.ID == "nobody1" {
+			t.Fatal("the one seen longest ago is still there")
+		}
+		if s.ID == "nobody0" && s.Count != 12 {
+			t.Fatalf("nobody0 was seen %d times, want 12", s.Count)
+		}
+	}
+	if !slices.ContainsFunc(got, func(s Stranger) bool { return s.ID == "nobody0" }) {
+		t.Fatal("one that keeps calling was forgotten")
+	}
+}
+
 // TestCapacity refuses what there is no room for, counts it, lives, and serves again when others leave.
 func TestCapacity(t *testing.T) {
 	w := newSimWith(t, Config{Log: slog.New(slog.DiscardHandler), Capacity: 100, Drivers: drivers.Table{raw.Driver()}}, 1,

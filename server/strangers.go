@@ -1,7 +1,7 @@
 package server
 
 import (
-	"cmp"
+	"container/list"
 	"encoding/hex"
 	"fmt"
 	"hash/fnv"
@@ -18,8 +18,9 @@ const maxStrangers = 1000
 
 // strangers lists the links that could not be bound, by provider and id, or by provider and address where no id came.
 type strangers struct {
-	mu sync.Mutex
-	m  map[string]*stranger
+	mu    sync.Mutex
+	m     map[string]*list.Element
+	order list.List // of *stranger, the one seen last in front
 }
 
 type stranger struct {
@@ -49,33 +50,27 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e := l.m[key]
-	if e == nil {
+	at := l.m[key]
+	if at == nil {
 		if l.m == nil {
-			l.m = map[string]*stranger{}
+			l.m = map[string]*list.Element{}
 		}
 		if len(l.m) >= maxStrangers {
-			l.evict()
+			oldest := l.order.Remove(l.order.Back()).(*stranger)
+			delete(l.m, oldest.Key)
 		}
-		e = &stranger{id: slices.Clone(id), Stranger: Stranger{Key: key, Provider: p.name, FirstSeen: time.Unix(0, now)}}
+		e := &stranger{id: slices.Clone(id), Stranger: Stranger{Key: key, Provider: p.name, FirstSeen: time.Unix(0, now)}}
 		e.ID = printable(id)
-		l.m[key] = e
+		at = l.order.PushFront(e)
+		l.m[key] = at
 		p.srv.events.publish(record{kind: kindStranger, time: now, provider: p, session: s.number,
 			addr: s.addr, port: s.port, reason: s.reason, id: e.ID})
 	}
+	l.order.MoveToFront(at)
+	e := at.Value.(*stranger)
 	e.RemoteAddr, e.Reason, e.LastSeen = addr.String(), s.reason.String(), time.Unix(0, now)
 	e.FirstBytes = append(e.FirstBytes[:0:0], first...)
 	e.Count++
-}
-
-func (l *strangers) evict() {
-	oldest := ""
-	for k, e := range l.m {
-		if oldest == "" || e.LastSeen.Before(l.m[oldest].LastSeen) {
-			oldest = k
-		}
-	}
-	delete(l.m, oldest)
 }
 
 // printable returns id as it is when all of it can be shown, quoted as in Go otherwise.
@@ -93,32 +88,32 @@ func printable(id []byte) string {
 func (s *Server) Strangers() []Stranger {
 	l := &s.strangers
 	l.mu.Lock()
-	list := make([]Stranger, 0, len(l.m))
-	for _, e := range l.m {
-		e := e.Stranger
+	defer l.mu.Unlock()
+	found := make([]Stranger, 0, len(l.m))
+	for at := l.order.Front(); at != nil; at = at.Next() {
+		e := at.Value.(*stranger).Stranger
 		e.FirstBytes = slices.Clone(e.FirstBytes)
-		list = append(list, e)
+		found = append(found, e)
 	}
-	l.mu.Unlock()
-	slices.SortFunc(list, func(a, b Stranger) int {
-		return cmp.Or(b.LastSeen.Compare(a.LastSeen), cmp.Compare(a.Key, b.Key))
-	})
-	return list
+	return found
 }
 
 // find returns a copy of the stranger with a key.
 func (l *strangers) find(key string) (stranger, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e, ok := l.m[key]
+	at, ok := l.m[key]
 	if !ok {
 		return stranger{}, false
 	}
-	return *e, true
+	return *at.Value.(*stranger), true
 }
 
 func (l *strangers) remove(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.m, key)
+	if at := l.m[key]; at != nil {
+		l.order.Remove(at)
+		delete(l.m, key)
+	}
 }
