@@ -10,6 +10,7 @@ const (
 	DefaultMaxBytes        = 128
 	DefaultKeepalive       = 60 * time.Second
 	DefaultUserTimeout     = 90 * time.Second
+	DefaultIdleTimeout     = time.Hour
 	DefaultConnectTimeout  = 10 * time.Second
 	DefaultRedialMin       = time.Second
 	DefaultRedialMax       = 60 * time.Second
@@ -19,6 +20,7 @@ const (
 func (p *Provider) Defaults() {
 	fill(&p.Keepalive, DefaultKeepalive)
 	fill(&p.UserTimeout, DefaultUserTimeout)
+	fill(&p.IdleTimeout, DefaultIdleTimeout)
 	if p.Type == TCPClient {
 		fill(&p.ConnectTimeout, DefaultConnectTimeout)
 		fill(&p.RedialMin, DefaultRedialMin)

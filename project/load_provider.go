@@ -100,7 +100,9 @@ func (l *loader) session(p *Provider, e entry) {
 	case "accept_rate":
 		p.AcceptRate = l.number(e, 0, maxAcceptRate, "links a second, from 0 to 1000000")
 	case "idle_timeout":
-		p.IdleTimeout = l.duration(e)
+		if p.IdleTimeout = l.duration(e); p.IdleTimeout == 0 && !e.value.bad {
+			p.IdleTimeout = Never
+		}
 	case "keepalive":
 		p.Keepalive = l.duration(e)
 	case "user_timeout":

@@ -112,12 +112,21 @@ func TestDefaults(t *testing.T) {
 	p := mustParse(t, "project: p\nproviders:\n"+
 		"- {name: s, type: tcp-server, local_port: 1}\n- {name: c, type: tcp-client}\n")
 	server := &Provider{Name: "s", Type: TCPServer, LocalPort: 1, ConnIdentity: Common, OnDuplicate: Newest,
-		Keepalive: time.Minute, UserTimeout: 90 * time.Second,
+		IdleTimeout: time.Hour, Keepalive: time.Minute, UserTimeout: 90 * time.Second,
 		Identity: Identity{Preset: "auto", Timeout: 10 * time.Second, Quiet: 200 * time.Millisecond, MaxBytes: 128}}
-	client := &Provider{Name: "c", Type: TCPClient, Keepalive: time.Minute, UserTimeout: 90 * time.Second,
+	client := &Provider{Name: "c", Type: TCPClient,
+		IdleTimeout: time.Hour, Keepalive: time.Minute, UserTimeout: 90 * time.Second,
 		ConnectTimeout: 10 * time.Second, RedialMin: time.Second, RedialMax: time.Minute}
 	if !reflect.DeepEqual(p.Providers, []*Provider{server, client}) {
 		t.Errorf("got %+v and %+v", p.Providers[0], p.Providers[1])
+	}
+}
+
+// TestNever: an idle limit of 0s is not the default but none.
+func TestNever(t *testing.T) {
+	p := mustParse(t, "project: p\nproviders:\n- {name: s, type: tcp-server, local_port: 1, idle_timeout: 0s}\n")
+	if err := Validate(p, nil); err != nil || p.Providers[0].IdleTimeout != Never {
+		t.Errorf("idle_timeout: 0s is %v, %v", p.Providers[0].IdleTimeout, err)
 	}
 }
 

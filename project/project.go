@@ -44,6 +44,9 @@ const (
 	Oldest OnDuplicate = "oldest" // the newer session is refused
 )
 
+// Never is the IdleTimeout of a provider whose silent links are left alone: idle_timeout: 0s in the file.
+const Never time.Duration = -1
+
 // Provider is a ConnProvider: a listener (tcp-server), or a set of addresses to dial (tcp-client).
 // In a file, durations and counts of zero take the values of Defaults where it has one; a negative value is refused.
 type Provider struct {
@@ -58,7 +61,7 @@ type Provider struct {
 
 	MaxConnections int            // sessions at once; 0: as many as the process can hold
 	AcceptRate     float64        // links accepted a second; 0: no limit
-	IdleTimeout    time.Duration  // close after this long without a byte from the device; 0: never
+	IdleTimeout    time.Duration  // close after this long without a byte from the device; Never: do not
 	Keepalive      time.Duration  // TCP keepalive; first probe after this long idle
 	UserTimeout    time.Duration  // TCP_USER_TIMEOUT: unacknowledged data closes the link
 	ProxyFrom      []netip.Prefix // balancers whose PROXY header (v1, v2) is required and trusted

@@ -125,7 +125,9 @@ func (c *checker) durations(n *node, p *Provider) {
 			c.add(n.where(key), "%s is %s; write %s or more", key, value, low)
 		}
 	}
-	least("idle_timeout", p.IdleTimeout, time.Second)
+	if p.IdleTimeout != Never {
+		least("idle_timeout", p.IdleTimeout, time.Second)
+	}
 	least("keepalive", p.Keepalive, time.Second)
 	least("user_timeout", p.UserTimeout, time.Second)
 	least("connect_timeout", p.ConnectTimeout, 10*time.Millisecond)

@@ -116,12 +116,15 @@ func (s *session) schedule(now int64) {
 	}
 }
 
-// idle is the idle limit in milliseconds, 0 for none.
+// idle is the idle limit in milliseconds, 0 for none: the provider's, or the driver's where that is shorter.
 func (s *session) idle() uint32 {
-	if s.set.idle > 0 || s.served == nil {
+	if s.served == nil || s.served.idle == 0 {
 		return s.set.idle
 	}
-	return s.served.idle
+	if s.set.idle == 0 {
+		return s.served.idle
+	}
+	return min(s.set.idle, s.served.idle)
 }
 
 // timer is called when the first of the session's times has come.

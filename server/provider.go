@@ -73,7 +73,7 @@ type served struct {
 	channel *project.Channel
 	driver  *drivers.Driver
 	compile drivers.Channel
-	idle    uint32 // idle limit in milliseconds where the provider has none; 0: none
+	idle    uint32 // the driver's idle limit in milliseconds; 0: none
 }
 
 func compileSettings(c *project.Provider) (*settings, error) {

@@ -224,6 +224,27 @@ func TestIdle(t *testing.T) {
 	w.wantClosed(l, ReasonIdle)
 }
 
+// TestIdleDefault: without a word in the project the limit is an hour; 0s means never.
+func TestIdleDefault(t *testing.T) {
+	w := newSim(t, threeDevices)
+	l := w.dial(0, "10.0.0.7:5000").send("c0001")
+	w.pass(40 * time.Minute)
+	l.send("x")
+	w.pass(59 * time.Minute)
+	if l.closed {
+		t.Fatal("closed early")
+	}
+	w.pass(2 * time.Minute)
+	w.wantClosed(l, ReasonIdle)
+
+	w = newSim(t, strings.Replace(threeDevices, "local_port: 0", "local_port: 0\n    idle_timeout: 0s", 1))
+	l = w.dial(0, "10.0.0.7:5000").send("c0001")
+	w.pass(100 * time.Hour)
+	if l.closed {
+		t.Fatalf("closed for %s", l.why)
+	}
+}
+
 // TestDownlinkKeepalive speaks to a device when linkd has not for a while, and only then.
 func TestDownlinkKeepalive(t *testing.T) {
 	w := newSim(t, strings.Replace(threeDevices, "local_port: 0",
