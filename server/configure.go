@@ -155,13 +155,15 @@ func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.pts.reclaim()
-	p.reconcileConns()
-	p.reconcileFleets()
+	p.removeConns() // first all that goes, so that its names and ids are free for what comes
+	missing := p.removeNumbers()
+	p.addConns()
+	p.addNumbers(missing)
 	p.reconcileChannels(next, chans)
 }
 
-// reconcileConns adds, changes and removes the connection points that are listed one by one.
-func (p *provider) reconcileConns() {
+// removeConns removes the connection points that are listed no more, or with another id.
+func (p *provider) removeConns() {
 	pts := p.pts
 	wanted := make(map[string]*project.ConnPt, len(p.conf.Connections))
 	secrets := false
@@ -170,7 +172,7 @@ func (p *provider) reconcileConns() {
 		secrets = secrets || c.Secret != ""
 	}
 	p.secrets.Store(secrets)
-	for name, n := range pts.byName { // first what goes, so that its id is free for another
+	for name, n := range pts.byName {
 		old := pts.conns[pts.at(n).origin]
 		if c := wanted[name]; c == nil || c.SocketConnID != old.SocketConnID || c.RemoteIP != old.RemoteIP {
 			r := ReasonRemoved
@@ -180,6 +182,11 @@ func (p *provider) reconcileConns() {
 			p.removeConn(n, old, r)
 		}
 	}
+}
+
+// addConns adds the connection points that are listed one by one, and changes those that are there.
+func (p *provider) addConns() {
+	pts := p.pts
 	for _, c := range p.conf.Connections {
 		if n, ok := pts.byName[c.Name]; ok {
 			p.updateConn(n, c)
@@ -237,26 +244,16 @@ func (p *provider) updateConn(n uint32, c *project.ConnPt) {
 
 // end closes a session, if there is one.
 func (p *provider) end(owner handle, r Reason) {
-	if owner == 0 {
-		return
-	}
-	l := p.srv.loopOf(owner)
-	if l == nil {
-		return
-	}
-	_ = l.post(letter{handle: owner, must: true, do: func(_ int64, s *session) { // fails only where the loop has gone
-		if s != nil {
-			s.fail(r, "")
-		}
-	}})
+	p.srv.tell(owner, func(s *session) { s.fail(r, "") })
 }
 
-// reconcileFleets adds and removes numbers of fleets. A fleet is known by its patterns: numbers that both the old and
-// the new configuration have keep their links.
-func (p *provider) reconcileFleets() {
+// patterns are what a fleet is known by: numbers that both the old and the new configuration have keep their links.
+type patterns struct{ name, id project.Pattern }
+
+// removeNumbers removes the numbers that fleets have no more, and returns those that no span has yet.
+func (p *provider) removeNumbers() (missing map[patterns][][2]int) {
 	pts := p.pts
-	type patterns struct{ name, id project.Pattern }
-	missing := map[patterns][][2]int{} // what no span has yet
+	missing = map[patterns][][2]int{}
 	fleets := map[patterns]*project.Fleet{}
 	for _, f := range p.conf.Fleets {
 		key := patterns{f.Name, f.SocketConnID}
@@ -288,11 +285,16 @@ func (p *provider) reconcileFleets() {
 			s.fleet = f
 		}
 	}
+	return missing
+}
+
+// addNumbers adds the missing numbers of fleets.
+func (p *provider) addNumbers(missing map[patterns][][2]int) {
 	var id []byte
 	for _, f := range p.conf.Fleets {
 		key := patterns{f.Name, f.SocketConnID}
 		for _, r := range missing[key] {
-			s := pts.addSpan(f, r[0], r[1])
+			s := p.pts.addSpan(f, r[0], r[1])
 			for n := r[0]; n <= r[1]; n++ {
 				id = f.SocketConnID.Append(id[:0], n)
 				p.table.Insert(id, s.point(n))

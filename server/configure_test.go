@@ -147,6 +147,8 @@ func TestFleetsLive(t *testing.T) {
 	w.apply(w.parse(project1([]string{"name: c1, socket_conn_id: c0001"}, nil)))
 	w.drain()
 	w.wantClosed(links[5], ReasonRemoved)
+	w.dial(0, "10.0.0.1:1").send("c0001") // an id that went from the fleet to a connection of its own
+	w.wantState("c1", Online)
 	w.apply(w.parse(project1([]string{"name: c1, socket_conn_id: c0001", "name: c2, socket_conn_id: c0002"}, nil)))
 	w.dial(0, "10.0.0.1:1").send("c0002")
 	w.wantState("c2", Online)

@@ -181,6 +181,19 @@ func (s *Server) post(h handle, do func(now int64, s *session)) error {
 	return l.post(letter{handle: h, do: do})
 }
 
+// tell hands do to the loop of a session, room or no room; nothing happens when the session has gone, or h is 0.
+func (s *Server) tell(h handle, do func(s *session)) {
+	l := s.loopOf(h)
+	if h == 0 || l == nil {
+		return
+	}
+	_ = l.post(letter{handle: h, must: true, do: func(_ int64, s *session) { // fails only where the loop has gone
+		if s != nil {
+			do(s)
+		}
+	}})
+}
+
 // alive reports whether the session still exists.
 func (s *Server) alive(h handle) bool {
 	l := s.loopOf(h)

@@ -78,16 +78,11 @@ func (p *provider) setWatched(n uint32, on bool) {
 	}
 	owner := pt.binding.Owner()
 	p.pts.unlock(n)
-	if l := p.srv.loopOf(owner); owner != 0 && l != nil {
-		_ = l.post(letter{handle: owner, must: true, do: func(_ int64, s *session) { // fails only where the loop has gone
-			if s == nil {
-				return
-			}
-			p.watch.mu.RLock()
-			s.watched = len(p.watch.m[n]) > 0
-			p.watch.mu.RUnlock()
-		}})
-	}
+	p.srv.tell(owner, func(s *session) {
+		p.watch.mu.RLock()
+		s.watched = len(p.watch.m[n]) > 0
+		p.watch.mu.RUnlock()
+	})
 }
 
 // Tap returns what passes between the device and the driver of a connection, through all its sessions, from now on.
