@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"linkd/drivers/tags"
 	"linkd/project"
 )
 
@@ -28,7 +29,7 @@ type Driver struct {
 	// Polls says that the driver speaks first and at intervals, so that a silent link is a dead link.
 	Polls bool
 	// Compile turns one channel of the project into what all its links share. The error names the option or the
-	// device, and what would be right.
+	// device, and what would be right; it may join several.
 	Compile func(*project.Channel, []*project.Model) (Channel, error)
 }
 
@@ -36,6 +37,18 @@ type Driver struct {
 type Channel interface {
 	// Machine returns the state of one link. A driver without such state returns the same value for all.
 	Machine() Machine
+}
+
+// Tagged is a Channel whose devices have tags.
+type Tagged interface {
+	// Tags returns the tags; numbers of tags and devices are indexes into them.
+	Tags() *tags.Set
+}
+
+// Explainer is a Channel that can say what a frame means, for people who tap. in: from the device.
+type Explainer interface {
+	// Explain returns one line, empty when b means nothing to the driver. b is whatever passed at once.
+	Explain(in bool, b []byte) string
 }
 
 // Machine is one link's protocol state. The session calls it from the link's own loop, one call at a time.
@@ -50,8 +63,61 @@ type Machine interface {
 	Receive(now int64, b []byte, l Link) int
 	// Timer is called when the time given to Link.Wake has come.
 	Timer(now int64, l Link)
-	// Close is called once, when the link has closed or another channel takes it over. l no longer sends.
+	// Close is called once, when the link has closed or another channel takes it over. l no longer sends. Commands
+	// that wait are answered in it.
 	Close(now int64, l Link)
+}
+
+// Commander is a Machine that takes commands.
+type Commander interface {
+	// Command takes c over and answers it once, in this call or in a later one, at the latest in Close.
+	Command(now int64, c *Command, l Link)
+}
+
+// Command is writes to tags of one device, of which all are confirmed or the command is not.
+type Command struct {
+	Device   int
+	Writes   []Write
+	Readback bool
+	// Answer is called once, on the link's loop. reason is Fine when the result is Confirmed. detail, which may be
+	// empty, is for people.
+	Answer func(result Result, reason tags.Reason, detail string)
+}
+
+// Write is one tag's new value, converted to what the wire has.
+type Write struct {
+	Tag   int
+	Value tags.Value
+}
+
+// Result is what came of a command.
+type Result uint8
+
+// The results. Only the device's own answer makes a command Confirmed.
+const (
+	Confirmed Result = iota
+	Rejected
+	TimedOut
+	LinkLost // the link ended before the answer; when Sent was not reached, the device has not seen it
+	Unsent
+	ResultCount
+)
+
+// PollResult is what came of one poll of a device.
+type PollResult uint8
+
+// The poll results. PollLate: the answer came after the poll was given up; PollMissed: its time passed unused.
+const (
+	PollOK PollResult = iota
+	PollRefused
+	PollTimeout
+	PollLate
+	PollMissed
+	PollResultCount
+)
+
+func (r PollResult) String() string {
+	return [PollResultCount]string{"ok", "refused", "timeout", "late", "missed"}[r]
 }
 
 // Link is what a Machine may do. It is valid only during the call that got it, on that goroutine.
@@ -62,6 +128,18 @@ type Link interface {
 	Wake(d int64)
 	// Fail closes the link after this call, with the reason "driver" and the given detail.
 	Fail(detail string)
+	// Number is a stable number of the connection, for spreading work over time.
+	Number() uint64
+	// Scratch returns an empty slice to build a frame in. It is valid until the next call of any method of Link but
+	// Send, which may be given it.
+	Scratch() []byte
+	// Value reports what the device says a tag is, as it is on the wire: the link converts and keeps it.
+	Value(tag int, v tags.Value)
+	// Bad reports that a tag's value could not be had.
+	Bad(tag int, r tags.Reason)
+	// Polled ends one exchange with a device: its values so far belong together. took is nanoseconds from question
+	// to answer, 0 without one; late is how long after its due time the question was sent.
+	Polled(device int, r PollResult, took, late int64)
 }
 
 // Allow says why d cannot run on a link of the given kind; nil when it can. It is the one place that decides.

@@ -40,8 +40,21 @@ func (t Table) Check(ch *project.Channel, models []*project.Model, kind project.
 	if err := d.Allow(kind); err != nil {
 		return []error{&project.FieldError{Field: "driver", Err: err}}
 	}
-	if _, err := d.Compile(ch, models); err != nil {
+	_, err := d.Compile(ch, models)
+	return faults(err)
+}
+
+// faults returns the errors that err joins, nil for none.
+func faults(err error) (list []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
 		return []error{err}
 	}
-	return nil
+	for _, e := range joined.Unwrap() {
+		list = append(list, faults(e)...)
+	}
+	return list
 }

@@ -101,8 +101,9 @@ type loader struct {
 var (
 	projectKeys = []string{"project", "providers", "models", "channels"}
 	modelKeys   = []string{"name", "title", "tags"}
-	tagKeys     = []string{"name", "title", "address", "type", "scale", "offset", "unit"}
-	deviceKeys  = []string{"name", "title", "unit", "model", "tags"}
+	tagKeys     = []string{"name", "title", "address", "type", "order", "length", "scale", "offset", "clamp", "unit",
+		"decimals", "poll", "deadband", "expr", "writable", "readback", "on_change"}
+	deviceKeys  = []string{"name", "title", "unit", "address", "model", "poll", "tags"}
 	channelKeys = []string{"name", "title", "connection", "driver", "poll", "devices", "options"}
 )
 
@@ -131,100 +132,4 @@ func (l *loader) project(n *node) *Project {
 		}
 	}
 	return p
-}
-
-func (l *loader) model(n *node) *Model {
-	m := &Model{}
-	for _, e := range l.fields(n, "a model", modelKeys) {
-		switch e.key {
-		case "name":
-			m.Name = l.text(e)
-		case "title":
-			m.Title = l.text(e)
-		case "tags":
-			m.Tags = l.tags(e)
-		}
-	}
-	return m
-}
-
-func (l *loader) tags(list entry) []*Tag {
-	items := l.list(list)
-	tags := make([]*Tag, 0, len(items))
-	for _, item := range items {
-		tags = append(tags, l.tag(item))
-	}
-	return tags
-}
-
-func (l *loader) tag(n *node) *Tag {
-	const huge, number = 1e300, "a number such as 0.1"
-	t := &Tag{Scale: 1}
-	for _, e := range l.fields(n, "a tag", tagKeys) {
-		switch e.key {
-		case "name":
-			t.Name = l.text(e)
-		case "title":
-			t.Title = l.text(e)
-		case "address":
-			t.Address = l.text(e)
-		case "type":
-			t.Type = l.text(e)
-		case "scale":
-			t.Scale = l.number(e, -huge, huge, number)
-		case "offset":
-			t.Offset = l.number(e, -huge, huge, number)
-		case "unit":
-			t.Unit = l.text(e)
-		}
-	}
-	return t
-}
-
-func (l *loader) channel(n *node) *Channel {
-	c := &Channel{}
-	for _, e := range l.fields(n, "a channel", channelKeys) {
-		switch e.key {
-		case "name":
-			c.Name = l.text(e)
-		case "title":
-			c.Title = l.text(e)
-		case "connection":
-			c.Connection = l.text(e)
-		case "driver":
-			c.Driver = l.text(e)
-		case "poll":
-			c.Poll = l.duration(e)
-		case "devices":
-			for _, item := range l.list(e) {
-				c.Devices = append(c.Devices, l.device(item))
-			}
-		case "options":
-			if e.value.kind != mapKind {
-				l.add(e.value, "options is %s; write the driver's options as key: value", describe(e.value))
-				continue
-			}
-			c.Options, _ = l.free(e.value).(map[string]any)
-		}
-	}
-	return c
-}
-
-func (l *loader) device(n *node) *Device {
-	d := &Device{}
-	for _, e := range l.fields(n, "a device", deviceKeys) {
-		switch e.key {
-		case "name":
-			d.Name = l.text(e)
-		case "title":
-			d.Title = l.text(e)
-		case "unit":
-			d.Unit = int(l.integer(e, 0, 255))
-		case "model":
-			d.Model = l.text(e)
-		case "tags":
-			d.Tags = l.tags(e)
-		}
-	}
-	return d
 }

@@ -141,20 +141,32 @@ type Channel struct {
 
 // Device is one unit behind a link.
 type Device struct {
-	Name  string
-	Title string
-	Unit  int
-	Model string
-	Tags  []*Tag
+	Name    string
+	Title   string
+	Unit    int
+	Address string // where a unit number cannot say it: a meter's
+	Model   string
+	Poll    time.Duration // 0: the channel's
+	Tags    []*Tag
 }
 
 // Tag is one value of a device.
 type Tag struct {
-	Name    string
-	Title   string
-	Address string
-	Type    string
-	Scale   float64
-	Offset  float64
-	Unit    string
+	Name     string
+	Title    string
+	Address  string  // as the driver has it
+	Type     string  // empty: uint16
+	Order    string  // of the bytes of a number: ABCD (default), BADC, CDAB, DCBA
+	Length   int     // bytes of a string, of bytes or of bcd; 0: the type's own
+	Scale    float64 // value = raw * scale + offset
+	Offset   float64
+	Clamp    *[2]float64 // limits of what is read, and of what may be written; nil: none
+	Unit     string
+	Decimals *int          // digits after the point; nil: as they come
+	Poll     time.Duration // 0: the device's
+	Deadband float64       // a smaller change is none
+	Expr     string        // computes the value from value, where scale and offset cannot
+	Writable bool
+	Readback bool // ask the device after a write what it has
+	OnChange bool // tell those who follow values of changes alone
 }

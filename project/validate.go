@@ -126,6 +126,9 @@ func (c *checker) tags(n *node, tags []*Tag, model *Model) {
 		if t.Scale == 0 && list != nil && !at.faulty("scale") && !at.bad {
 			c.add(at.where("scale"), "scale is 0, which makes every value 0; write another number")
 		}
+		if t.Poll != 0 && t.Poll < minPoll {
+			c.add(at.where("poll"), "poll is %s; write %s or more", t.Poll, minPoll)
+		}
 		if !c.name(at, "name", "the tag", t.Name) || !c.unique(seen, at, "tag", t.Name) || model == nil {
 			continue
 		}
@@ -151,6 +154,9 @@ func (c *checker) devices(n *node, ch *Channel, models map[string]*Model) {
 		}
 		if d.Unit < 0 || d.Unit > 255 {
 			c.add(at.where("unit"), "unit is %d; write a whole number from 0 to 255", d.Unit)
+		}
+		if d.Poll != 0 && d.Poll < minPoll {
+			c.add(at.where("poll"), "poll is %s; write %s or more", d.Poll, minPoll)
 		}
 		model := models[d.Model]
 		switch {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"linkd/drivers"
+	"linkd/drivers/tags"
 	"linkd/project"
 )
 
@@ -130,9 +131,19 @@ func (s *Server) compileChannels(next *project.Project) (map[*project.Channel]*s
 			errs = append(errs, fmt.Errorf("channel %s: %w", ch.Name, err))
 			continue
 		}
-		out[ch] = &served{channel: ch, driver: d, compile: c, idle: idleLimit(d, ch.Poll)}
+		out[ch] = newServed(ch, d, slices.Index(s.cfg.Drivers, d), c)
 	}
 	return out, errors.Join(errs...)
+}
+
+// newServed is a compiled channel with what its sessions ask of it; number is the driver's in the table.
+func newServed(ch *project.Channel, d *drivers.Driver, number int, c drivers.Channel) *served {
+	sv := &served{channel: ch, driver: d, compile: c, number: number, idle: idleLimit(d, ch.Poll)}
+	sv.explain, _ = c.(drivers.Explainer)
+	if t, ok := c.(drivers.Tagged); ok {
+		sv.set = t.Tags()
+	}
+	return sv
 }
 
 // idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has answered none of
@@ -375,8 +386,11 @@ func (s *session) serve(now int64, ch *served) {
 	}
 	s.Wake(0)
 	release(&s.frame)
-	s.served = ch
+	s.served, s.values = ch, nil
 	if ch != nil {
+		if ch.set != nil {
+			s.values = &values{served: ch, block: tags.NewBlock(ch.set)}
+		}
 		s.machine = ch.compile.Machine()
 		s.start(now)
 	}

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"linkd/drivers"
 )
 
 // result is what became of an accepted link.
@@ -29,7 +32,15 @@ type counters struct {
 	strangers         [reasonCount]atomic.Uint64
 	identify          histogram
 	lateness          histogram
+	drivers           []driverCounters // by number in the table
 	_                 [64]byte
+}
+
+// driverCounters are those of one driver on one loop.
+type driverCounters struct {
+	polls      [drivers.PollResultCount]atomic.Uint64
+	good, bad  atomic.Uint64
+	took, late histogram
 }
 
 func (c *counters) identified(d time.Duration) {
@@ -65,4 +76,32 @@ func (h *histogram) addTo(cumulative []uint64) float64 {
 		cumulative[i] += sum
 	}
 	return time.Duration(h.nanos.Load()).Seconds()
+}
+
+// writeResults are the results that a write can have, in the order in which metrics list them.
+var writeResults = [...]string{confirmed, rejected, timedOut, offline, waits}
+
+// writeCounters count writes by driver and result; they are rare.
+type writeCounters struct {
+	mu sync.Mutex
+	m  map[[2]string]uint64
+}
+
+func (c *writeCounters) add(driver, result string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil {
+		c.m = map[[2]string]uint64{}
+	}
+	c.m[[2]string{driver, result}]++
+}
+
+func (c *writeCounters) of(driver string) map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[string]uint64, len(writeResults))
+	for _, r := range writeResults {
+		out[r] = c.m[[2]string{driver, r}]
+	}
+	return out
 }

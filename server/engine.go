@@ -38,6 +38,9 @@ type eventLoop struct {
 	gnet  gnet.EventLoop
 	loop  *loop
 	timer *time.Timer
+	paces bool // between two turns of a busy loop; touched on the loop
+	// ending says that gnet is being stopped: the loop must not keep it waiting.
+	ending atomic.Bool
 }
 
 func newEngine(p *provider, loops int) *engine {
@@ -76,6 +79,9 @@ func (e *engine) run(addr string) error {
 // stop ends the engine: gnet closes what links there still are.
 func (e *engine) stop(ctx context.Context) error {
 	e.stops.Store(true)
+	for _, h := range *e.loops.Load() {
+		h.ending.Store(true)
+	}
 	select {
 	case g := <-e.booted:
 		if err := g.Stop(ctx); err != nil {
@@ -103,7 +109,7 @@ func (e *engine) host(c gnet.Conn) *eventLoop {
 	}
 	h := &eventLoop{gnet: el}
 	h.loop = e.p.srv.addLoop(e.p, h, monotonic(e.started))
-	h.timer = time.AfterFunc(time.Hour, func() { _ = h.run(h.loop.tick) })
+	h.timer = time.AfterFunc(time.Hour, func() { _ = h.run(h.turn) })
 	h.timer.Stop()
 	e.loopsMu.Lock()
 	loops := append(slices.Clone(*e.loops.Load()), h)
@@ -191,7 +197,11 @@ func (h *eventLoop) run(task func()) error {
 }
 
 // wake implements host.
-func (h *eventLoop) wake(after time.Duration) { h.timer.Reset(after) }
+func (h *eventLoop) wake(after time.Duration) {
+	if !h.paces { // else the next turn comes by itself
+		h.timer.Reset(after)
+	}
+}
 
 // drop implements host.
 func (h *eventLoop) drop(c conn) { _ = h.gnet.Close(c.(gnet.Conn)) }

@@ -165,5 +165,6 @@ func (s *session) bind(now int64, pt uint32, secret []byte) {
 func (s *session) start(now int64) {
 	if s.machine != nil && s.reason == notClosed {
 		s.machine.Open(now, s)
+		s.takeQueued(now)
 	}
 }

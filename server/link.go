@@ -14,6 +14,9 @@ func (s *session) Send(b []byte) error {
 	if s.reason != notClosed || s.phase != phaseOnline {
 		return drivers.ErrSlow
 	}
+	if s.served.driver.Polls {
+		s.loop.traded++
+	}
 	if !s.send(s.loop.now, b) {
 		s.fail(ReasonSlow, "")
 		return drivers.ErrSlow
@@ -48,7 +51,7 @@ func (s *session) send(now int64, payload []byte) bool {
 		return false
 	}
 	if s.watched {
-		s.loop.provider.tapped(s.point, Out, now, payload)
+		s.tapped(Out, now, payload)
 	}
 	s.write(now, b)
 	return true

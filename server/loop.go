@@ -63,6 +63,9 @@ type loop struct {
 	waiting fifo                     // handles of links without identity, oldest first; some have one by now
 
 	scratch, work []byte // reused by one step: what codec writes to
+	frame         []byte // reused by one step: what a driver builds its frames in
+	traded        int    // sends and receipts of polling drivers since the last turn
+	good, bad     uint64 // tag values since the last poll was counted
 
 	mail struct {
 		sync.Mutex
@@ -84,7 +87,8 @@ type letter struct {
 const maxLetters = 1 << 16
 
 func newLoop(id uint32, p *provider, h host, clock func() int64) *loop {
-	l := &loop{id: id, provider: p, host: h, clock: clock, epoch: clock(), counters: p.newCounters()}
+	l := &loop{id: id, provider: p, host: h, clock: clock, epoch: clock(), counters: p.newCounters(),
+		frame: make([]byte, 0, 512)}
 	l.wheel.nodes = l
 	l.wheel.now = 1 // 0 stands for "not set" in the sessions' times
 	l.chunks.Store(new([]*chunk))

@@ -72,6 +72,8 @@ type points struct {
 	spare   []uint32 // indexes of conns given back
 	spans   []span
 	byName  map[string]uint32
+	kept    [stripeCount]map[uint32]*values   // tags of points that are offline
+	queued  [stripeCount]map[uint32][]*queued // writes that wait for points that are offline
 }
 
 func newPoints() *points {
@@ -188,6 +190,8 @@ func (p *points) reclaim() {
 			p.spare = append(p.spare, c)
 		}
 		*pt = point{}
+		delete(p.kept[n%stripeCount], n)
+		delete(p.queued[n%stripeCount], n)
 		p.unlock(n)
 		p.free = append(p.free, n)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"linkd/codec"
 	"linkd/drivers"
+	"linkd/drivers/tags"
 	"linkd/project"
 	"linkd/routing"
 )
@@ -73,7 +74,10 @@ type served struct {
 	channel *project.Channel
 	driver  *drivers.Driver
 	compile drivers.Channel
-	idle    uint32 // the driver's idle limit in milliseconds; 0: none
+	explain drivers.Explainer // nil: the driver has no words for frames
+	set     *tags.Set         // nil: the channel has no tags
+	number  int               // of the driver in the table
+	idle    uint32            // the driver's idle limit in milliseconds; 0: none
 }
 
 func compileSettings(c *project.Provider) (*settings, error) {
@@ -105,7 +109,7 @@ func milliseconds(d time.Duration) uint32 {
 }
 
 func (p *provider) newCounters() *counters {
-	c := new(counters)
+	c := &counters{drivers: make([]driverCounters, len(p.srv.cfg.Drivers))}
 	p.mu.Lock()
 	p.counters = append(p.counters, c)
 	p.mu.Unlock()
@@ -153,6 +157,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	pt.sessions++
 	s.point, s.watched = n, pt.flags&pointWatched != 0
 	s.served = (*p.served.Load())[pt.channel]
+	p.takeValues(s, n)
 	p.limit.forgive(s.remote().Addr(), now)
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
 		session: s.number, addr: s.addr, port: s.port})
@@ -215,12 +220,19 @@ func (p *provider) left(s *session, was phase, now int64) {
 
 // release frees the connection point of a session that was online, unless a newer session has it.
 func (p *provider) release(s *session, now int64) {
+	if v := p.freed(s, now); v != nil {
+		s.tellAll(v)
+	}
+}
+
+// freed does the part of release that the stripe guards, and returns the values that the session leaves, nil for none.
+func (p *provider) freed(s *session, now int64) *values {
 	pt := p.pts.lock(s.point)
 	defer p.pts.unlock(s.point)
 	pt.bytesIn += s.bytesIn.Load()
 	pt.bytesOut += s.bytesOut.Load()
 	if !pt.binding.Release(s.handle()) {
-		return
+		return nil
 	}
 	p.online.Add(-1)
 	pt.since, pt.closed = now, s.reason
@@ -229,4 +241,5 @@ func (p *provider) release(s *session, now int64) {
 	if p.dialer != nil {
 		p.dialer.lost(s.point)
 	}
+	return p.leaveValues(s, s.point)
 }

@@ -26,6 +26,7 @@ type Config struct {
 	Log      *slog.Logger // nil: slog.Default()
 	Loops    int          // event loops, shared out among the providers; 0: one a core
 	Capacity int          // sessions at once; 0: what memory and descriptors allow
+	Audit    *slog.Logger // every write of a tag, with who, what and its result; nil: Log
 }
 
 // Server runs a project. Its methods are safe for concurrent use.
@@ -36,6 +37,9 @@ type Server struct {
 	limits   Limits
 
 	events    *events
+	readers   readers
+	writes    writeCounters
+	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
 	limit     addressLimit
 
@@ -61,6 +65,9 @@ type Server struct {
 func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
+	}
+	if cfg.Audit == nil {
+		cfg.Audit = cfg.Log
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, events: newEvents(cfg.Log), limits: readLimits()}
 	if s.capacity = cfg.Capacity; s.capacity <= 0 {

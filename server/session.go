@@ -48,6 +48,7 @@ type session struct {
 	set     *settings // of the provider, at accept
 	served  *served   // the channel that serves it; nil when none does
 	machine drivers.Machine
+	values  *values                    // of the channel's tags; nil when it has none
 	in      *bytebufferpool.ByteBuffer // before identity: all that came; later: what the preset cannot use yet
 	frame   *bytebufferpool.ByteBuffer // what the driver has not taken yet
 	id      *bytebufferpool.ByteBuffer // the id, where the preset needs it for every packet, and of a stranger
@@ -84,7 +85,7 @@ func (s *session) reset() {
 	s.generation.Store(0)
 	s.bytesIn.Store(0)
 	s.bytesOut.Store(0)
-	s.conn, s.set, s.served, s.machine, s.detail = nil, nil, nil, nil, ""
+	s.conn, s.set, s.served, s.machine, s.values, s.detail = nil, nil, nil, nil, nil, ""
 	s.number, s.timers, s.addr, s.stream = 0, [2]timerNode{}, [16]byte{}, codec.Stream{}
 	s.acceptedAt, s.lastIn, s.lastOut, s.quietAt, s.stallAt, s.stallMark = 0, 0, 0, 0, 0, 0
 	s.point, s.port = 0, 0
@@ -212,10 +213,13 @@ func (s *session) online(now int64, b []byte, quiet bool) {
 // deliver gives payload to those who tap and to the driver, and keeps what the driver does not take.
 func (s *session) deliver(now int64, b []byte) {
 	if s.watched {
-		s.loop.provider.tapped(s.point, In, now, b)
+		s.tapped(In, now, b)
 	}
 	if s.machine == nil {
 		return
+	}
+	if s.served.driver.Polls {
+		s.loop.traded++
 	}
 	held := s.frame
 	if held != nil {

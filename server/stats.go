@@ -3,6 +3,8 @@ package server
 import (
 	"slices"
 
+	"linkd/drivers"
+	"linkd/drivers/tags"
 	"linkd/project"
 )
 
@@ -46,6 +48,11 @@ func (s *Server) Stats() Stats {
 		Restarts: s.restarts.Load(), EventsLost: s.events.lost.Load(), Capacity: s.capacity,
 		Sessions: int(s.sessions.Load()),
 	}
+	for _, d := range s.cfg.Drivers {
+		st.Drivers = append(st.Drivers, DriverStats{Driver: d.Name, Polls: map[string]uint64{},
+			TagValues: map[string]uint64{}, Writes: s.writes.of(d.Name), Poll: make([]uint64, len(PollBounds)+1),
+			PollLag: make([]uint64, len(LagBounds)+1)})
+	}
 	for _, p := range providers {
 		st.Providers = append(st.Providers, p.stats(&st))
 	}
@@ -67,7 +74,7 @@ func (p *provider) stats(st *Stats) ProviderStats {
 		}
 	}
 	v.Offline = p.conf.Len() - v.Online - v.Disabled
-	none := new(counters) // a provider without a link yet shows every series, at 0
+	none := &counters{drivers: make([]driverCounters, len(st.Drivers))} // a provider without a link yet shows every series, at 0
 	for _, c := range append([]*counters{none}, p.counters...) {
 		v.BytesIn += c.bytesIn.Load()
 		v.BytesOut += c.bytesOut.Load()
@@ -82,6 +89,19 @@ func (p *provider) stats(st *Stats) ProviderStats {
 		}
 		v.IdentifySum += c.identify.addTo(v.Identify)
 		st.LoopLagSum += c.lateness.addTo(st.LoopLag)
+		for i := range c.drivers {
+			c.drivers[i].addTo(&st.Drivers[i])
+		}
 	}
 	return v
+}
+
+func (c *driverCounters) addTo(d *DriverStats) {
+	for r := range drivers.PollResultCount {
+		d.Polls[r.String()] += c.polls[r].Load()
+	}
+	d.TagValues[tags.Good.String()] += c.good.Load()
+	d.TagValues[tags.Bad.String()] += c.bad.Load()
+	d.PollSum += c.took.addTo(d.Poll)
+	d.PollLagSum += c.late.addTo(d.PollLag)
 }

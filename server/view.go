@@ -114,6 +114,7 @@ type Frame struct {
 	Time time.Time
 	Dir  Direction
 	Data []byte // owned by the receiver
+	Text string // what the driver makes of it; may be empty
 	Lost uint64 // frames dropped before this one because the reader was too slow
 }
 
@@ -147,6 +148,7 @@ type ProviderStats struct {
 // Stats are the server's counters since start.
 type Stats struct {
 	Providers []ProviderStats
+	Drivers   []DriverStats // in the order of the table
 	// LoopLag is how late the loops ran their timers: cumulative counts per bound of LagBounds (seconds), then +Inf.
 	LoopLag    []uint64
 	LoopLagSum float64 // seconds

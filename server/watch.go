@@ -29,15 +29,19 @@ type watcher struct {
 	only Direction // empty: both
 }
 
-// tapped hands a copy of b to all who tap connection point n.
-func (p *provider) tapped(n uint32, dir Direction, now int64, b []byte) {
+// tapped hands a copy of b to all who tap the session's connection point.
+func (s *session) tapped(dir Direction, now int64, b []byte) {
+	p, text := s.loop.provider, ""
+	if s.served != nil && s.served.explain != nil {
+		text = s.served.explain.Explain(dir == In, b)
+	}
 	p.watch.mu.RLock()
 	defer p.watch.mu.RUnlock()
-	for _, w := range p.watch.m[n] {
+	for _, w := range p.watch.m[s.point] {
 		if w.only != "" && w.only != dir {
 			continue
 		}
-		f := Frame{Time: time.Unix(0, now), Dir: dir, Data: slices.Clone(b), Lost: w.lost.Swap(0)}
+		f := Frame{Time: time.Unix(0, now), Dir: dir, Data: slices.Clone(b), Text: text, Lost: w.lost.Swap(0)}
 		select {
 		case w.c <- f:
 		default:

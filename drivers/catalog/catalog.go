@@ -3,6 +3,7 @@ package catalog
 
 import (
 	"linkd/drivers"
+	"linkd/drivers/modbus"
 	"linkd/drivers/raw"
 )
 
@@ -10,5 +11,6 @@ import (
 func New() drivers.Table {
 	return drivers.Table{
 		raw.Driver(),
+		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
 	}
 }

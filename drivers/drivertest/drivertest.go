@@ -5,11 +5,16 @@
 //
 //	> 01 03 "text"   the device sends these bytes
 //	wait 1.5s        time passes
+//	write d1/t 21.5  a person writes a tag
 //
 // and a line of expected is
 //
 //	< 01 03          the driver sends these bytes; neighbouring sends are one line
 //	fail detail      the driver gives the link up
+//	value d1/t 21.5  a tag was read
+//	bad d1/t timeout a tag could not be read
+//	poll d1 ok       an exchange with a device ended
+//	write confirmed  what came of a write, and why
 //
 // Bytes are hex, or text in Go's quotes. Empty lines and lines that begin with # mean nothing. Each case runs with the
 // device's bytes as written, a byte at a time, and all that stand together in one piece: the outcome must be the same.
@@ -29,6 +34,7 @@ import (
 	"time"
 
 	"linkd/drivers"
+	"linkd/drivers/tags"
 	"linkd/project"
 )
 
@@ -102,7 +108,8 @@ func read(t *testing.T, dir, name string) string {
 type link struct {
 	t      *testing.T
 	now    int64
-	wake   int64 // 0: none asked
+	wake   int64     // 0: none asked
+	set    *tags.Set // nil: the channel has no tags
 	log    []string
 	closed bool
 	failed bool
@@ -143,6 +150,9 @@ type rig struct {
 
 func newRig(t *testing.T, ch drivers.Channel, max int) *rig {
 	r := &rig{link: &link{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano()}, m: ch.Machine(), max: max}
+	if tagged, ok := ch.(drivers.Tagged); ok {
+		r.set = tagged.Tags()
+	}
 	r.m.Open(r.now, r.link)
 	return r
 }
@@ -183,10 +193,11 @@ func (r *rig) pass(d time.Duration) {
 	r.now = end
 }
 
-// step is one line of a script: bytes, or time.
+// step is one line of a script: bytes, time, or a write.
 type step struct {
-	data []byte
-	wait time.Duration
+	data       []byte
+	wait       time.Duration
+	tag, value string
 }
 
 func parse(t *testing.T, script string) (steps []step) {
@@ -203,8 +214,11 @@ func parse(t *testing.T, script string) (steps []step) {
 				t.Fatalf("input:%d: %v", i+1, err)
 			}
 			steps = append(steps, step{wait: d})
+		case strings.HasPrefix(line, "write "):
+			tag, value, _ := strings.Cut(line[6:], " ")
+			steps = append(steps, step{tag: tag, value: value})
 		default:
-			t.Fatalf("input:%d: %q; write > BYTES or wait DURATION", i+1, line)
+			t.Fatalf("input:%d: %q; write > BYTES, wait DURATION or write DEVICE/TAG VALUE", i+1, line)
 		}
 	}
 	return steps
@@ -257,6 +271,9 @@ func scripted(t *testing.T, d *drivers.Driver, ch drivers.Channel, dir string) {
 		for _, s := range steps {
 			if s.data != nil {
 				r.receive(s.data)
+			}
+			if s.tag != "" {
+				r.write(s.tag, s.value)
 			}
 			r.pass(s.wait)
 		}

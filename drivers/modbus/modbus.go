@@ -1,0 +1,131 @@
+// Package modbus owns the Modbus drivers: one PDU codec under three framings (RTU over TCP, Modbus TCP, ASCII). See its
+// README.
+package modbus
+
+import (
+	"errors"
+	"fmt"
+
+	"linkd/drivers"
+	"linkd/drivers/poll"
+	"linkd/drivers/tags"
+	"linkd/project"
+)
+
+// RTU describes modbus-rtu: RTU frames over a TCP link, as serial servers and DTUs pass them on.
+func RTU() *drivers.Driver {
+	return driver("modbus-rtu", "Modbus RTU over TCP", rtu{}, maxRTU)
+}
+
+// TCP describes modbus-tcp.
+func TCP() *drivers.Driver { return driver("modbus-tcp", "Modbus TCP", tcp{}, maxTCP) }
+
+// ASCII describes modbus-ascii.
+func ASCII() *drivers.Driver {
+	return driver("modbus-ascii", "Modbus ASCII over TCP", ascii{}, maxASCII)
+}
+
+func driver(name, title string, f framing, maxFrame int) *drivers.Driver {
+	return &drivers.Driver{
+		Name: name, Title: title, Links: []project.LinkKind{project.TCPServer, project.TCPClient},
+		MaxFrame: maxFrame, Polls: true,
+		Compile: func(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
+			return compile(ch, models, f, maxFrame)
+		},
+	}
+}
+
+// channel is a channel while it is compiled, and what its exchanges share.
+type channel struct {
+	framing       framing
+	set           *tags.Set
+	refs          []ref // by tag
+	maxBlock      int   // registers of one request
+	maxGap        int   // registers between tags that are read along
+	writeMultiple bool  // FC 15 and 16 even for one
+	readWrite     bool  // FC 23 for a write with read-back
+}
+
+// Limits of the project file.
+const (
+	defaultBlock = 100
+	mostBlock    = 125
+	defaultGap   = 8
+)
+
+func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame int) (drivers.Channel, error) {
+	own, err := poll.ParseOptions(ch.Options, "max_block", "max_gap", "write_multiple", "read_write")
+	if err != nil {
+		return nil, err
+	}
+	c := &channel{framing: f, maxBlock: defaultBlock, maxGap: defaultGap}
+	if err := c.options(ch.Options); err != nil {
+		return nil, err
+	}
+	if len(ch.Devices) == 0 {
+		return nil, &project.FieldError{Field: "devices", Err: errors.New("a Modbus channel has devices; write " +
+			"devices: [{name: d1, unit: 1, model: …}]")}
+	}
+	if c.set, err = tags.Compile(ch, models); err != nil {
+		return nil, err
+	}
+	cfg := poll.Config{Tags: c.set, Writes: c.writes, Split: c.split, Explain: c.explain, Options: own,
+		MaxFrame: maxFrame, Distinct: f == tcp{}}
+	var errs []error
+	c.refs = make([]ref, len(c.set.Tags))
+	for d := range c.set.Devices {
+		dev := &c.set.Devices[d]
+		if f != (tcp{}) && (dev.Unit < 1 || dev.Unit > 247) {
+			errs = append(errs, &project.FieldError{Field: "devices." + dev.Name + ".unit",
+				Err: fmt.Errorf("unit of device %s is %d; write 1 to 247", dev.Name, dev.Unit)})
+		}
+		for i := dev.First; i < dev.End; i++ {
+			if c.refs[i], err = parseAddress(i, &c.set.Tags[i]); err != nil {
+				errs = append(errs, err)
+			}
+		}
+		if len(errs) == 0 {
+			polled := append([]ref(nil), c.refs[dev.First:dev.End]...)
+			cfg.Plan = append(cfg.Plan, c.plan(d, byte(dev.Unit), polled)...)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	out, err := poll.New(cfg)
+	if err != nil {
+		return nil, &project.FieldError{Field: "poll", Err: err}
+	}
+	return out, nil
+}
+
+// options reads the driver's own options.
+func (c *channel) options(m map[string]any) error {
+	count := func(name string, to *int, low, high int) error {
+		v, set := m[name]
+		if !set {
+			return nil
+		}
+		n, whole := v.(int)
+		if !whole || n < low || n > high {
+			return &project.FieldError{Field: "options." + name,
+				Err: fmt.Errorf("%s is %v; write a whole number of registers from %d to %d", name, v, low, high)}
+		}
+		*to = n
+		return nil
+	}
+	flag := func(name string, to *bool) error {
+		v, set := m[name]
+		if !set {
+			return nil
+		}
+		on, isBool := v.(bool)
+		if !isBool {
+			return &project.FieldError{Field: "options." + name, Err: fmt.Errorf("%s is %v; write true or false", name, v)}
+		}
+		*to = on
+		return nil
+	}
+	return errors.Join(count("max_block", &c.maxBlock, 1, mostBlock), count("max_gap", &c.maxGap, 0, mostBlock),
+		flag("write_multiple", &c.writeMultiple), flag("read_write", &c.readWrite))
+}

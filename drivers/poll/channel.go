@@ -1,0 +1,106 @@
+package poll
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"linkd/drivers"
+	"linkd/drivers/tags"
+)
+
+// Channel is a compiled channel of a driver that asks and is answered: the plan and what all links share.
+type Channel struct {
+	cfg     Config
+	classes []class
+}
+
+// class is the plan entries that are due together.
+type class struct {
+	every   int64 // nanoseconds
+	entries []int // of the plan
+}
+
+var (
+	_ drivers.Channel   = (*Channel)(nil)
+	_ drivers.Tagged    = (*Channel)(nil)
+	_ drivers.Explainer = (*Channel)(nil)
+	_ drivers.Commander = (*machine)(nil)
+)
+
+// New makes a Channel. The error says that the plan cannot be followed.
+func New(cfg Config) (*Channel, error) {
+	cfg.Options = cfg.Options.defaults()
+	c := &Channel{cfg: cfg}
+	for i, p := range cfg.Plan {
+		if p.Every <= 0 {
+			return nil, errors.New("tags are to be read, but nothing says how often; write poll: 10s")
+		}
+		at := slices.IndexFunc(c.classes, func(k class) bool { return k.every == int64(p.Every) })
+		if at < 0 {
+			at = len(c.classes)
+			c.classes = append(c.classes, class{every: int64(p.Every)})
+		}
+		c.classes[at].entries = append(c.classes[at].entries, i)
+	}
+	return c, nil
+}
+
+// Tags implements drivers.Tagged.
+func (c *Channel) Tags() *tags.Set { return c.cfg.Tags }
+
+// Explain implements drivers.Explainer.
+func (c *Channel) Explain(in bool, b []byte) string {
+	if c.cfg.Explain == nil {
+		return ""
+	}
+	return c.cfg.Explain(in, b)
+}
+
+// Machine implements drivers.Channel.
+func (c *Channel) Machine() drivers.Machine {
+	m := &machine{c: c, entry: none}
+	m.classes = make([]classState, len(c.classes))
+	m.units = make([]unitState, len(c.cfg.Tags.Devices))
+	return m
+}
+
+// plan is the entries that a link follows: the channel's, or its own after a device refused a part of them.
+type plan struct {
+	entries []Planned
+	classes []class
+}
+
+// split returns a copy of p in which parts take the place of entry i.
+func (p plan) split(i int, parts []Planned) *plan {
+	next := &plan{entries: slices.Clone(p.entries), classes: make([]class, len(p.classes))}
+	for k := range p.classes {
+		next.classes[k] = class{every: p.classes[k].every}
+		for _, e := range p.classes[k].entries {
+			if e != i {
+				next.classes[k].entries = append(next.classes[k].entries, e)
+				continue
+			}
+			for j, part := range parts {
+				at := i // the first part takes the entry's place, so that numbers of others stay
+				if j > 0 {
+					at = len(next.entries)
+					next.entries = append(next.entries, part)
+				}
+				next.entries[at] = part
+				next.classes[k].entries = append(next.classes[k].entries, at)
+			}
+		}
+	}
+	return next
+}
+
+// spread is a number from 0 to period for a link: the same each time, even over many links.
+func spread(number uint64, period int64) int64 {
+	number = (number + 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9 // splitmix64
+	number = (number ^ number>>27) * 0x94d049bb133111eb
+	return int64((number ^ number>>31) >> 1 % uint64(max(period, 1)))
+}
+
+// firstWithin is how long after it has come online a link is polled for the first time at the latest.
+const firstWithin = 10 * time.Second

@@ -1,0 +1,121 @@
+package poll
+
+import (
+	"linkd/drivers"
+	"linkd/drivers/tags"
+)
+
+// maxOrders bounds the commands that wait on one link.
+const maxOrders = 32
+
+// orders are the commands of a link: the first is under way.
+type orders struct {
+	list      []*drivers.Command
+	exchanges []Exchange // of the first; empty: it has not begun
+	writes    int        // how many of these are writes; reads follow
+	at        int        // the next, or the one in flight
+}
+
+func (o *orders) exchange() Exchange { return o.exchanges[o.at] }
+
+// Command implements drivers.Commander.
+func (m *machine) Command(now int64, c *drivers.Command, l drivers.Link) {
+	if m.orders == nil {
+		m.orders = &orders{}
+	}
+	if len(m.orders.list) >= maxOrders {
+		c.Answer(drivers.Unsent, tags.Busy, "")
+		return
+	}
+	m.orders.list = append(m.orders.list, c)
+	m.next(now, l)
+}
+
+// ordered is when the first command may go on, 0 when there is none.
+func (m *machine) ordered() int64 {
+	if m.orders == nil {
+		return 0
+	}
+	return max(m.hold(), 1)
+}
+
+// hold is until when the first command has to wait for a late answer that could be taken for its own, 0 for not.
+func (m *machine) hold() int64 {
+	o := m.orders
+	u := &m.units[o.list[0].Device]
+	reads := len(o.exchanges) > 0 && o.at >= o.writes
+	if u.lateUntil != 0 && (reads || u.entry == command) {
+		return u.lateUntil
+	}
+	return 0
+}
+
+// order sends the next exchange of the first command; false when there is none to send.
+func (m *machine) order(now int64, l drivers.Link) bool {
+	for m.orders != nil {
+		o := m.orders
+		if len(o.exchanges) == 0 {
+			writes, reads, err := m.c.cfg.Writes(o.list[0])
+			if err != nil {
+				m.settle(drivers.Rejected, tags.Refused, err.Error())
+				continue
+			}
+			o.exchanges, o.writes, o.at = append(writes, reads...), len(writes), 0
+		}
+		if m.hold() > now {
+			return false
+		}
+		m.tries, m.firstAt, m.late = 0, now, unclear
+		m.ask(now, command, o.exchange(), l)
+		return true
+	}
+	return false
+}
+
+// orderAnswer settles an exchange of the first command that was answered.
+func (m *machine) orderAnswer(_ int64, why tags.Reason, _ drivers.Link) {
+	o := m.orders
+	u := &m.units[o.list[0].Device]
+	u.fails, u.retryAt = 0, 0
+	switch {
+	case why != tags.Fine && o.at < o.writes:
+		m.settle(drivers.Rejected, why, "")
+	case why != tags.Fine:
+		m.settle(drivers.Rejected, why, "written, but it cannot be read back: "+why.String())
+	case o.at+1 < len(o.exchanges):
+		o.at++
+	default:
+		m.settle(drivers.Confirmed, tags.Fine, "")
+	}
+}
+
+// orderTimeout gives the first command up: it is not sent again, as the device may have done it.
+func (m *machine) orderTimeout(int64) {
+	m.owes(&m.units[m.orders.list[0].Device], command)
+	m.settle(drivers.TimedOut, tags.Timeout, "")
+}
+
+// settle answers the first command and takes it off the list.
+func (m *machine) settle(r drivers.Result, why tags.Reason, detail string) {
+	o := m.orders
+	c := o.list[0]
+	o.list, o.exchanges, o.writes, o.at = o.list[1:], nil, 0, 0
+	if len(o.list) == 0 {
+		m.orders = nil
+	}
+	c.Answer(r, why, detail)
+}
+
+// abandon answers all commands: the link is over.
+func (m *machine) abandon() {
+	sent := m.deadline != 0 && m.entry == command
+	for m.orders != nil {
+		if sent {
+			m.settle(drivers.LinkLost, tags.Offline, "")
+		} else {
+			m.settle(drivers.Unsent, tags.Offline, "")
+		}
+		sent = false
+	}
+	m.deadline = 0
+}
