@@ -74,7 +74,8 @@ func (p *provider) stats(st *Stats) ProviderStats {
 		}
 	}
 	v.Offline = p.conf.Len() - v.Online - v.Disabled
-	none := &counters{drivers: make([]driverCounters, len(st.Drivers))} // a provider without a link yet shows every series, at 0
+	// A provider without a link yet shows every series, at 0.
+	none := &counters{drivers: make([]driverCounters, len(st.Drivers))}
 	for _, c := range append([]*counters{none}, p.counters...) {
 		v.BytesIn += c.bytesIn.Load()
 		v.BytesOut += c.bytesOut.Load()

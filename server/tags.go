@@ -117,7 +117,8 @@ func (s *Server) Tag(channel, device, tag string) (TagView, error) {
 	if err != nil {
 		return TagView{}, err
 	}
-	r := []*tagRange{{p: p, n: n, name: q.Connection, served: c, first: i, last: i + 1, owner: p.pts.at(n).binding.Owner()}}
+	r := []*tagRange{{p: p, n: n, name: q.Connection, served: c, first: i, last: i + 1,
+		owner: p.pts.at(n).binding.Owner()}}
 	if err := s.sample(r); err != nil {
 		return TagView{}, err
 	}

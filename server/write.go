@@ -155,7 +155,8 @@ func (o *order) keep(p *provider, n uint32) (WriteResult, bool) {
 	until := o.asked.Add(o.req.TTL)
 	p.pts.queued[i][n] = append(list, &queued{order: o, served: o.served, until: until.UnixNano()})
 	o.srv.waiting.Add(1)
-	return WriteResult{Result: waits, Reason: "the device is not connected; kept until " + until.Format(time.RFC3339)}, true
+	away = WriteResult{Result: waits, Reason: "the device is not connected; kept until " + until.Format(time.RFC3339)}
+	return away, true
 }
 
 // expire drops the writes for connection point n whose time has passed, and returns the others. The caller holds the

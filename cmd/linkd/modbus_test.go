@@ -116,7 +116,8 @@ func TestLibmodbus(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "21.5 °C") || !strings.Contains(out, "good") {
 		t.Errorf("linkd read: status %d, %q", status, out)
 	}
-	if out, status = in.cli("write", "ch_dev1/d1/setpoint", "22.5", "--readback"); status != 0 || !strings.Contains(out, "confirmed") {
+	out, status = in.cli("write", "--readback", "ch_dev1/d1/setpoint", "22.5")
+	if status != 0 || !strings.Contains(out, "confirmed") {
 		t.Errorf("linkd write: status %d, %q", status, out)
 	}
 	if !strings.Contains(s.program.log.String(), "holding 0 = 225") {

@@ -5,6 +5,7 @@
 //
 //	> 01 03 "text"   the device sends these bytes
 //	wait 1.5s        time passes
+//	await            time passes until the driver sends something, a minute at most
 //	write d1/t 21.5  a person writes a tag
 //
 // and a line of expected is
@@ -111,6 +112,7 @@ type link struct {
 	wake   int64     // 0: none asked
 	set    *tags.Set // nil: the channel has no tags
 	log    []string
+	sends  int
 	closed bool
 	failed bool
 }
@@ -119,6 +121,7 @@ func (l *link) Send(b []byte) error {
 	if l.closed {
 		l.t.Errorf("sent % x after Close", b)
 	}
+	l.sends++
 	line := "<"
 	if n := len(l.log); n > 0 && strings.HasPrefix(l.log[n-1], "<") {
 		line, l.log = l.log[n-1], l.log[:n-1]
@@ -193,11 +196,24 @@ func (r *rig) pass(d time.Duration) {
 	r.now = end
 }
 
+// await lets time go by until the machine sends.
+func (r *rig) await() {
+	end := r.now + int64(time.Minute)
+	for before := r.sends; r.sends == before; {
+		if r.failed || r.wake == 0 || r.wake > end {
+			r.t.Fatal("await: the driver sends nothing within a minute")
+		}
+		r.now, r.wake = r.wake, 0
+		r.m.Timer(r.now, r.link)
+	}
+}
+
 // step is one line of a script: bytes, time, or a write.
 type step struct {
 	data       []byte
 	wait       time.Duration
 	tag, value string
+	await      bool
 }
 
 func parse(t *testing.T, script string) (steps []step) {
@@ -214,11 +230,13 @@ func parse(t *testing.T, script string) (steps []step) {
 				t.Fatalf("input:%d: %v", i+1, err)
 			}
 			steps = append(steps, step{wait: d})
+		case line == "await":
+			steps = append(steps, step{await: true})
 		case strings.HasPrefix(line, "write "):
 			tag, value, _ := strings.Cut(line[6:], " ")
 			steps = append(steps, step{tag: tag, value: value})
 		default:
-			t.Fatalf("input:%d: %q; write > BYTES, wait DURATION or write DEVICE/TAG VALUE", i+1, line)
+			t.Fatalf("input:%d: %q; write > BYTES, wait DURATION, await or write DEVICE/TAG VALUE", i+1, line)
 		}
 	}
 	return steps
@@ -274,6 +292,9 @@ func scripted(t *testing.T, d *drivers.Driver, ch drivers.Channel, dir string) {
 			}
 			if s.tag != "" {
 				r.write(s.tag, s.value)
+			}
+			if s.await {
+				r.await()
 			}
 			r.pass(s.wait)
 		}

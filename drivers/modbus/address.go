@@ -59,7 +59,7 @@ func parseAddress(n int, t *tags.Tag) (ref, error) {
 	}
 	if hasBit {
 		if r.bit, err = strconv.Atoi(bit); err != nil || r.bit < 0 || r.bit > 15 || r.table.bits() {
-			return r, t.Fault("address is %q; write the bit of a register as holding:0.5, 0 to 15, 0 the lowest", t.Address)
+			return r, t.Fault("address is %q; write the bit of a register as holding:0.5, 0 (lowest) to 15", t.Address)
 		}
 	}
 	isBool := t.Type == tags.TypeBool
@@ -67,7 +67,8 @@ func parseAddress(n int, t *tags.Tag) (ref, error) {
 	case r.table.bits() && !isBool:
 		return r, t.Fault("a %s is a bit; write type: bool", tableNames[r.table])
 	case !r.table.bits() && isBool != hasBit:
-		return r, t.Fault("a bool in a register is one of its bits: write type: bool with address %s:0.5", tableNames[r.table])
+		return r, t.Fault("a bool in a register is one of its bits: write type: bool and address: %s:0.5",
+			tableNames[r.table])
 	case t.Writable && !r.table.writable():
 		return r, t.Fault("%s is read-only in the device; leave writable out", tableNames[r.table])
 	case r.addr < 0 || r.addr+r.count > 1<<16:

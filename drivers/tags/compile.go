@@ -117,7 +117,8 @@ func (c *compiler) conversion(t *Tag, p *project.Tag) {
 		var err error
 		v.program, err = expr.Compile(p.Expr, expr.Env(map[string]any{"value": float64(0)}), expr.MaxNodes(maxNodes))
 		if err != nil {
-			c.fault(t, "expr: %s; compute the value from value, as in value * 9 / 5 + 32", strings.SplitN(err.Error(), "\n", 2)[0])
+			first, _, _ := strings.Cut(err.Error(), "\n")
+			c.fault(t, "expr: %s; compute the value from value, as in value * 9 / 5 + 32", first)
 		}
 	}
 	t.conversion = v
