@@ -39,7 +39,7 @@ func (m *machine) inFlight() Exchange {
 // answer settles a plan entry that was answered; why is Fine, or what the device refused it for.
 func (m *machine) answer(now int64, why tags.Reason, took int64, l drivers.Link) {
 	p := m.plan()
-	e := p.entries[m.entry]
+	e := &p.entries[m.entry]
 	u := &m.units[e.Device]
 	u.fails, u.retryAt = 0, 0
 	if u.owed > 0 && u.entry == m.entry { // of several questions one was answered; the others may be, later
@@ -54,7 +54,7 @@ func (m *machine) answer(now int64, why tags.Reason, took int64, l drivers.Link)
 	}
 	l.Polled(e.Device, drivers.PollRefused, took, m.late)
 	if why == tags.IllegalAddress && m.c.cfg.Split != nil {
-		m.split(int(m.entry), m.c.cfg.Split(&e))
+		m.split(int(m.entry), m.c.cfg.Split(e))
 	}
 }
 
