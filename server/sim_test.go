@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ type sim struct {
 type simHost struct {
 	sim   *sim
 	loop  *loop
+	mu    sync.Mutex
 	tasks []func()
 	wakes int64 // when to tick; 0: not asked
 	links []*simLink
@@ -95,6 +97,8 @@ func (w *sim) apply(conf *project.Project) {
 }
 
 func (h *simHost) run(task func()) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.tasks = append(h.tasks, task)
 	return nil
 }
@@ -184,14 +188,24 @@ func (w *sim) drain() {
 	for again := true; again; {
 		again = false
 		for _, h := range w.hosts {
-			for len(h.tasks) > 0 {
-				task := h.tasks[0]
-				h.tasks = h.tasks[1:]
+			for task := h.task(); task != nil; task = h.task() {
 				task()
 				again = true
 			}
 		}
 	}
+}
+
+// task takes the next posted task, nil when there is none.
+func (h *simHost) task() func() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.tasks) == 0 {
+		return nil
+	}
+	task := h.tasks[0]
+	h.tasks = h.tasks[1:]
+	return task
 }
 
 // pass lets time go by, waking loops when they asked for it.
