@@ -89,9 +89,22 @@ func parsePoint(s string) (point, error) {
 	return point{provider, name}, nil
 }
 
-// open sends a request and returns the answer when it is one of success; the caller closes its body. header may be
-// nil, and body, which goes as JSON, too.
+// open is ask for an answer of success; any other is an error.
 func (c *client) open(ctx context.Context, method, path string, header http.Header, body any) (*http.Response, error) {
+	resp, err := c.ask(ctx, method, path, header, body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode >= 300 {
+		defer resp.Body.Close()
+		return nil, c.refused(resp)
+	}
+	return resp, nil
+}
+
+// ask sends a request and returns the answer, whatever it is; the caller closes its body. header may be nil, and body,
+// which goes as JSON, too.
+func (c *client) ask(ctx context.Context, method, path string, header http.Header, body any) (*http.Response, error) {
 	var content io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
@@ -116,10 +129,6 @@ func (c *client) open(ctx context.Context, method, path string, header http.Head
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreachable(err)
-	}
-	if resp.StatusCode >= 300 {
-		defer resp.Body.Close()
-		return nil, c.refused(resp)
 	}
 	return resp, nil
 }

@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ErrWriter:       stderr,
 		Commands: []*cli.Command{
 			serveCommand(), checkCommand(), psCommand(), driversCommand(), tapCommand(), sendCommand(),
-			tunnelCommand(), loadgenCommand(), benchCommand(),
+			readCommand(), writeCommand(), tunnelCommand(), loadgenCommand(), benchCommand(),
 		},
 		Action:         noCommand,
 		OnUsageError:   wrongUsage,
@@ -83,12 +83,17 @@ func status(err error, stderr io.Writer) int {
 
 // complain writes err as one line, whatever a server put into it.
 func complain(w io.Writer, err error) {
-	fmt.Fprintf(w, "linkd: %s\n", strings.Map(func(r rune) rune {
+	fmt.Fprintf(w, "linkd: %s\n", oneLine(strings.TrimSpace(err.Error())))
+}
+
+// oneLine is s with a blank for each character that cannot be printed.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, strings.TrimSpace(err.Error())))
+	}, s)
 }
 
 // usageError is a command line that cannot be meant.
@@ -110,7 +115,7 @@ func noCommand(c *cli.Context) error {
 }
 
 // flagsFirst moves a command's flags before its other arguments, so that both orders can be written: the parser stops
-// at the first argument that is not a flag. What follows "--" stays as it is.
+// at the first argument that is not a flag. A negative number is none. What follows "--" stays as it is.
 func flagsFirst(app *cli.App, args []string) []string {
 	if len(args) < 2 {
 		return args
@@ -133,7 +138,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 			rest = append(rest, args[i+1:]...)
 			break
 		}
-		if len(arg) < 2 || arg[0] != '-' {
+		if len(arg) < 2 || arg[0] != '-' || isNumber(arg) {
 			rest = append(rest, arg)
 			continue
 		}

@@ -64,7 +64,7 @@ func send(c *cli.Context) error {
 	switch {
 	case len(received) > 0:
 		fmt.Fprintf(w, "received %s\n", byteCount(len(received)))
-		return dump(w, "<- ", received)
+		return dump(w, "<- ", received, "")
 	case wait > 0:
 		fmt.Fprintf(w, "received nothing within %v\n", wait)
 	}

@@ -120,11 +120,12 @@ func printFrame(w io.Writer, data string, hexOnly bool) error {
 		_, err = fmt.Fprintf(w, "%s% x\n", head, b)
 		return err
 	}
-	return dump(w, head, b)
+	return dump(w, head, b, f.Text)
 }
 
-// dump writes b sixteen bytes a line, as hex and as text, after head and then its width in blanks.
-func dump(w io.Writer, head string, b []byte) error {
+// dump writes b sixteen bytes a line, as hex and as text, after head and then its width in blanks. What a
+// driver makes of b stands beside the first line.
+func dump(w io.Writer, head string, b []byte, meaning string) error {
 	if len(b) == 0 {
 		return errors.New("a frame has no bytes")
 	}
@@ -138,9 +139,14 @@ func dump(w io.Writer, head string, b []byte) error {
 			}
 			return r
 		}, latin1(row))
-		if _, err := fmt.Fprintf(w, "%s%-*s  |%s|\n", head, width*3-1, fmt.Sprintf("% x", row), text); err != nil {
+		if meaning != "" {
+			meaning = "  " + strings.Repeat(" ", width-len(text)) + oneLine(meaning)
+		}
+		_, err := fmt.Fprintf(w, "%s%-*s  |%s|%s\n", head, width*3-1, fmt.Sprintf("% x", row), text, meaning)
+		if err != nil {
 			return err
 		}
+		meaning = ""
 		head = strings.Repeat(" ", len(head))
 	}
 	return nil

@@ -52,6 +52,12 @@ type core interface {
 	// Subscribe's channel closes when the server stops. Events that a slow reader missed are told by an event of
 	// kind "lost", whose reason says how many.
 	Subscribe() (events <-chan server.Event, stop func())
+	Tags(q server.TagQuery) (items []server.TagView, next string, err error)
+	Tag(channel, device, tag string) (server.TagView, error)
+	// Write's error is for what cannot be asked at all; what came of it otherwise is in the result.
+	Write(ctx context.Context, req server.WriteRequest) (server.WriteResult, error)
+	// SubscribeValues' channel may stay open when the server stops; stop must be called.
+	SubscribeValues(q server.TagQuery) (values <-chan server.TagView, stop func(), err error)
 	Ready() error
 }
 
@@ -112,6 +118,7 @@ func (a *API) routes() {
 	h := humago.New(a.mux, humaConfig(a.cfg.Version))
 	a.readRoutes(h)
 	a.actionRoutes(h)
+	a.tagRoutes(h)
 	a.streamRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }
@@ -125,7 +132,7 @@ func humaConfig(version string) huma.Config {
 	c.RejectUnknownQueryParameters = true
 	c.Transformers = []huma.Transformer{explain}
 	c.Info.Description = "The cloud end of a fleet of devices that dial in: connection points, their sessions, " +
-		"drivers and strangers. Lists are {items, next}; next is the cursor of the next page, empty at the end. " +
+		"drivers, tags and strangers. Lists are {items, next}; next is the cursor of the next page, empty at the end. " +
 		"Errors are problem details (RFC 9457)."
 	return c
 }

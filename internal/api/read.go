@@ -103,14 +103,9 @@ func (a *API) models(context.Context, *struct{}) (*listOutput[Model], error) {
 }
 
 func (a *API) drivers(_ context.Context, in *driversInput) (*listOutput[Driver], error) {
-	var at ConnectionPath
-	if in.Connection != "" {
-		var ok bool
-		at.Provider, at.Name, ok = strings.Cut(in.Connection, "/")
-		if !ok || at.Provider == "" || at.Name == "" {
-			return nil, huma.Error422UnprocessableEntity(
-				"query.connection: expected PROVIDER/NAME, such as s1/c1, not " + quote(in.Connection))
-		}
+	at, err := queryPoint(in.Connection)
+	if err != nil {
+		return nil, err
 	}
 	ds, err := a.core.Drivers(at.Provider, at.Name)
 	if err != nil {

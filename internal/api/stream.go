@@ -12,14 +12,20 @@ import (
 	"linkd/server"
 )
 
+const batch = 32 << 10 // bytes of events that are written at once when many are ready
+
 type eventsInput struct {
-	Provider string `query:"provider" doc:"Only events of this provider."`
+	Provider   string `query:"provider" doc:"Only events of this provider."`
+	Values     bool   `query:"values" doc:"Also the values of tags, as events named value."`
+	Channel    string `query:"channel" maxLength:"1024" doc:"Only values of this channel."`
+	Connection string `query:"connection" maxLength:"1024" doc:"PROVIDER/NAME: only values of this connection."`
 }
 
 func (a *API) streamRoutes(h huma.API) {
 	events := operation(http.MethodGet, "/api/v1/events", "What happens, as it happens (server-sent events)")
 	events.Description = "The event's name is its kind: online, offline, stranger, flapping, provider; or lost, when " +
-		"this reader was too slow for some, and its reason says how many. No event is sent twice."
+		"this reader was too slow for some, and its reason says how many. No event is sent twice. With values=true " +
+		"there are also events named value, whose data is an item of /api/v1/tags: a tag as it is read."
 	events.Responses = streamOf[Event](h)
 	huma.Register(h, events, a.events)
 
@@ -47,20 +53,53 @@ func (a *API) events(_ context.Context, in *eventsInput) (*huma.StreamResponse, 
 	if in.Provider != "" && !a.hasProvider(in.Provider) {
 		return nil, refusal("provider "+in.Provider, server.ErrNotFound)
 	}
+	at, err := in.valuesOf()
+	if err != nil {
+		return nil, err
+	}
 	if err := a.enter(); err != nil {
 		return nil, err
 	}
 	// Subscribed before the first byte goes out: whoever has the header misses nothing.
+	var values <-chan server.TagView
+	stopValues := func() {}
+	if in.Values {
+		if values, stopValues, err = a.core.SubscribeValues(at); err != nil {
+			a.leave()
+			return nil, refusal("values", err)
+		}
+	}
 	events, stop := a.core.Subscribe()
 	return a.stream(func(s *sse) {
 		defer stop()
-		pump(s, events, func(e server.Event) error {
+		defer stopValues()
+		pumpBoth(s, events, func(e server.Event) error {
 			if in.Provider != "" && e.Provider != in.Provider && e.Kind != "lost" {
 				return nil
 			}
 			return s.send(e.Kind, eventView(e))
-		})
+		}, values, func(v server.TagView) error { return s.send("value", tagValueView(v)) })
 	}), nil
+}
+
+// valuesOf is whose values are asked for.
+func (in *eventsInput) valuesOf() (server.TagQuery, error) {
+	if !in.Values && in.Channel+in.Connection != "" {
+		return server.TagQuery{}, huma.Error422UnprocessableEntity(
+			"query: channel and connection choose values; add values=true")
+	}
+	at, err := queryPoint(in.Connection)
+	if err != nil {
+		return server.TagQuery{}, err
+	}
+	if in.Connection != "" && in.Provider != "" && at.Provider != in.Provider {
+		return server.TagQuery{}, huma.Error422UnprocessableEntity(
+			"query.connection: " + quote(in.Connection) + " is not of provider " + quote(in.Provider))
+	}
+	if in.Channel == "" && in.Connection == "" {
+		at.Provider = in.Provider
+	}
+	return server.TagQuery{Channel: in.Channel, Provider: at.Provider, Connection: at.Name}, nil
 }
 
 func (a *API) hasProvider(name string) bool {
@@ -125,36 +164,50 @@ type sse struct {
 	api  *API
 	w    http.ResponseWriter
 	rc   *http.ResponseController
+	buf  []byte          // events that have not been written yet
 	gone <-chan struct{} // the client
 }
 
+// send adds an event to what the next flush writes.
 func (s *sse) send(event string, data any) error {
 	b, err := json.Marshal(data) // has no line ends: JSON escapes them
 	if err != nil {
 		return err
 	}
-	out := make([]byte, 0, len(b)+len(event)+20)
-	out = append(out, "event: "...)
-	out = append(out, event...)
-	out = append(out, "\ndata: "...)
-	out = append(out, b...)
-	return s.write(append(out, "\n\n"...))
+	s.buf = append(s.buf, "event: "...)
+	s.buf = append(s.buf, event...)
+	s.buf = append(s.buf, "\ndata: "...)
+	s.buf = append(s.buf, b...)
+	s.buf = append(s.buf, "\n\n"...)
+	return nil
 }
 
-func (s *sse) comment(text string) error { return s.write([]byte(": " + text + "\n\n")) }
+func (s *sse) comment(text string) error {
+	s.buf = append(s.buf, ": "+text+"\n\n"...)
+	return s.flush()
+}
 
-func (s *sse) write(b []byte) error {
+func (s *sse) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
 	if err := s.rc.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	if _, err := s.w.Write(b); err != nil {
+	if _, err := s.w.Write(s.buf); err != nil {
 		return err
 	}
+	s.buf = s.buf[:0]
 	return s.rc.Flush()
 }
 
 // pump sends what comes until the source ends, the client goes, or the API closes. Silence is filled with comments.
 func pump[T any](s *sse, from <-chan T, send func(T) error) {
+	pumpBoth[T, struct{}](s, from, send, nil, nil)
+}
+
+// pumpBoth is pump with a second source, which may be nil. What both have ready goes out in one write, up to batch.
+func pumpBoth[T, U any](s *sse, from <-chan T, send func(T) error, also <-chan U, sendAlso func(U) error) {
 	beat := time.NewTicker(s.api.heartbeat)
 	defer beat.Stop()
 	for {
@@ -162,15 +215,25 @@ func pump[T any](s *sse, from <-chan T, send func(T) error) {
 		select {
 		case v, ok := <-from:
 			if !ok {
+				_ = s.flush()
 				return
 			}
 			err = send(v)
+		case v, ok := <-also:
+			if !ok {
+				_ = s.flush()
+				return
+			}
+			err = sendAlso(v)
 		case <-beat.C:
 			err = s.comment("still here")
 		case <-s.gone:
 			return
 		case <-s.api.ctx.Done():
 			return
+		}
+		if err == nil && (len(s.buf) >= batch || len(from)+len(also) == 0) {
+			err = s.flush()
 		}
 		if err != nil {
 			return
