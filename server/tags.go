@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -268,10 +269,10 @@ func (s *Server) sample(ranges []*tagRange) error {
 			}
 			done <- struct{}{}
 		})
-		switch err {
-		case nil:
+		switch {
+		case err == nil:
 			waits++
-		case ErrBusy:
+		case errors.Is(err, ErrBusy):
 			return err
 		}
 	}
@@ -306,21 +307,4 @@ func (r *tagRange) take(v *values, now int64) {
 		samples = append(samples, v.block.Get(i, now))
 	}
 	r.samples = samples
-}
-
-// Channels returns the channels of the project.
-func (s *Server) Channels() []ChannelView {
-	p := s.Project()
-	if p == nil {
-		return nil
-	}
-	views := make([]ChannelView, 0, len(p.Channels))
-	for _, c := range p.Channels {
-		v := ChannelView{Name: c.Name, Title: c.Title, Connection: c.Connection, Driver: c.Driver, Poll: c.Poll}
-		for _, d := range c.Devices {
-			v.Devices = append(v.Devices, d.Name)
-		}
-		views = append(views, v)
-	}
-	return views
 }

@@ -30,7 +30,8 @@ channels:
   - {name: ch1, connection: s1/c1, driver: modbus-rtu, poll: 1s, devices: [{name: d1, unit: 1, model: th}],
      options: {timeout_max: 300ms, retries: 0}}
   - {name: ch2, connection: s1/c2, driver: raw}
-  - {name: "ch_{connection}", connection: "s1/f*", driver: modbus-rtu, poll: 1s, devices: [{name: d1, unit: 1, model: th}]}
+  - {name: "ch_{connection}", connection: "s1/f*", driver: modbus-rtu, poll: 1s,
+     devices: [{name: d1, unit: 1, model: th}]}
 `
 
 // rtuAnswer answers one request of a Modbus master: every register is 215, writes are echoed.

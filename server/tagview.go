@@ -54,16 +54,6 @@ type WriteResult struct {
 	Readback any    // what the device had afterwards: one value, or a map by tag name; nil when not asked for
 }
 
-// ChannelView is one channel of the project.
-type ChannelView struct {
-	Name       string
-	Title      string
-	Connection string
-	Driver     string
-	Poll       time.Duration
-	Devices    []string
-}
-
 // DriverStats are one driver's counters since start.
 type DriverStats struct {
 	Driver    string

@@ -9,28 +9,29 @@ import (
 	"testing"
 )
 
-// call is a device of an example: where it dials from, what it sends, and which connection point it then is.
+// call is a device of an example: where it dials from, what it sends, which connection point it then is, and the
+// driver that serves it.
 type call struct {
-	from, sends, online string
+	from, sends, online, driver string
 }
 
 // exampleCalls are the devices that dial in to each example.
 var exampleCalls = map[string][]call{
 	"greenhouse.yaml": {
-		{"127.0.0.1", "c0001", "s1/c1"},
-		{"127.0.0.1", "c0002\r\n", "s1/c2"},
-		{"127.0.0.1", "c0003hello", "s1/c3"},
+		{"127.0.0.1", "c0001", "s1/c1", "modbus-rtu"},
+		{"127.0.0.1", "c0002\r\n", "s1/c2", "raw"},
+		{"127.0.0.1", "c0003hello", "s1/c3", "raw"},
 	},
 	"fixed-ip.yaml": {
-		{"127.0.0.2", "", "plant/boiler"},
-		{"127.0.0.3", "hello", "plant/press"},
-		{"127.0.1.200", "", "plant/pumps"},
-		{"::1", "", "plant/gate"},
+		{"127.0.0.2", "", "plant/boiler", "raw"},
+		{"127.0.0.3", "hello", "plant/press", "raw"},
+		{"127.0.1.200", "", "plant/pumps", "raw"},
+		{"::1", "", "plant/gate", "raw"},
 	},
 	"fleet.yaml": {
-		{"127.0.0.1", "c0000001", "s1/f1"},
-		{"127.0.0.1", "c0025000", "s1/f25000"},
-		{"127.0.0.1", "c0050000", "s1/f50000"},
+		{"127.0.0.1", "c0000001", "s1/f1", "raw"},
+		{"127.0.0.1", "c0025000", "s1/f25000", "raw"},
+		{"127.0.0.1", "c0050000", "s1/f50000", "raw"},
 	},
 }
 
@@ -86,8 +87,8 @@ func (c call) run(t *testing.T, in *instance) {
 	if _, err := io.WriteString(device, c.sends); err != nil {
 		t.Fatal(err)
 	}
-	if got := in.online(t, c.online, 0); got.RemoteAddr != device.LocalAddr().String() || got.Driver != "raw" {
-		t.Errorf("%s is online from %s with driver %q, want %s with raw",
-			c.online, got.RemoteAddr, got.Driver, device.LocalAddr())
+	if got := in.online(t, c.online, 0); got.RemoteAddr != device.LocalAddr().String() || got.Driver != c.driver {
+		t.Errorf("%s is online from %s with driver %q, want %s with %s",
+			c.online, got.RemoteAddr, got.Driver, device.LocalAddr(), c.driver)
 	}
 }

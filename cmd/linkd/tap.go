@@ -120,7 +120,7 @@ func printFrame(w io.Writer, data string, hexOnly bool) error {
 		_, err = fmt.Fprintf(w, "%s% x\n", head, b)
 		return err
 	}
-	return dump(w, head, b, f.Text)
+	return dump(w, head, b, f.Decoded)
 }
 
 // dump writes b sixteen bytes a line, as hex and as text, after head and then its width in blanks. What a

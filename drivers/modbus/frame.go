@@ -140,8 +140,9 @@ func (a ascii) at(b []byte, unit byte, _ uint16, head []byte, size int) (int, bo
 	if b[0] != ':' {
 		return 0, false
 	}
-	end := 0
-	for end = 1; end < len(b) && end < maxASCII && isHex(b[end]); end++ {
+	end := 1
+	for end < len(b) && end < maxASCII && isHex(b[end]) {
+		end++
 	}
 	if end == len(b) && end < maxASCII {
 		return 0, true

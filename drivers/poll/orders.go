@@ -1,6 +1,8 @@
 package poll
 
 import (
+	"slices"
+
 	"linkd/drivers"
 	"linkd/drivers/tags"
 )
@@ -60,7 +62,7 @@ func (m *machine) order(now int64, l drivers.Link) bool {
 				m.settle(drivers.Rejected, tags.Refused, err.Error())
 				continue
 			}
-			o.exchanges, o.writes, o.at = append(writes, reads...), len(writes), 0
+			o.exchanges, o.writes, o.at = slices.Concat(writes, reads), len(writes), 0
 		}
 		if m.hold() > now {
 			return false

@@ -27,7 +27,7 @@ type Value struct {
 	text string
 }
 
-// Bool, Int, Uint, Float and Text make values.
+// Bool makes a truth value.
 func Bool(b bool) Value {
 	v := Value{Kind: KindBool}
 	if b {

@@ -109,12 +109,12 @@ func (t *Tag) Encode(dst []byte, v Value) ([]byte, error) {
 		return t.encodeText(dst, v.text)
 	}
 	u := v.bits
-	switch {
-	case t.Type == TypeFloat32:
+	switch t.Type {
+	case TypeFloat32:
 		u = uint64(math.Float32bits(float32(v.Float())))
-	case t.Type == TypeFloat64:
+	case TypeFloat64:
 		u = math.Float64bits(v.Float())
-	case t.Type == TypeBCD:
+	case TypeBCD:
 		u = 0
 		for i, rest := 0, v.bits; i < 2*t.Size; i, rest = i+1, rest/10 {
 			u |= rest % 10 << (4 * i)

@@ -117,8 +117,10 @@ type Frame struct {
 	TS   time.Time `json:"ts"`
 	Dir  string    `json:"dir" enum:"in,out"`
 	Hex  string    `json:"hex"`
-	Text string    `json:"text" doc:"What the driver makes of them; may be empty."`
-	Lost uint64    `json:"lost" doc:"Frames dropped before this one."`
+	Text string    `json:"text" doc:"The same as text; bytes that are no UTF-8 show as U+FFFD."`
+	// Decoded is what the driver makes of the bytes.
+	Decoded string `json:"decoded,omitempty" doc:"What the driver makes of them."`
+	Lost    uint64 `json:"lost" doc:"Frames dropped before this one."`
 }
 
 // Event is one thing that happened, on the event stream.
@@ -199,7 +201,8 @@ func tagView(t *project.Tag) Tag {
 
 func frameView(f server.Frame) Frame {
 	return Frame{
-		TS: f.Time.UTC(), Dir: string(f.Dir), Hex: hex.EncodeToString(f.Data), Text: text([]byte(f.Text)), Lost: f.Lost,
+		TS: f.Time.UTC(), Dir: string(f.Dir), Hex: hex.EncodeToString(f.Data), Text: text(f.Data), Decoded: text([]byte(f.Text)),
+		Lost: f.Lost,
 	}
 }
 

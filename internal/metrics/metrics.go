@@ -45,6 +45,8 @@ type collector struct {
 	connections, sessionsTotal, identify, closes, strangers, bytes *prometheus.Desc
 
 	loopLag, flaps, panics, restarts, eventsLost, capacity, sessions *prometheus.Desc
+
+	drivers driverDescs
 }
 
 func newCollector(src source, build Build) *collector {
@@ -75,6 +77,7 @@ func newCollector(src source, build Build) *collector {
 		eventsLost: desc("linkd_events_lost_total", "Events that a slow reader of the event stream missed."),
 		capacity:   desc("linkd_capacity", "Sessions that this process can hold."),
 		sessions:   desc("linkd_sessions", "Sessions now."),
+		drivers:    newDriverDescs(),
 	}
 }
 
@@ -86,6 +89,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	} {
 		ch <- d
 	}
+	c.drivers.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -102,6 +106,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	counter(ch, c.eventsLost, st.EventsLost)
 	gauge(ch, c.capacity, st.Capacity)
 	gauge(ch, c.sessions, st.Sessions)
+	c.drivers.collect(ch, st.Drivers)
 }
 
 func (c *collector) collectProvider(ch chan<- prometheus.Metric, p *server.ProviderStats) {
