@@ -201,8 +201,8 @@ func tagView(t *project.Tag) Tag {
 
 func frameView(f server.Frame) Frame {
 	return Frame{
-		TS: f.Time.UTC(), Dir: string(f.Dir), Hex: hex.EncodeToString(f.Data), Text: text(f.Data), Decoded: text([]byte(f.Text)),
-		Lost: f.Lost,
+		TS: f.Time.UTC(), Dir: string(f.Dir), Hex: hex.EncodeToString(f.Data), Text: text(f.Data),
+		Decoded: text([]byte(f.Text)), Lost: f.Lost,
 	}
 }
 
