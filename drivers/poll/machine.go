@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"linkd/drivers"
+	"linkd/drivers/tags"
 )
 
 const (
@@ -12,41 +13,27 @@ const (
 	// deadAfter is how many polls in a row a device leaves unanswered before it is asked less often.
 	deadAfter = 2
 	unclear   = -1 // the lateness of a question that had to wait for others of its round
-	idle      = -1 // a class between its rounds
 )
 
 // machine is one link.
 type machine struct {
 	c       *Channel
-	aside   *aside  // nil: as for most links
-	orders  *orders // nil: no command waits
+	own     *plan // in place of the channel's; nil: the channel's
+	orders  *orders
 	classes []classState
 	units   []unitState // by device
-	one     question    // the only one, unless the channel has more in flight
 
-	quietTo int64  // the gap after an answer
-	srtt    uint32 // microseconds, as RFC 6298 has it; 0: no sample yet
-	rttvar  uint32
-	seq     uint16 // of the newest question
-	turn    uint16 // the class that asked last
-}
-
-// aside is what few links need.
-type aside struct {
-	own     *plan      // in place of the channel's; nil: the channel's
-	waiting []int32    // plan entries whose time came while their device owed an answer
-	more    []question // in flight besides the one
-}
-
-// question is a place for a question in flight.
-type question struct {
-	firstAt  int64 // when it was asked first
+	firstAt  int64 // when the question in flight was asked first
 	sentAt   int64 // when it was asked last
-	deadline int64 // of its answer; 0: the place is free
-	late     int64 // how long after its due time it was asked, or unclear
-	entry    int32 // of the plan, or command
+	deadline int64 // of its answer; 0: nothing is in flight
+	quietTo  int64 // the gap after an answer
+	late     int64 // how late the question was, or unclear
+	srtt     uint32
+	rttvar   uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
+	entry    int32  // in flight: of the plan, or none or command
 	seq      uint16
 	tries    uint8
+	turn     uint8 // the class that asked last
 }
 
 // classState is where a class stands.
@@ -54,6 +41,8 @@ type classState struct {
 	due  int64
 	next int32 // position in the round that is under way; idle between rounds
 }
+
+const idle = -1
 
 // unitState is what a link knows of one device.
 type unitState struct {
@@ -64,57 +53,11 @@ type unitState struct {
 	fails     uint8 // polls in a row without an answer
 }
 
-// window reports whether a late answer may still come.
-func (u *unitState) window(now int64) bool {
-	if u.lateUntil != 0 && now >= u.lateUntil {
-		u.lateUntil, u.owed = 0, 0
-	}
-	return u.lateUntil != 0
-}
-
 func (m *machine) plan() plan {
-	if m.aside != nil && m.aside.own != nil {
-		return *m.aside.own
+	if m.own != nil {
+		return *m.own
 	}
 	return plan{m.c.cfg.Plan, m.c.classes}
-}
-
-// beside is the part that few links have, made when it is needed first.
-func (m *machine) beside() *aside {
-	if m.aside == nil {
-		m.aside = &aside{}
-	}
-	return m.aside
-}
-
-// places is how many questions may be in flight; place is one of them.
-func (m *machine) places() int { return m.c.cfg.InFlight }
-
-func (m *machine) place(i int) *question {
-	if i == 0 {
-		return &m.one
-	}
-	return &m.aside.more[i-1]
-}
-
-// free is a place for another question, nil when all are taken.
-func (m *machine) free() *question {
-	for i := range m.places() {
-		if q := m.place(i); q.deadline == 0 {
-			return q
-		}
-	}
-	return nil
-}
-
-// flying reports whether the question of entry is in flight.
-func (m *machine) flying(entry int32) bool {
-	for i := range m.places() {
-		if q := m.place(i); q.deadline != 0 && q.entry == entry {
-			return true
-		}
-	}
-	return false
 }
 
 // Open implements drivers.Machine.
@@ -128,27 +71,20 @@ func (m *machine) Open(now int64, l drivers.Link) {
 
 // Timer implements drivers.Machine.
 func (m *machine) Timer(now int64, l drivers.Link) {
-	for i := range m.places() {
-		if q := m.place(i); q.deadline != 0 && now >= q.deadline {
-			m.timeout(now, q, l)
-		}
+	if m.deadline != 0 && now >= m.deadline {
+		m.timeout(now, l)
 	}
 	m.next(now, l)
 }
 
 // Close implements drivers.Machine.
-func (m *machine) Close(int64, drivers.Link) {
-	m.abandon()
-	for i := range m.places() {
-		m.place(i).deadline = 0
-	}
-}
+func (m *machine) Close(int64, drivers.Link) { m.abandon() }
 
 // next asks what is to be asked now, if the line is free, and arms the timer for what comes then.
 func (m *machine) next(now int64, l drivers.Link) {
-	if now >= m.quietTo {
-		for q := m.free(); q != nil && (m.order(now, q, l) || m.poll(now, q, l)); {
-			q = m.free()
+	if m.deadline == 0 && now >= m.quietTo {
+		if !m.order(now, l) && !m.poll(now, l) {
+			m.entry = none
 		}
 	}
 	m.arm(now, l)
@@ -156,59 +92,128 @@ func (m *machine) next(now int64, l drivers.Link) {
 
 // arm asks for the timer at the first time that matters.
 func (m *machine) arm(now int64, l drivers.Link) {
-	at := int64(0)
-	for i := range m.places() {
-		at = earlier(at, m.place(i).deadline)
-	}
-	if m.free() != nil {
-		if t := m.waits(); t != 0 {
-			at = earlier(at, max(t, m.quietTo))
-		}
-	}
+	at := m.deadline
 	if at == 0 {
-		l.Wake(0)
-		return
+		at = m.waits()
+		if at == 0 {
+			return
+		}
+		at = max(at, m.quietTo)
 	}
 	l.Wake(max(at-now, 1))
 }
 
-// earlier is the first of two times, of which 0 is never.
-func earlier(a, b int64) int64 {
-	if a == 0 || b != 0 && b < a {
-		return b
+// waits is the time at which something is to be asked, 0 for never.
+func (m *machine) waits() int64 {
+	at := int64(0)
+	first := func(t int64) {
+		if at == 0 || t < at {
+			at = t
+		}
 	}
-	return a
+	for i := range m.classes {
+		if m.classes[i].next == idle {
+			first(m.classes[i].due)
+		} else {
+			first(1)
+		}
+	}
+	if t := m.ordered(); t != 0 {
+		first(t)
+	}
+	return at
 }
 
-// ask sends a question, for the first time or again.
-func (m *machine) ask(now int64, q *question, x Exchange, l drivers.Link) {
-	q.sentAt = now
-	q.deadline = now + m.patience(q)
-	_ = l.Send(x.Ask(l.Scratch(), q.seq)) // a link that takes nothing is closing
+// poll asks the next entry that is due; false when there is none. Classes that are due take turns.
+func (m *machine) poll(now int64, l drivers.Link) bool {
+	p := m.plan()
+	for range m.classes {
+		m.turn = uint8((int(m.turn) + 1) % len(m.classes))
+		k := &m.classes[m.turn]
+		late := int64(unclear)
+		if k.next == idle {
+			if k.due > now {
+				continue
+			}
+			k.next, late = 0, now-k.due
+		}
+		entries := p.classes[m.turn].entries
+		for int(k.next) < len(entries) {
+			e := entries[k.next]
+			k.next++
+			if m.askable(now, e, &p.entries[e], l) {
+				m.late, m.tries, m.firstAt = late, 0, now
+				m.ask(now, e, p.entries[e].Exchange, l)
+				m.ended(now, k, len(entries), l)
+				return true
+			}
+		}
+		m.ended(now, k, len(entries), l)
+	}
+	return false
 }
 
-// begin asks a question for the first time. A retry has the same number: an answer to either is true.
-func (m *machine) begin(now int64, q *question, entry int32, late int64, x Exchange, l drivers.Link) {
+// ended ends a round that has nothing left to ask: the next one is due at the link's own phase of the period.
+func (m *machine) ended(now int64, k *classState, entries int, l drivers.Link) {
+	if int(k.next) < entries {
+		return
+	}
+	if k.next = idle; k.due > now {
+		return // what is left of a split entry was asked after its round
+	}
+	every := m.c.classes[m.turn].every
+	phase := spread(l.Number(), every)
+	next := k.due + every/2
+	next += ((phase-next)%every + every) % every
+	if next <= now {
+		missed := (now - next) / every
+		next += (missed + 1) * every
+		for d := range m.units {
+			l.Polled(d, drivers.PollMissed, 0, unclear)
+		}
+	}
+	k.due = next
+}
+
+// askable reports whether an entry may be asked now: its device is not being left alone, and owes no answer that could
+// be taken for this one's.
+func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
+	u := &m.units[p.Device]
+	if u.lateUntil != 0 && now >= u.lateUntil {
+		u.lateUntil, u.owed = 0, 0
+	}
+	switch {
+	case u.retryAt > now:
+		return false
+	case u.lateUntil != 0 && int(u.entry) != e:
+		l.Polled(p.Device, drivers.PollMissed, 0, unclear)
+		return false
+	}
+	return true
+}
+
+// ask sends a question.
+func (m *machine) ask(now int64, entry int, x Exchange, l drivers.Link) {
 	m.seq++
-	*q = question{firstAt: now, late: late, entry: entry, seq: m.seq}
-	m.ask(now, q, x, l)
+	m.entry, m.sentAt = int32(entry), now
+	m.deadline = now + m.patience()
+	_ = l.Send(x.Ask(l.Scratch(), m.seq)) // a link that takes nothing is closing
 }
 
 // patience is how long the answer to this try may take: the link's own latency and four times its deviation, twice as
 // long for each retry (RFC 6298).
-func (m *machine) patience(q *question) int64 {
+func (m *machine) patience() int64 {
 	o := &m.c.cfg.Options
 	d := o.TimeoutMax
 	if m.srtt != 0 {
-		d = max(time.Duration(m.srtt+4*m.rttvar)*time.Microsecond, o.TimeoutMin) << q.tries
+		d = max(time.Duration(m.srtt+4*m.rttvar)*time.Microsecond, o.TimeoutMin) << m.tries
 	}
 	return int64(min(d, o.TimeoutMax))
 }
 
-// sample takes the time from a question's first try to its answer into the link's latency. Which try was answered is
-// not known: the first one errs towards patience, and lets a link that has become slow be learnt.
+// sample takes the time from a question to its answer into the link's latency.
 func (m *machine) sample(took int64) {
-	us := uint32(max(min(took/1000, 1<<29), 1))
+	us := uint32(max(min(took/1000, 1<<30), 1))
 	if m.srtt == 0 {
 		m.srtt, m.rttvar = us, us/2
 		return
@@ -216,4 +221,54 @@ func (m *machine) sample(took int64) {
 	delta := max(us, m.srtt) - min(us, m.srtt)
 	m.rttvar = m.rttvar - m.rttvar/4 + delta/4
 	m.srtt = max(m.srtt-m.srtt/8+us/8, 1)
+}
+
+// timeout is called when the answer has not come in time: the question is asked again, or given up.
+func (m *machine) timeout(now int64, l drivers.Link) {
+	m.deadline = 0
+	if m.entry == command {
+		m.orderTimeout(now)
+		return
+	}
+	p := m.plan()
+	e := &p.entries[m.entry]
+	u := &m.units[e.Device]
+	m.owes(u, m.entry)
+	if int(m.tries) < m.c.cfg.Retries && u.fails < deadAfter {
+		m.tries++
+		m.ask(now, int(m.entry), e.Exchange, l)
+		return
+	}
+	u.fails = min(u.fails+1, 200)
+	for _, t := range m.affected(u, e) {
+		l.Bad(t, tags.Timeout)
+	}
+	if u.fails >= deadAfter {
+		d := &m.c.cfg.Tags.Devices[e.Device]
+		for t := d.First; t < d.End; t++ {
+			l.Bad(t, tags.Timeout)
+		}
+		u.retryAt = now + int64(min(e.Every<<min(u.fails-deadAfter, 16), m.c.cfg.BackoffMax))
+	}
+	l.Polled(e.Device, drivers.PollTimeout, 0, m.late)
+}
+
+// affected is the tags that a given-up poll makes bad; those of a dead device are all marked by the caller.
+func (m *machine) affected(u *unitState, e *Planned) []int {
+	if u.fails >= deadAfter {
+		return nil
+	}
+	return e.Tags
+}
+
+// owes notes that a device may still answer the question that was just given up.
+func (m *machine) owes(u *unitState, entry int32) {
+	if m.c.cfg.Distinct {
+		return
+	}
+	if u.entry != entry {
+		u.owed = 0
+	}
+	u.owed = min(u.owed+1, 200)
+	u.entry, u.lateUntil = entry, m.sentAt+int64(m.c.cfg.LateWindow)
 }
