@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -77,6 +78,9 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
+	// A loop that paces itself keeps its processor while it naps: there is one more, for everything else.
+	loops := cmp.Or(opt.loops, runtime.NumCPU())
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+1))
 	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity})
 	limits := srv.Limits()
 	if most := limits.Capacity(); opt.capacity > most {
