@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -155,4 +156,34 @@ func TestLibmodbus(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestMbpoll lets mbpoll, a Modbus master of others, read the slave through linkd tunnel and a line of its own.
+func TestMbpoll(t *testing.T) {
+	t.Parallel()
+	mbpoll, socat := peer(t, "mbpoll"), peer(t, "socat")
+	in := serve(t, greenhouse) // its driver is raw: mbpoll is the master
+	startSlave(t, in)
+	in.online(t, "s1/c1", 0)
+	tunnel := start(t, exec.Command(binary, "tunnel", "s1/c1", "--listen", "127.0.0.1:0", "--url", in.url))
+	address := regexp.MustCompile(`127\.0\.0\.1:[1-9]\d*`)
+	eventually(t, "the tunnel listens", func() error {
+		if !address.MatchString(tunnel.log.String()) {
+			return errors.New(tunnel.log.String())
+		}
+		return nil
+	})
+	line := filepath.Join(t.TempDir(), "line")
+	start(t, exec.Command(socat, "PTY,link="+line+",rawer", "TCP:"+address.FindString(tunnel.log.String())))
+	eventually(t, "the line is there", func() error {
+		_, err := filepath.EvalSymlinks(line)
+		return err
+	})
+	args := []string{"-m", "rtu", "-a", "1", "-t", "3", "-r", "1", "-c", "2", "-1", "-q", line}
+	out, err := exec.Command(mbpoll, args...).CombinedOutput()
+	for _, want := range []string{"[1]:", "215", "[2]:", "456"} {
+		if err != nil || !strings.Contains(string(out), want) {
+			t.Fatalf("mbpoll: %v, want %q in:\n%s", err, want, out)
+		}
+	}
 }
