@@ -2,6 +2,7 @@ package poll
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,6 +15,9 @@ type Channel struct {
 	cfg     Config
 	classes []class
 }
+
+// maxClasses bounds the different intervals of one channel.
+const maxClasses = 64
 
 // class is the plan entries that are due together.
 type class struct {
@@ -33,6 +37,9 @@ func New(cfg Config) (*Channel, error) {
 	cfg.Options = cfg.Options.defaults()
 	c := &Channel{cfg: cfg}
 	for i, p := range cfg.Plan {
+		if len(c.classes) > maxClasses {
+			return nil, fmt.Errorf("tags are read at more than %d different intervals; use fewer", maxClasses)
+		}
 		if p.Every <= 0 {
 			return nil, errors.New("tags are to be read, but nothing says how often; write poll: 10s")
 		}

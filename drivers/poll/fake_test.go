@@ -21,12 +21,22 @@ type ask struct {
 	write        bool
 }
 
-func (a *ask) Ask(dst []byte, _ uint16) []byte { return append(dst, 'Q', a.device, a.addr) }
+func (a *ask) Ask(dst []byte, _ uint16) []byte {
+	return append(dst, a.kind('Q', 'W'), a.device, a.addr)
+}
+
+// kind is the first byte of a reading's frame, or of a write's: their answers differ.
+func (a *ask) kind(read, write byte) byte {
+	if a.write {
+		return write
+	}
+	return read
+}
 
 func (a *ask) Find(b []byte, _ uint16) (from, to int) {
 	for i := range b {
 		switch {
-		case b[i] != 'A' && b[i] != 'E' || len(b) > i+1 && b[i+1] != a.device:
+		case b[i] != a.kind('A', 'B') && b[i] != 'E' || len(b) > i+1 && b[i+1] != a.device:
 		case len(b) < i+4:
 			return i, 0
 		case b[i]+b[i+1]+b[i+2] == b[i+3]:
@@ -50,7 +60,11 @@ func (a *ask) Take(b []byte, l drivers.Link) tags.Reason {
 }
 
 func answerTo(q []byte, value byte) []byte {
-	return []byte{'A', q[1], q[2]<<4 | value&15, 'A' + q[1] + (q[2]<<4 | value&15)}
+	first := byte('A')
+	if q[0] == 'W' {
+		first = 'B'
+	}
+	return []byte{first, q[1], q[2]<<4 | value&15, first + q[1] + (q[2]<<4 | value&15)}
 }
 
 // world is one link of a channel under a simulated clock, and the devices behind it.

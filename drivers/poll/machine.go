@@ -185,11 +185,22 @@ func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
 	switch {
 	case u.retryAt > now:
 		return false
-	case u.lateUntil != 0 && int(u.entry) != e:
+	case u.lateUntil != 0 && (int(u.entry) != e || m.entriesOf(p.Device) != 1):
 		l.Polled(p.Device, drivers.PollMissed, 0, unclear)
 		return false
 	}
 	return true
+}
+
+// entriesOf is how many entries a device has. Where it has more than one, the entry whose answer is owed waits for the
+// end of the window too: each time it is asked the window would begin again, and the others would never be asked.
+func (m *machine) entriesOf(device int) (n int) {
+	for _, p := range m.plan().entries {
+		if p.Device == device {
+			n++
+		}
+	}
+	return n
 }
 
 // ask sends a question.
@@ -240,25 +251,14 @@ func (m *machine) timeout(now int64, l drivers.Link) {
 		return
 	}
 	u.fails = min(u.fails+1, 200)
-	for _, t := range m.affected(u, e) {
+	d := &m.c.cfg.Tags.Devices[e.Device]
+	for t := d.First; t < d.End; t++ {
 		l.Bad(t, tags.Timeout)
 	}
 	if u.fails >= deadAfter {
-		d := &m.c.cfg.Tags.Devices[e.Device]
-		for t := d.First; t < d.End; t++ {
-			l.Bad(t, tags.Timeout)
-		}
 		u.retryAt = now + int64(min(e.Every<<min(u.fails-deadAfter, 16), m.c.cfg.BackoffMax))
 	}
 	l.Polled(e.Device, drivers.PollTimeout, 0, m.late)
-}
-
-// affected is the tags that a given-up poll makes bad; those of a dead device are all marked by the caller.
-func (m *machine) affected(u *unitState, e *Planned) []int {
-	if u.fails >= deadAfter {
-		return nil
-	}
-	return e.Tags
 }
 
 // owes notes that a device may still answer the question that was just given up.

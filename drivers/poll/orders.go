@@ -110,7 +110,7 @@ func (m *machine) settle(r drivers.Result, why tags.Reason, detail string) {
 
 // abandon answers all commands: the link is over.
 func (m *machine) abandon() {
-	sent := m.deadline != 0 && m.entry == command
+	sent := m.deadline != 0 && m.entry == command || m.orders != nil && m.orders.at > 0
 	for m.orders != nil {
 		if sent {
 			m.settle(drivers.LinkLost, tags.Offline, "")
