@@ -106,18 +106,20 @@ const (
 // PollResult is what came of one poll of a device.
 type PollResult uint8
 
-// The poll results. PollLate: the answer came after the poll was given up; PollMissed: its time passed unused.
+// The poll results. PollLate: the answer came after the poll was given up; PollMissed: its time passed unused;
+// PollHeard: the device spoke without having been asked.
 const (
 	PollOK PollResult = iota
 	PollRefused
 	PollTimeout
 	PollLate
 	PollMissed
+	PollHeard
 	PollResultCount
 )
 
 func (r PollResult) String() string {
-	return [PollResultCount]string{"ok", "refused", "timeout", "late", "missed"}[r]
+	return [PollResultCount]string{"ok", "refused", "timeout", "late", "missed", "heard"}[r]
 }
 
 // Link is what a Machine may do. It is valid only during the call that got it, on that goroutine.

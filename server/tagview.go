@@ -57,7 +57,7 @@ type WriteResult struct {
 // DriverStats are one driver's counters since start.
 type DriverStats struct {
 	Driver    string
-	Polls     map[string]uint64 // by result: ok, refused, timeout, late, missed
+	Polls     map[string]uint64 // by result: ok, refused, timeout, late, missed, heard
 	TagValues map[string]uint64 // by quality: good, bad
 	Writes    map[string]uint64 // by result: confirmed, rejected, timeout, offline, queued
 	// Poll is the time from question to answer: cumulative counts per bound of PollBounds, then +Inf.

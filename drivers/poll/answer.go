@@ -12,8 +12,12 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 	}
 	x := m.inFlight()
 	from, to := x.Find(b, m.seq)
-	if to == 0 {
-		return max(min(from, len(b)), len(b)-m.c.cfg.MaxFrame, 0)
+	heard, taken := m.hear(b[:from], l)
+	switch {
+	case heard:
+		return taken
+	case to == 0:
+		return m.drop(b, taken)
 	}
 	m.deadline = 0
 	took := now - m.firstAt
@@ -100,5 +104,26 @@ func (m *machine) unasked(now int64, b []byte, l drivers.Link) int {
 		l.Polled(d, drivers.PollLate, 0, unclear)
 		return to
 	}
+	heard, taken := m.hear(b[:kept], l)
+	if heard {
+		return taken
+	}
+	return m.drop(b, taken)
+}
+
+// hear offers b, which is no part of an answer, to what devices say unasked. What stands before taken is of no use.
+func (m *machine) hear(b []byte, l drivers.Link) (heard bool, taken int) {
+	if m.c.cfg.Hear == nil || len(b) == 0 {
+		return false, len(b)
+	}
+	from, to := m.c.cfg.Hear(b, l)
+	if to > 0 {
+		return true, to
+	}
+	return false, from
+}
+
+// drop is how many bytes of b can go when what stands before kept can be part of nothing.
+func (m *machine) drop(b []byte, kept int) int {
 	return max(min(kept, len(b)), len(b)-m.c.cfg.MaxFrame, 0)
 }

@@ -47,6 +47,10 @@ type Config struct {
 	// Split returns what takes the place of plan entry p after the device refused it for its address; empty: nothing
 	// can be read there. nil: such an entry stays.
 	Split func(p *Planned) []Planned
+	// Hear looks in b for a frame that a device sends unasked, and reports its values and a PollHeard: it is b[from:to],
+	// to is 0 when there is none (yet). What stands before from can be no part of one. nil: devices only answer. A frame
+	// that answers the question in flight, or may become its answer, is not offered.
+	Hear func(b []byte, l drivers.Link) (from, to int)
 	// Explain is for people who tap; may be nil.
 	Explain func(in bool, b []byte) string
 	// Distinct says that an answer names its question (a transaction id), so that a late one is never mistaken.
