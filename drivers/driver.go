@@ -153,5 +153,12 @@ func (d *Driver) Allow(kind project.LinkKind) error {
 	for i, k := range d.Links {
 		names[i] = string(k)
 	}
+	switch {
+	case kind == project.NoLink:
+		return fmt.Errorf("driver %s runs on %s links; give the channel a connection: PROVIDER/NAME", d.Name,
+			strings.Join(names, " and "))
+	case slices.Contains(d.Links, project.NoLink):
+		return fmt.Errorf("driver %s runs without a link, not on a %s; leave connection out", d.Name, kind)
+	}
 	return fmt.Errorf("driver %s runs on %s links, not on %s", d.Name, strings.Join(names, " and "), kind)
 }

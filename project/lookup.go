@@ -94,14 +94,15 @@ func (p *Project) ChannelFor(provider, conn string) *Channel {
 // Serves reports whether c's connection is, or its glob matches, that connection point.
 func (c *Channel) Serves(provider, conn string) bool {
 	pr, name, glob := c.Target()
-	if c.Connection == "" || pr != provider {
-		return false
-	}
-	return name == conn || glob && strings.HasPrefix(conn, name)
+	return pr == provider && (name == conn || glob && strings.HasPrefix(conn, name))
 }
 
-// Target splits c.Connection into the provider and the connection's name or, with glob, the prefix before the *.
+// Target splits c.Connection into the provider and the connection's name or, with glob, the prefix before the *. A
+// channel without a connection stands for one of no provider that has the channel's name.
 func (c *Channel) Target() (provider, name string, glob bool) {
+	if c.Connection == "" {
+		return "", c.Name, false
+	}
 	provider, name, _ = strings.Cut(c.Connection, "/")
 	prefix, glob := strings.CutSuffix(name, "*")
 	return provider, prefix, glob
@@ -132,7 +133,6 @@ func newIndex(channels []*Channel) *index {
 	for _, c := range channels {
 		provider, name, isGlob := c.Target()
 		switch {
-		case c.Connection == "":
 		case isGlob:
 			ix.globs[provider] = append(ix.globs[provider], glob{name, c})
 		default:

@@ -84,7 +84,7 @@ func (s *Server) change(next *project.Project) error {
 			errs = append(errs, p.start(share))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.applyLocal(next, chans))...)
 }
 
 func listeners(p *project.Project) (n int) {
@@ -100,14 +100,14 @@ func listeners(p *project.Project) (n int) {
 // they are, so that their links keep their state.
 func (s *Server) compileChannels(next *project.Project) (map[*project.Channel]*served, error) {
 	had := map[string]*served{}
-	s.mu.RLock()
-	for _, p := range s.providers {
+	for _, p := range s.all() {
 		for _, c := range *p.served.Load() {
 			if c != nil {
 				had[c.channel.Name] = c
 			}
 		}
 	}
+	s.mu.RLock()
 	models := []*project.Model(nil)
 	if s.project != nil {
 		models = s.project.Models

@@ -92,6 +92,9 @@ func newEvents(log *slog.Logger) *events {
 
 // publish queues a record; from any goroutine. Nobody subscribed, and no alarm: nothing is done.
 func (e *events) publish(r record) {
+	if r.provider.name == localName {
+		return // a channel without a connection has no life to tell of
+	}
 	if e.anyone.Load() == 0 && r.kind != kindFlapping {
 		return
 	}

@@ -22,8 +22,11 @@ type valueReader struct {
 // wants reports whether a value is among those that the reader asked for.
 func (r *valueReader) wants(v *TagView) bool {
 	q := &r.query
-	return (q.Channel == "" || q.Channel == v.Channel) && (q.Device == "" || q.Device == v.Device) &&
-		(q.Provider == "" || q.Provider == v.Provider) && (q.Connection == "" || q.Connection == v.Connection)
+	if q.Channel != "" { // it has one connection, or none
+		return q.Channel == v.Channel && (q.Device == "" || q.Device == v.Device)
+	}
+	return (q.Device == "" || q.Device == v.Device) && (q.Provider == "" || q.Provider == v.Provider) &&
+		(q.Connection == "" || q.Connection == v.Connection)
 }
 
 // SubscribeValues returns the values of the tags that q selects as they are read, from now on, and a function that ends

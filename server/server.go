@@ -48,6 +48,7 @@ type Server struct {
 	project   *project.Project
 	adopted   []adopted // guarded by apply
 	providers []*provider
+	local     *local // serves channels without a connection; nil while there was none
 
 	loops    atomic.Pointer[[]*loop] // by number; a retired loop's place is used again
 	loopsMu  sync.Mutex
@@ -117,10 +118,13 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.apply.Lock()
 	defer s.apply.Unlock()
 	s.mu.RLock()
-	providers := slices.Clone(s.providers)
+	providers, local := slices.Clone(s.providers), s.local
 	s.mu.RUnlock()
 	var wg sync.WaitGroup
-	errs := make([]error, len(providers))
+	errs := make([]error, len(providers)+1)
+	if local != nil {
+		wg.Go(func() { errs[len(providers)] = local.stop(ctx, ReasonDrain) })
+	}
 	for i, p := range providers {
 		wg.Go(func() { errs[i] = p.stop(ctx, ReasonDrain) })
 	}
@@ -227,6 +231,17 @@ func (s *Server) lookup(provider, name string) (*provider, uint32, error) {
 		return nil, 0, fmt.Errorf("%w: provider %s has no connection %q", ErrNotFound, provider, name)
 	}
 	return p, n, nil
+}
+
+// all returns the providers and, last, the local one where there is one.
+func (s *Server) all() []*provider {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	providers := slices.Clone(s.providers)
+	if s.local != nil {
+		providers = append(providers, s.local.provider)
+	}
+	return providers
 }
 
 func (s *Server) providerNamed(name string) (*provider, error) {

@@ -41,7 +41,7 @@ func (p *provider) providerView() ProviderView {
 // Stats returns the counters since start.
 func (s *Server) Stats() Stats {
 	s.mu.RLock()
-	providers := slices.Clone(s.providers)
+	providers, local := slices.Clone(s.providers), s.local
 	s.mu.RUnlock()
 	st := Stats{
 		LoopLag: make([]uint64, len(LagBounds)+1), Flaps: s.flaps.Load(), Panics: s.panics.Load(),
@@ -55,6 +55,9 @@ func (s *Server) Stats() Stats {
 	}
 	for _, p := range providers {
 		st.Providers = append(st.Providers, p.stats(&st))
+	}
+	if local != nil {
+		local.stats(&st) // its polls and lag count; it is no provider to people
 	}
 	return st
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +16,11 @@ const readTime = 5 * time.Second
 // tagView is the tag as it is configured, without a value.
 func (c *served) tagView(provider, conn string, tag int) TagView {
 	t := &c.set.Tags[tag]
-	return TagView{Channel: c.channel.NameFor(conn), Device: c.set.Devices[t.Device].Name, Tag: t.Name,
+	name := c.channel.NameFor(conn)
+	if provider == localName {
+		conn = "" // what is called after its channel is no connection
+	}
+	return TagView{Channel: name, Device: c.set.Devices[t.Device].Name, Tag: t.Name,
 		Provider: provider, Connection: conn, Title: t.Title, Unit: t.Unit, Address: t.Address, Type: t.Type.String(),
 		Writable: t.Writable}
 }
@@ -45,20 +48,39 @@ func (p *provider) connName(n uint32) string {
 // tagged checks what a query names and fills in the connection of a channel. only says that there is just one.
 func (s *Server) tagged(q *TagQuery) (only bool, err error) {
 	if q.Channel != "" {
-		ch, provider, conn, ok := s.Project().FindChannel(q.Channel)
-		if !ok || ch.Connection == "" {
+		_, provider, conn, ok := s.Project().FindChannel(q.Channel)
+		if !ok {
 			return false, fmt.Errorf("%w: no channel %q", ErrNotFound, q.Channel)
 		}
 		if q.Connection != "" && (q.Connection != conn || q.Provider != provider) {
-			return false, fmt.Errorf("%w: channel %s is on %s/%s", ErrNotFound, q.Channel, provider, conn)
+			return false, fmt.Errorf("%w: channel %s is not on %s/%s", ErrNotFound, q.Channel, q.Provider, q.Connection)
 		}
 		q.Provider, q.Connection = provider, conn
 	}
 	if q.Connection == "" {
 		return false, nil
 	}
-	_, _, err = s.lookup(q.Provider, q.Connection)
+	_, _, err = s.tagPoint(*q)
 	return true, err
+}
+
+// tagPoint is the connection point of a query that tagged has checked.
+func (s *Server) tagPoint(q TagQuery) (*provider, uint32, error) {
+	if q.Provider != localName {
+		return s.lookup(q.Provider, q.Connection)
+	}
+	for _, p := range s.all() {
+		if p.name != localName {
+			continue
+		}
+		p.mu.RLock()
+		n, ok := p.pts.find(q.Connection)
+		p.mu.RUnlock()
+		if ok {
+			return p, n, nil
+		}
+	}
+	return nil, 0, fmt.Errorf("%w: no channel %q", ErrNotFound, q.Channel)
 }
 
 // tagRange is some tags of one connection point, to be read.
@@ -109,7 +131,7 @@ func (s *Server) Tag(channel, device, tag string) (TagView, error) {
 	if _, err := s.tagged(&q); err != nil {
 		return TagView{}, err
 	}
-	p, n, err := s.lookup(q.Provider, q.Connection)
+	p, n, err := s.tagPoint(q)
 	if err != nil {
 		return TagView{}, err
 	}
@@ -168,11 +190,9 @@ func (c *served) tag(channel, device, name string) (int, error) {
 
 // tagRanges finds what a page of a query holds.
 func (s *Server) tagRanges(q TagQuery, only bool) (ranges []*tagRange, next string, err error) {
-	s.mu.RLock()
-	providers := slices.Clone(s.providers)
-	s.mu.RUnlock()
-	if q.Provider != "" {
-		p, err := s.providerNamed(q.Provider)
+	providers := s.all()
+	if only {
+		p, _, err := s.tagPoint(q)
 		if err != nil {
 			return nil, "", err
 		}

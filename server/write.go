@@ -39,7 +39,7 @@ type order struct {
 	srv     *Server
 	req     WriteRequest
 	served  *served
-	conn    string // PROVIDER/NAME
+	conn    string // PROVIDER/NAME; empty: the channel has none
 	device  int
 	writes  []drivers.Write
 	wanted  []tags.Value // what each tag is to read as afterwards
@@ -55,7 +55,7 @@ func (s *Server) Write(ctx context.Context, req WriteRequest) (WriteResult, erro
 	if _, err := s.tagged(&q); err != nil {
 		return WriteResult{}, err
 	}
-	p, n, err := s.lookup(q.Provider, q.Connection)
+	p, n, err := s.tagPoint(q)
 	if err != nil {
 		return WriteResult{}, err
 	}
@@ -66,8 +66,11 @@ func (s *Server) Write(ctx context.Context, req WriteRequest) (WriteResult, erro
 		return WriteResult{}, fmt.Errorf("%w: ttl %s; write 0s to %s", ErrInvalid, req.TTL, maxTTL)
 	}
 	c := p.servedAt(n)
-	o := &order{srv: s, req: req, served: c, conn: p.name + "/" + q.Connection, asked: time.Now(),
+	o := &order{srv: s, req: req, served: c, asked: time.Now(),
 		answers: make(chan WriteResult, 1)}
+	if p.name != localName {
+		o.conn = p.name + "/" + q.Connection
+	}
 	if o.device, err = c.device(req.Channel, req.Device); err != nil {
 		return WriteResult{}, err
 	}

@@ -35,6 +35,11 @@ var exampleCalls = map[string][]call{
 	},
 }
 
+// exampleTags are tags that examples compute without a device.
+var exampleTags = map[string][]string{
+	"simulated.yaml": {"weather/d1/temperature", "weather/d1/power"},
+}
+
 var localPort = regexp.MustCompile(`local_port: *\d+`)
 
 // TestExamples serves every example, on other ports, and dials in.
@@ -48,15 +53,18 @@ func TestExamples(t *testing.T) {
 		name := filepath.Base(file)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			calls := exampleCalls[name]
-			if len(calls) == 0 {
-				t.Fatal("no device dials in to this example; add one to exampleCalls")
+			calls, tags := exampleCalls[name], exampleTags[name]
+			if len(calls) == 0 && len(tags) == 0 {
+				t.Fatal("no device dials in to this example, and no tag is read; add to exampleCalls or exampleTags")
 			}
 			content, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			in := serve(t, localPort.ReplaceAllString(string(content), "local_port: 0"))
+			for _, tag := range tags {
+				in.becomes(t, tag, "good", "")
+			}
 			for _, c := range calls {
 				t.Run(c.online, func(t *testing.T) {
 					c.run(t, in)

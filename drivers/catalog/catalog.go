@@ -5,6 +5,7 @@ import (
 	"linkd/drivers"
 	"linkd/drivers/modbus"
 	"linkd/drivers/raw"
+	"linkd/drivers/sim"
 )
 
 // New returns the table.
@@ -12,5 +13,6 @@ func New() drivers.Table {
 	return drivers.Table{
 		raw.Driver(),
 		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
+		sim.Driver(),
 	}
 }

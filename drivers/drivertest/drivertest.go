@@ -79,11 +79,15 @@ func descriptor(t *testing.T, d *drivers.Driver) {
 func compile(t *testing.T, d *drivers.Driver, config string) drivers.Channel {
 	t.Helper()
 	provider := "{name: s1, type: tcp-server, local_port: 0, connections: [{name: c1, socket_conn_id: c0001}]}"
-	if d.Allow(project.TCPServer) != nil {
+	connection := "connection: s1/c1, "
+	switch {
+	case d.Allow(project.NoLink) == nil:
+		connection = ""
+	case d.Allow(project.TCPServer) != nil:
 		provider = "{name: s1, type: tcp-client, connections: [{name: c1, host: 127.0.0.1, port: 1}]}"
 	}
 	src := "project: drivertest\nproviders:\n  - " + provider + "\n" +
-		"channels:\n  - {name: ch, connection: s1/c1, driver: " + d.Name + "}\n"
+		"channels:\n  - {name: ch, " + connection + "driver: " + d.Name + "}\n"
 	src = strings.Replace(src, "driver: "+d.Name, strings.TrimSpace(config), 1)
 	p, err := project.Parse("config", []byte(src), drivers.Table{d})
 	if err != nil {

@@ -20,7 +20,7 @@ func TestAllowed(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
-	want := "driver raw runs on tcp-server and tcp-client links, not on none"
+	want := "driver raw runs on tcp-server and tcp-client links; give the channel a connection: PROVIDER/NAME"
 	if err := d.Allow(project.NoLink); err == nil || err.Error() != want {
 		t.Errorf("without a link: %v, want %q", err, want)
 	}

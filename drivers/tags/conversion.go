@@ -69,17 +69,11 @@ func (t *Tag) evaluate(f float64) (Value, Reason) {
 	if err != nil {
 		return Value{}, ExpressionFailed
 	}
-	switch x := out.(type) {
-	case bool:
-		return Bool(x), Fine
-	case string:
-		return Text(x), Fine
-	case int:
-		return t.finish(float64(x))
-	case float64:
-		return t.finish(x)
+	v, why := computed(out)
+	if v.Kind == KindInt || v.Kind == KindFloat {
+		return t.finish(v.Float())
 	}
-	return Value{}, ExpressionFailed
+	return v, why
 }
 
 // ErrValue says that a value does not fit its tag.

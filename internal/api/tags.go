@@ -16,7 +16,7 @@ type TagValue struct {
 	Channel    string     `json:"channel"`
 	Device     string     `json:"device"`
 	Tag        string     `json:"tag"`
-	Connection string     `json:"connection" doc:"PROVIDER/NAME."`
+	Connection string     `json:"connection" doc:"PROVIDER/NAME; empty when the channel has none."`
 	Title      string     `json:"title"`
 	Unit       string     `json:"unit"`
 	Address    string     `json:"address" doc:"As the driver has it."`
@@ -47,6 +47,14 @@ func (p DevicePath) String() string { return "device " + p.Channel + "/" + p.Dev
 
 // String is how errors name the tag.
 func (p TagPath) String() string { return "tag " + p.Channel + "/" + p.Device + "/" + p.Tag }
+
+// place is a connection as PROVIDER/NAME, empty for none.
+func place(provider, connection string) string {
+	if connection == "" {
+		return ""
+	}
+	return provider + "/" + connection
+}
 
 type tagsInput struct {
 	Channel    string `query:"channel" maxLength:"1024" doc:"Only those of this channel."`
@@ -101,7 +109,7 @@ func queryPoint(s string) (ConnectionPath, error) {
 
 func tagValueView(v server.TagView) TagValue {
 	return TagValue{
-		Channel: v.Channel, Device: v.Device, Tag: v.Tag, Connection: v.Provider + "/" + v.Connection,
+		Channel: v.Channel, Device: v.Device, Tag: v.Tag, Connection: place(v.Provider, v.Connection),
 		Title: v.Title, Unit: v.Unit, Address: v.Address, Type: v.Type, Writable: v.Writable,
 		Value: plainValue(v.Value), Quality: v.Quality, Reason: v.Reason, TS: instant(v.TS), Changed: instant(v.Changed),
 	}
