@@ -103,7 +103,7 @@ var (
 	modelKeys   = []string{"name", "title", "tags"}
 	tagKeys     = []string{"name", "title", "address", "type", "order", "length", "scale", "offset", "clamp", "unit",
 		"decimals", "poll", "deadband", "expr", "writable", "readback", "on_change"}
-	deviceKeys  = []string{"name", "title", "unit", "address", "model", "poll", "tags"}
+	deviceKeys  = []string{"name", "title", "unit", "address", "model", "driver", "options", "poll", "tags"}
 	channelKeys = []string{"name", "title", "connection", "driver", "poll", "devices", "options"}
 )
 

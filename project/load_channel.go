@@ -113,14 +113,20 @@ func (l *loader) channel(n *node) *Channel {
 				c.Devices = append(c.Devices, l.device(item))
 			}
 		case "options":
-			if e.value.kind != mapKind {
-				l.add(e.value, "options is %s; write the driver's options as key: value", describe(e.value))
-				continue
-			}
-			c.Options, _ = l.free(e.value).(map[string]any)
+			c.Options = l.options(e)
 		}
 	}
 	return c
+}
+
+// options reads what only a driver understands.
+func (l *loader) options(e entry) map[string]any {
+	if e.value.kind != mapKind {
+		l.add(e.value, "options is %s; write the driver's options as key: value", describe(e.value))
+		return nil
+	}
+	m, _ := l.free(e.value).(map[string]any)
+	return m
 }
 
 func (l *loader) device(n *node) *Device {
@@ -137,6 +143,10 @@ func (l *loader) device(n *node) *Device {
 			d.Address = l.text(e)
 		case "model":
 			d.Model = l.text(e)
+		case "driver":
+			d.Driver = l.text(e)
+		case "options":
+			d.Options = l.options(e)
 		case "poll":
 			d.Poll = l.duration(e)
 		case "tags":

@@ -146,7 +146,9 @@ type Device struct {
 	Unit    int
 	Address string // where a unit number cannot say it: a meter's
 	Model   string
-	Poll    time.Duration // 0: the channel's
+	Driver  string         // empty: the channel's
+	Options map[string]any // of Driver, where it is not the channel's
+	Poll    time.Duration  // 0: the channel's
 	Tags    []*Tag
 }
 

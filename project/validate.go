@@ -158,6 +158,10 @@ func (c *checker) devices(n *node, ch *Channel, models map[string]*Model) {
 		if d.Poll != 0 && d.Poll < minPoll {
 			c.add(at.where("poll"), "poll is %s; write %s or more", d.Poll, minPoll)
 		}
+		if d.Driver == "" && len(d.Options) > 0 {
+			c.add(at.where("options"), "device %s has options without a driver of its own; write them at the channel, "+
+				"or name the driver", d.Name)
+		}
 		model := models[d.Model]
 		switch {
 		case at.faulty("model") || at.faulty("tags") || at != nil && at.bad:

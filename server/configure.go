@@ -121,24 +121,27 @@ func (s *Server) compileChannels(next *project.Project) (map[*project.Channel]*s
 			out[ch] = h
 			continue
 		}
-		d := s.cfg.Drivers.Find(ch.Driver)
-		if d == nil {
-			errs = append(errs, fmt.Errorf("channel %s: %w", ch.Name, s.cfg.Drivers.Unknown(ch.Driver)))
-			continue
-		}
-		c, err := d.Compile(ch, next.Models)
+		c, err := s.cfg.Drivers.Compile(ch, next.Models)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("channel %s: %w", ch.Name, err))
 			continue
 		}
-		out[ch] = newServed(ch, d, slices.Index(s.cfg.Drivers, d), c)
+		out[ch] = newServed(ch, s.cfg.Drivers, c)
 	}
 	return out, errors.Join(errs...)
 }
 
-// newServed is a compiled channel with what its sessions ask of it; number is the driver's in the table.
-func newServed(ch *project.Channel, d *drivers.Driver, number int, c drivers.Channel) *served {
-	sv := &served{channel: ch, driver: d, compile: c, number: number, idle: idleLimit(d, ch.Poll)}
+// newServed is a compiled channel with what its sessions ask of it.
+func newServed(ch *project.Channel, table drivers.Table, c drivers.Channel) *served {
+	d := table.Find(ch.Driver)
+	sv := &served{channel: ch, driver: d, compile: c, number: slices.Index(table, d)}
+	for _, d := range table.Of(ch) {
+		sv.polls = sv.polls || d.Polls
+		sv.maxFrame = max(sv.maxFrame, d.MaxFrame)
+	}
+	if sv.polls {
+		sv.idle = idleLimit(ch.Poll)
+	}
 	sv.explain, _ = c.(drivers.Explainer)
 	if t, ok := c.(drivers.Tagged); ok {
 		sv.set = t.Tags()
@@ -148,10 +151,7 @@ func newServed(ch *project.Channel, d *drivers.Driver, number int, c drivers.Cha
 
 // idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has answered none of
 // three polls, and at least 90 s, is gone.
-func idleLimit(d *drivers.Driver, poll time.Duration) uint32 {
-	if !d.Polls {
-		return 0
-	}
+func idleLimit(poll time.Duration) uint32 {
 	return milliseconds(max(3*poll, 90*time.Second))
 }
 

@@ -14,7 +14,7 @@ func (s *session) Send(b []byte) error {
 	if s.reason != notClosed || s.phase != phaseOnline {
 		return drivers.ErrSlow
 	}
-	if s.served.driver.Polls {
+	if s.served.polls {
 		s.loop.traded++
 	}
 	if !s.send(s.loop.now, b) {

@@ -15,7 +15,8 @@ import (
 
 const weather = `
 project: p
-providers: [{name: s1, type: tcp-server, local_ip: 127.0.0.1, local_port: 0, connections: [{name: c1, socket_conn_id: x}]}]
+providers:
+  - {name: s1, type: tcp-server, local_ip: 127.0.0.1, local_port: 0, connections: [{name: c1, socket_conn_id: x}]}
 channels:
   - {name: ch1, connection: s1/c1, driver: raw}
   - {name: weather, driver: sim, poll: 10ms, devices: [{name: d1, tags: [

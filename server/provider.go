@@ -71,13 +71,15 @@ type settings struct {
 
 // served is a channel as the links that it serves see it.
 type served struct {
-	channel *project.Channel
-	driver  *drivers.Driver
-	compile drivers.Channel
-	explain drivers.Explainer // nil: the driver has no words for frames
-	set     *tags.Set         // nil: the channel has no tags
-	number  int               // of the driver in the table
-	idle    uint32            // the driver's idle limit in milliseconds; 0: none
+	channel  *project.Channel
+	driver   *drivers.Driver
+	compile  drivers.Channel
+	explain  drivers.Explainer // nil: the driver has no words for frames
+	set      *tags.Set         // nil: the channel has no tags
+	number   int               // of the driver in the table
+	idle     uint32            // the idle limit in milliseconds; 0: none
+	polls    bool              // a driver of it speaks first and at intervals
+	maxFrame int               // the most bytes that are kept for it
 }
 
 func compileSettings(c *project.Provider) (*settings, error) {

@@ -218,7 +218,7 @@ func (s *session) deliver(now int64, b []byte) {
 	if s.machine == nil {
 		return
 	}
-	if s.served.driver.Polls {
+	if s.served.polls {
 		s.loop.traded++
 	}
 	held := s.frame
@@ -233,7 +233,7 @@ func (s *session) deliver(now int64, b []byte) {
 		}
 		b = b[n:]
 	}
-	if len(b) > s.served.driver.MaxFrame {
+	if len(b) > s.served.maxFrame {
 		s.fail(ReasonOverflow, "")
 	} else if len(b) > 0 && s.reason == notClosed {
 		s.frame = pooled(b)

@@ -15,7 +15,7 @@ func (c *channel) explain(in bool, b []byte) string {
 	var room [maxASCII]byte
 	unit, pdu, ok := c.framing.open(room[:], b)
 	if !ok {
-		return "no whole frame"
+		return ""
 	}
 	name := functions[pdu[0]&0x7f]
 	if name == "" {

@@ -24,9 +24,9 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 	m.sample(took)
 	m.quietTo = now + int64(m.c.cfg.Gap)
 	if m.entry == command {
-		m.orderAnswer(now, x.Take(b[from:to], l), l)
+		m.orderAnswer(now, m.take(x, b[from:to], l), l)
 	} else {
-		m.answer(now, x.Take(b[from:to], l), took, l)
+		m.answer(now, m.take(x, b[from:to], l), took, l)
 	}
 	m.next(now, l)
 	return to
@@ -113,10 +113,10 @@ func (m *machine) unasked(now int64, b []byte, l drivers.Link) int {
 
 // hear offers b, which is no part of an answer, to what devices say unasked. What stands before taken is of no use.
 func (m *machine) hear(b []byte, l drivers.Link) (heard bool, taken int) {
-	if m.c.cfg.Hear == nil || len(b) == 0 {
+	if !m.c.hears || len(b) == 0 {
 		return false, len(b)
 	}
-	from, to := m.c.cfg.Hear(b, l)
+	from, to := m.heard(b, l)
 	if to > 0 {
 		return true, to
 	}

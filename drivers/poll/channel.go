@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +15,8 @@ import (
 type Channel struct {
 	cfg     Config
 	classes []class
+	parts   []*part // of which it is joined; nil: of none
+	hears   bool    // devices may speak unasked
 }
 
 // maxClasses bounds the different intervals of one channel.
@@ -35,7 +38,7 @@ var (
 // New makes a Channel. The error says that the plan cannot be followed.
 func New(cfg Config) (*Channel, error) {
 	cfg.Options = cfg.Options.defaults()
-	c := &Channel{cfg: cfg}
+	c := &Channel{cfg: cfg, hears: cfg.Hear != nil}
 	for i, p := range cfg.Plan {
 		if len(c.classes) > maxClasses {
 			return nil, fmt.Errorf("tags are read at more than %d different intervals; use fewer", maxClasses)
@@ -61,7 +64,7 @@ func (c *Channel) Explain(in bool, b []byte) string {
 	if c.cfg.Explain == nil {
 		return ""
 	}
-	return c.cfg.Explain(in, b)
+	return cmp.Or(c.cfg.Explain(in, b), "no whole frame")
 }
 
 // Machine implements drivers.Channel.
@@ -69,6 +72,9 @@ func (c *Channel) Machine() drivers.Machine {
 	m := &machine{c: c, entry: none}
 	m.classes = make([]classState, len(c.classes))
 	m.units = make([]unitState, len(c.cfg.Tags.Devices))
+	if c.parts != nil {
+		m.shifted = &shifted{}
+	}
 	return m
 }
 

@@ -20,6 +20,7 @@ type machine struct {
 	c       *Channel
 	own     *plan // in place of the channel's; nil: the channel's
 	orders  *orders
+	shifted *shifted // where the channel has parts
 	classes []classState
 	units   []unitState // by device
 

@@ -28,12 +28,14 @@ func (o Options) defaults() Options {
 const (
 	maxOption  = time.Hour
 	maxRetries = 10
+	// defaultRetries is the one default that 0 cannot stand for.
+	defaultRetries = 1
 )
 
 // ParseOptions reads the options that every driver that polls has. own names those of the driver itself, which it
 // reads. The error is a project.FieldError.
 func ParseOptions(m map[string]any, own ...string) (Options, error) {
-	o := Options{Retries: 1}
+	o := Options{Retries: defaultRetries}
 	times := map[string]*time.Duration{"timeout_min": &o.TimeoutMin, "timeout_max": &o.TimeoutMax,
 		"late_window": &o.LateWindow, "backoff_max": &o.BackoffMax, "gap": &o.Gap}
 	for _, name := range slices.Sorted(maps.Keys(m)) {

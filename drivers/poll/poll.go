@@ -51,7 +51,7 @@ type Config struct {
 	// to is 0 when there is none (yet). What stands before from can be no part of one. nil: devices only answer. A frame
 	// that answers the question in flight, or may become its answer, is not offered.
 	Hear func(b []byte, l drivers.Link) (from, to int)
-	// Explain is for people who tap; may be nil.
+	// Explain is for people who tap; may be nil. It returns "" for what is no frame of the protocol.
 	Explain func(in bool, b []byte) string
 	// Distinct says that an answer names its question (a transaction id), so that a late one is never mistaken.
 	Distinct bool

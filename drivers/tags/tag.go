@@ -81,6 +81,23 @@ type Tag struct {
 // Bytes of a tag with a length: more than one Modbus answer holds is not one tag.
 const maxSize = 240
 
+// Join puts sets one after the other: devices and tags are numbered on.
+func Join(sets []*Set) *Set {
+	all := &Set{}
+	for _, s := range sets {
+		device, tag := len(all.Devices), len(all.Tags)
+		for _, d := range s.Devices {
+			d.First, d.End = d.First+tag, d.End+tag
+			all.Devices = append(all.Devices, d)
+		}
+		for _, t := range s.Tags {
+			t.Device += device
+			all.Tags = append(all.Tags, t)
+		}
+	}
+	return all
+}
+
 // Compile compiles the devices of a channel. The error joins one project.FieldError for each fault.
 func Compile(ch *project.Channel, models []*project.Model) (*Set, error) {
 	c := compiler{set: &Set{}, channel: ch}
