@@ -209,6 +209,10 @@ func TestRefusedConfig(t *testing.T) {
 			"from 1 to 125"},
 		{`poll: 1s, options: {retries: 11}, devices: [{name: d, unit: 1, tags: [{name: t, address: "input:1"}]}]`,
 			"from 0 to 10"},
+		{`poll: 1s, options: {in_flight: 2}, devices: [{name: d, unit: 1, tags: [{name: t, address: "input:1"}]}]`,
+			"in_flight is no option of this driver"},
+		{`options: {unsolicited: true}, devices: [{name: d, unit: 1, tags: [{name: t, address: "input:1"}, ` +
+			`{name: u, address: "input:100"}]}]`, "cannot be told apart; let their requests differ in length"},
 	}
 	for _, tt := range tests {
 		src := "project: p\nproviders:\n- {name: s1, type: tcp-server, local_port: 0, connections: [{name: c1, " +

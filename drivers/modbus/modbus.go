@@ -44,6 +44,9 @@ type channel struct {
 	maxGap        int   // registers between tags that are read along
 	writeMultiple bool  // FC 15 and 16 even for one
 	readWrite     bool  // FC 23 for a write with read-back
+	inFlight      int   // questions at once; TCP alone
+	unsolicited   bool  // answers that nobody asked for are taken
+	heard         []poll.Planned
 }
 
 // Limits of the project file.
@@ -51,10 +54,15 @@ const (
 	defaultBlock = 100
 	mostBlock    = 125
 	defaultGap   = 8
+	mostInFlight = 16
 )
 
 func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame int) (drivers.Channel, error) {
-	own, err := poll.ParseOptions(ch.Options, "max_block", "max_gap", "write_multiple", "read_write")
+	known := []string{"max_block", "max_gap", "write_multiple", "read_write", "unsolicited"}
+	if f == (tcp{}) {
+		known = append(known, "in_flight")
+	}
+	own, err := poll.ParseOptions(ch.Options, known...)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +97,10 @@ func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame i
 			cfg.Plan = append(cfg.Plan, c.plan(d, byte(dev.Unit), polled)...)
 		}
 	}
+	cfg.InFlight = c.inFlight
+	if c.unsolicited {
+		errs = append(errs, c.listen(&cfg))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -101,7 +113,7 @@ func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame i
 
 // options reads the driver's own options.
 func (c *channel) options(m map[string]any) error {
-	count := func(name string, to *int, low, high int) error {
+	count := func(name, what string, to *int, low, high int) error {
 		v, set := m[name]
 		if !set {
 			return nil
@@ -109,7 +121,7 @@ func (c *channel) options(m map[string]any) error {
 		n, whole := v.(int)
 		if !whole || n < low || n > high {
 			return &project.FieldError{Field: "options." + name,
-				Err: fmt.Errorf("%s is %v; write a whole number of registers from %d to %d", name, v, low, high)}
+				Err: fmt.Errorf("%s is %v; write a whole number of %s from %d to %d", name, v, what, low, high)}
 		}
 		*to = n
 		return nil
@@ -126,6 +138,7 @@ func (c *channel) options(m map[string]any) error {
 		*to = on
 		return nil
 	}
-	return errors.Join(count("max_block", &c.maxBlock, 1, mostBlock), count("max_gap", &c.maxGap, 0, mostBlock),
-		flag("write_multiple", &c.writeMultiple), flag("read_write", &c.readWrite))
+	return errors.Join(count("max_block", "registers", &c.maxBlock, 1, mostBlock),
+		count("max_gap", "registers", &c.maxGap, 0, mostBlock), count("in_flight", "questions", &c.inFlight, 1, mostInFlight),
+		flag("unsolicited", &c.unsolicited), flag("write_multiple", &c.writeMultiple), flag("read_write", &c.readWrite))
 }

@@ -7,11 +7,24 @@ import (
 
 // Receive implements drivers.Machine. What is no answer is dropped and does not end the wait for one.
 func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
-	if m.deadline == 0 {
+	var answered *flight
+	from, to, busy := len(b), 0, false
+	for i := range m.flights() {
+		f := m.flight(i)
+		if f.deadline == 0 {
+			continue
+		}
+		busy = true
+		x, y := m.exchange(f).Find(b, f.seq)
+		if y > 0 && (to == 0 || x < from) {
+			answered, from, to = f, x, y
+		} else if to == 0 {
+			from = min(from, x)
+		}
+	}
+	if !busy {
 		return m.unasked(now, b, l)
 	}
-	x := m.inFlight()
-	from, to := x.Find(b, m.seq)
 	heard, taken := m.hear(b[:from], l)
 	switch {
 	case heard:
@@ -19,46 +32,70 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 	case to == 0:
 		return m.drop(b, taken)
 	}
-	m.deadline = 0
-	took := now - m.firstAt
-	m.sample(took)
-	m.quietTo = now + int64(m.c.cfg.Gap)
-	if m.entry == command {
-		m.orderAnswer(now, m.take(x, b[from:to], l), l)
-	} else {
-		m.answer(now, m.take(x, b[from:to], l), took, l)
+	m.answered(now, answered, b[from:to], l)
+	if !m.c.cfg.Distinct {
+		to += m.leftover(now, b[to:], l)
 	}
 	m.next(now, l)
 	return to
 }
 
-// inFlight is the exchange whose answer is waited for.
-func (m *machine) inFlight() Exchange {
-	if m.entry == command {
+// answered settles the question of f.
+func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) {
+	f.deadline = 0
+	took := now - f.firstAt
+	m.sample(took)
+	m.quietTo = now + int64(m.c.cfg.Gap)
+	why := m.take(m.exchange(f), answer, l)
+	if f.entry == command {
+		m.orderAnswer(why)
+	} else {
+		m.answer(f, why, took, l)
+	}
+}
+
+// leftover is given what came together with an answer, before the next question was asked: it can be no answer to that.
+func (m *machine) leftover(now int64, b []byte, l drivers.Link) (taken int) {
+	for taken < len(b) {
+		n := m.unasked(now, b[taken:], l)
+		if n == 0 {
+			break
+		}
+		taken += n
+	}
+	if m.c.hears {
+		return taken // the rest may be the beginning of what a device says unasked
+	}
+	return len(b)
+}
+
+// exchange is what is in flight at f.
+func (m *machine) exchange(f *flight) Exchange {
+	if f.entry == command {
 		return m.orders.exchange()
 	}
-	return m.plan().entries[m.entry].Exchange
+	return m.plan().entries[f.entry].Exchange
 }
 
 // answer settles a plan entry that was answered; why is Fine, or what the device refused it for.
-func (m *machine) answer(now int64, why tags.Reason, took int64, l drivers.Link) {
+func (m *machine) answer(f *flight, why tags.Reason, took int64, l drivers.Link) {
 	p := m.plan()
-	e := &p.entries[m.entry]
+	e := &p.entries[f.entry]
 	u := &m.units[e.Device]
 	u.fails, u.retryAt = 0, 0
-	if u.owed > 0 && u.entry == m.entry { // of several questions one was answered; the others may be, later
-		u.lateUntil = m.sentAt + int64(m.c.cfg.LateWindow)
+	if u.owed > 0 && u.entry == f.entry { // of several questions one was answered; the others may be, later
+		u.lateUntil = f.sentAt + int64(m.c.cfg.LateWindow)
 	}
 	if why == tags.Fine {
-		l.Polled(e.Device, drivers.PollOK, took, m.late)
+		l.Polled(e.Device, drivers.PollOK, took, f.late)
 		return
 	}
 	for _, t := range e.Tags {
 		l.Bad(t, why)
 	}
-	l.Polled(e.Device, drivers.PollRefused, took, m.late)
+	l.Polled(e.Device, drivers.PollRefused, took, f.late)
 	if why == tags.IllegalAddress && m.c.cfg.Split != nil {
-		m.split(int(m.entry), m.c.cfg.Split(e))
+		m.split(int(f.entry), m.c.cfg.Split(e))
 	}
 }
 
@@ -66,7 +103,7 @@ func (m *machine) answer(now int64, why tags.Reason, took int64, l drivers.Link)
 // in the same round.
 func (m *machine) split(e int, parts []Planned) {
 	before := m.plan()
-	m.own = before.split(e, parts)
+	m.seldom().own = before.split(e, parts)
 	for k := range m.classes {
 		state := &m.classes[k]
 		for i, entry := range before.classes[k].entries {

@@ -38,6 +38,9 @@ var (
 // New makes a Channel. The error says that the plan cannot be followed.
 func New(cfg Config) (*Channel, error) {
 	cfg.Options = cfg.Options.defaults()
+	if cfg.InFlight > 1 && !cfg.Distinct {
+		return nil, errors.New("several questions in flight need answers that name their question")
+	}
 	c := &Channel{cfg: cfg, hears: cfg.Hear != nil}
 	for i, p := range cfg.Plan {
 		if len(c.classes) > maxClasses {
@@ -69,11 +72,14 @@ func (c *Channel) Explain(in bool, b []byte) string {
 
 // Machine implements drivers.Channel.
 func (c *Channel) Machine() drivers.Machine {
-	m := &machine{c: c, entry: none}
+	m := &machine{c: c}
+	if n := c.cfg.InFlight; n > 1 {
+		m.seldom().rest = make([]flight, n-1)
+	}
 	m.classes = make([]classState, len(c.classes))
 	m.units = make([]unitState, len(c.cfg.Tags.Devices))
 	if c.parts != nil {
-		m.shifted = &shifted{}
+		m.seldom()
 	}
 	return m
 }
@@ -87,6 +93,9 @@ type plan struct {
 // split returns a copy of p in which parts take the place of entry i.
 func (p plan) split(i int, parts []Planned) *plan {
 	next := &plan{entries: slices.Clone(p.entries), classes: make([]class, len(p.classes))}
+	if len(parts) == 0 {
+		next.entries[i].Tags = nil
+	}
 	for k := range p.classes {
 		next.classes[k] = class{every: p.classes[k].every}
 		for _, e := range p.classes[k].entries {

@@ -154,8 +154,8 @@ func (m *machine) take(x Exchange, answer []byte, l drivers.Link) tags.Reason {
 	if !ok {
 		return x.Take(answer, l)
 	}
-	m.shifted.Link, m.shifted.of = l, j.of
-	return j.Take(answer, m.shifted)
+	m.rare.shifted = shifted{l, j.of}
+	return j.Take(answer, &m.rare.shifted)
 }
 
 // heard offers b to what devices say unasked: as Config.Hear.
@@ -168,8 +168,8 @@ func (m *machine) heard(b []byte, l drivers.Link) (from, to int) {
 		if p.cfg.Hear == nil {
 			continue
 		}
-		m.shifted.Link, m.shifted.of = l, p
-		from, to := p.cfg.Hear(b, m.shifted)
+		m.rare.shifted = shifted{l, p}
+		from, to := p.cfg.Hear(b, &m.rare.shifted)
 		if to > 0 {
 			return from, to
 		}

@@ -18,23 +18,71 @@ const (
 // machine is one link.
 type machine struct {
 	c       *Channel
-	own     *plan // in place of the channel's; nil: the channel's
+	rare    *rare // nil: nothing of it
 	orders  *orders
-	shifted *shifted // where the channel has parts
 	classes []classState
 	units   []unitState // by device
 
-	firstAt  int64 // when the question in flight was asked first
+	one flight
+
+	quietTo int64 // the gap after an answer
+	srtt    uint32
+	rttvar  uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
+	seq     uint16 // of the last question
+	turn    uint8  // the class that asked last
+}
+
+// rare is what few links need.
+type rare struct {
+	own     *plan      // in place of the channel's; nil: the channel's
+	shifted shifted    // where the channel has parts
+	rest    []flight   // further places, where several questions may be in flight
+	later   []deferred // entries that wait for a window of late answers to close
+}
+
+// seldom returns the part of the machine that few links need.
+func (m *machine) seldom() *rare {
+	if m.rare == nil {
+		m.rare = new(rare)
+	}
+	return m.rare
+}
+
+// flights is how many questions may be in flight.
+func (m *machine) flights() int {
+	if m.rare == nil {
+		return 1
+	}
+	return len(m.rare.rest) + 1
+}
+
+// flight is a place for one question.
+type flight struct {
+	firstAt  int64 // when the question was asked first
 	sentAt   int64 // when it was asked last
-	deadline int64 // of its answer; 0: nothing is in flight
-	quietTo  int64 // the gap after an answer
+	deadline int64 // of its answer; 0: nothing is in flight here
 	late     int64 // how late the question was, or unclear
-	srtt     uint32
-	rttvar   uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
-	entry    int32  // in flight: of the plan, or none or command
+	entry    int32 // of the plan, or none or command
 	seq      uint16
 	tries    uint8
-	turn     uint8 // the class that asked last
+}
+
+// flight returns place i.
+func (m *machine) flight(i int) *flight {
+	if i == 0 {
+		return &m.one
+	}
+	return &m.rare.rest[i-1]
+}
+
+// flying returns the place where the question of an entry is in flight, nil for none.
+func (m *machine) flying(entry int) *flight {
+	for i := range m.flights() {
+		if f := m.flight(i); f.deadline != 0 && int(f.entry) == entry {
+			return f
+		}
+	}
+	return nil
 }
 
 // classState is where a class stands.
@@ -55,8 +103,8 @@ type unitState struct {
 }
 
 func (m *machine) plan() plan {
-	if m.own != nil {
-		return *m.own
+	if m.rare != nil && m.rare.own != nil {
+		return *m.rare.own
 	}
 	return plan{m.c.cfg.Plan, m.c.classes}
 }
@@ -72,8 +120,10 @@ func (m *machine) Open(now int64, l drivers.Link) {
 
 // Timer implements drivers.Machine.
 func (m *machine) Timer(now int64, l drivers.Link) {
-	if m.deadline != 0 && now >= m.deadline {
-		m.timeout(now, l)
+	for i := range m.flights() {
+		if f := m.flight(i); f.deadline != 0 && now >= f.deadline {
+			m.timeout(now, f, l)
+		}
 	}
 	m.next(now, l)
 }
@@ -83,9 +133,13 @@ func (m *machine) Close(int64, drivers.Link) { m.abandon() }
 
 // next asks what is to be asked now, if the line is free, and arms the timer for what comes then.
 func (m *machine) next(now int64, l drivers.Link) {
-	if m.deadline == 0 && now >= m.quietTo {
-		if !m.order(now, l) && !m.poll(now, l) {
-			m.entry = none
+	for i := range m.flights() {
+		f := m.flight(i)
+		if f.deadline != 0 || now < m.quietTo {
+			continue
+		}
+		if !m.order(now, f, l) && !m.poll(now, f, l) {
+			break
 		}
 	}
 	m.arm(now, l)
@@ -93,41 +147,52 @@ func (m *machine) next(now int64, l drivers.Link) {
 
 // arm asks for the timer at the first time that matters.
 func (m *machine) arm(now int64, l drivers.Link) {
-	at := m.deadline
-	if at == 0 {
-		at = m.waits()
-		if at == 0 {
-			return
-		}
-		at = max(at, m.quietTo)
+	at, free := int64(0), false
+	for i := range m.flights() {
+		f := m.flight(i)
+		free = free || f.deadline == 0
+		at = earlier(at, f.deadline)
 	}
-	l.Wake(max(at-now, 1))
+	if free {
+		if t := m.waits(); t != 0 {
+			at = earlier(at, max(t, m.quietTo))
+		}
+	}
+	if at != 0 {
+		l.Wake(max(at-now, 1))
+	}
+}
+
+// earlier is the earlier of two times; 0 is never.
+func earlier(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // waits is the time at which something is to be asked, 0 for never.
 func (m *machine) waits() int64 {
-	at := int64(0)
-	first := func(t int64) {
-		if at == 0 || t < at {
-			at = t
-		}
-	}
+	at := earlier(m.ordered(), m.deferredUntil())
 	for i := range m.classes {
 		if m.classes[i].next == idle {
-			first(m.classes[i].due)
+			at = earlier(at, m.classes[i].due)
 		} else {
-			first(1)
+			at = 1 // a round is under way
 		}
-	}
-	if t := m.ordered(); t != 0 {
-		first(t)
 	}
 	return at
 }
 
 // poll asks the next entry that is due; false when there is none. Classes that are due take turns.
-func (m *machine) poll(now int64, l drivers.Link) bool {
+func (m *machine) poll(now int64, f *flight, l drivers.Link) bool {
 	p := m.plan()
+	for e := m.undeferred(now); e != none; e = m.undeferred(now) {
+		if m.askable(now, e, &p.entries[e], l) {
+			m.ask(now, f, e, unclear, l)
+			return true
+		}
+	}
 	for range m.classes {
 		m.turn = uint8((int(m.turn) + 1) % len(m.classes))
 		k := &m.classes[m.turn]
@@ -143,8 +208,7 @@ func (m *machine) poll(now int64, l drivers.Link) bool {
 			e := entries[k.next]
 			k.next++
 			if m.askable(now, e, &p.entries[e], l) {
-				m.late, m.tries, m.firstAt = late, 0, now
-				m.ask(now, e, p.entries[e].Exchange, l)
+				m.ask(now, f, e, late, l)
 				m.ended(now, k, len(entries), l)
 				return true
 			}
@@ -169,25 +233,40 @@ func (m *machine) ended(now int64, k *classState, entries int, l drivers.Link) {
 	if next <= now {
 		missed := (now - next) / every
 		next += (missed + 1) * every
-		for d := range m.units {
-			l.Polled(d, drivers.PollMissed, 0, unclear)
-		}
+		m.missed(l)
 	}
 	k.due = next
 }
 
-// askable reports whether an entry may be asked now: its device is not being left alone, and owes no answer that could
-// be taken for this one's.
+// missed tells of the devices of the class whose turn it is that a round has passed unused.
+func (m *machine) missed(l drivers.Link) {
+	p := m.plan()
+	last := none
+	for _, e := range p.classes[m.turn].entries { // those of one device stand together
+		if d := p.entries[e].Device; d != last {
+			l.Polled(d, drivers.PollMissed, 0, unclear)
+			last = d
+		}
+	}
+}
+
+// askable reports whether an entry may be asked now: it is not in flight, its device is not being left alone, and owes
+// no answer that could be taken for this one's. An entry whose next round is far away is put off until that window has
+// closed; others miss a round.
 func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
 	u := &m.units[p.Device]
 	if u.lateUntil != 0 && now >= u.lateUntil {
 		u.lateUntil, u.owed = 0, 0
 	}
 	switch {
-	case u.retryAt > now:
+	case u.retryAt > now || m.flights() > 1 && m.flying(e) != nil:
 		return false
 	case u.lateUntil != 0 && (int(u.entry) != e || m.entriesOf(p.Device) != 1):
-		l.Polled(p.Device, drivers.PollMissed, 0, unclear)
+		if now+int64(p.Every) > u.lateUntil {
+			m.deferEntry(e, u.lateUntil)
+		} else {
+			l.Polled(p.Device, drivers.PollMissed, 0, unclear)
+		}
 		return false
 	}
 	return true
@@ -204,21 +283,28 @@ func (m *machine) entriesOf(device int) (n int) {
 	return n
 }
 
-// ask sends a question.
-func (m *machine) ask(now int64, entry int, x Exchange, l drivers.Link) {
+// ask puts an entry, or an exchange of the first command, in flight for the first time.
+func (m *machine) ask(now int64, f *flight, entry int, late int64, l drivers.Link) {
+	*f = flight{firstAt: now, late: late, entry: int32(entry)}
+	m.dropDeferred(entry)
+	m.send(now, f, l)
+}
+
+// send sends the question of f.
+func (m *machine) send(now int64, f *flight, l drivers.Link) {
 	m.seq++
-	m.entry, m.sentAt = int32(entry), now
-	m.deadline = now + m.patience()
-	_ = l.Send(x.Ask(l.Scratch(), m.seq)) // a link that takes nothing is closing
+	f.seq, f.sentAt = m.seq, now
+	f.deadline = now + m.patience(f.tries)
+	_ = l.Send(m.exchange(f).Ask(l.Scratch(), f.seq)) // a link that takes nothing is closing
 }
 
 // patience is how long the answer to this try may take: the link's own latency and four times its deviation, twice as
 // long for each retry (RFC 6298).
-func (m *machine) patience() int64 {
+func (m *machine) patience(tries uint8) int64 {
 	o := &m.c.cfg.Options
 	d := o.TimeoutMax
 	if m.srtt != 0 {
-		d = max(time.Duration(m.srtt+4*m.rttvar)*time.Microsecond, o.TimeoutMin) << m.tries
+		d = max(time.Duration(m.srtt+4*m.rttvar)*time.Microsecond, o.TimeoutMin) << tries
 	}
 	return int64(min(d, o.TimeoutMax))
 }
@@ -236,40 +322,44 @@ func (m *machine) sample(took int64) {
 }
 
 // timeout is called when the answer has not come in time: the question is asked again, or given up.
-func (m *machine) timeout(now int64, l drivers.Link) {
-	m.deadline = 0
-	if m.entry == command {
-		m.orderTimeout(now)
+func (m *machine) timeout(now int64, f *flight, l drivers.Link) {
+	f.deadline = 0
+	if f.entry == command {
+		m.orderTimeout(f)
 		return
 	}
 	p := m.plan()
-	e := &p.entries[m.entry]
+	e := &p.entries[f.entry]
 	u := &m.units[e.Device]
-	m.owes(u, m.entry)
-	if int(m.tries) < m.c.cfg.Retries && u.fails < deadAfter {
-		m.tries++
-		m.ask(now, int(m.entry), e.Exchange, l)
+	m.owes(u, f)
+	if int(f.tries) < m.c.cfg.Retries && u.fails < deadAfter {
+		f.tries++
+		m.send(now, f, l)
 		return
 	}
 	u.fails = min(u.fails+1, 200)
-	d := &m.c.cfg.Tags.Devices[e.Device]
-	for t := d.First; t < d.End; t++ {
-		l.Bad(t, tags.Timeout)
+	for i := range p.entries { // what it refused to give stays bad for that reason
+		if p.entries[i].Device != e.Device {
+			continue
+		}
+		for _, t := range p.entries[i].Tags {
+			l.Bad(t, tags.Timeout)
+		}
 	}
 	if u.fails >= deadAfter {
 		u.retryAt = now + int64(min(e.Every<<min(u.fails-deadAfter, 16), m.c.cfg.BackoffMax))
 	}
-	l.Polled(e.Device, drivers.PollTimeout, 0, m.late)
+	l.Polled(e.Device, drivers.PollTimeout, 0, f.late)
 }
 
 // owes notes that a device may still answer the question that was just given up.
-func (m *machine) owes(u *unitState, entry int32) {
+func (m *machine) owes(u *unitState, f *flight) {
 	if m.c.cfg.Distinct {
 		return
 	}
-	if u.entry != entry {
+	if u.entry != f.entry {
 		u.owed = 0
 	}
 	u.owed = min(u.owed+1, 200)
-	u.entry, u.lateUntil = entry, m.sentAt+int64(m.c.cfg.LateWindow)
+	u.entry, u.lateUntil = f.entry, f.sentAt+int64(m.c.cfg.LateWindow)
 }

@@ -35,7 +35,7 @@ func (m *machine) Command(now int64, c *drivers.Command, l drivers.Link) {
 
 // ordered is when the first command may go on, 0 when there is none.
 func (m *machine) ordered() int64 {
-	if m.orders == nil {
+	if m.orders == nil || m.flying(command) != nil {
 		return 0
 	}
 	return max(m.hold(), 1)
@@ -53,8 +53,8 @@ func (m *machine) hold() int64 {
 }
 
 // order sends the next exchange of the first command; false when there is none to send.
-func (m *machine) order(now int64, l drivers.Link) bool {
-	for m.orders != nil {
+func (m *machine) order(now int64, f *flight, l drivers.Link) bool {
+	for m.orders != nil && m.flying(command) == nil {
 		o := m.orders
 		if len(o.exchanges) == 0 {
 			writes, reads, err := m.c.cfg.Writes(o.list[0])
@@ -67,15 +67,14 @@ func (m *machine) order(now int64, l drivers.Link) bool {
 		if m.hold() > now {
 			return false
 		}
-		m.tries, m.firstAt, m.late = 0, now, unclear
-		m.ask(now, command, o.exchange(), l)
+		m.ask(now, f, command, unclear, l)
 		return true
 	}
 	return false
 }
 
 // orderAnswer settles an exchange of the first command that was answered.
-func (m *machine) orderAnswer(_ int64, why tags.Reason, _ drivers.Link) {
+func (m *machine) orderAnswer(why tags.Reason) {
 	o := m.orders
 	u := &m.units[o.list[0].Device]
 	u.fails, u.retryAt = 0, 0
@@ -92,8 +91,8 @@ func (m *machine) orderAnswer(_ int64, why tags.Reason, _ drivers.Link) {
 }
 
 // orderTimeout gives the first command up: it is not sent again, as the device may have done it.
-func (m *machine) orderTimeout(int64) {
-	m.owes(&m.units[m.orders.list[0].Device], command)
+func (m *machine) orderTimeout(f *flight) {
+	m.owes(&m.units[m.orders.list[0].Device], f)
 	m.settle(drivers.TimedOut, tags.Timeout, "")
 }
 
@@ -110,7 +109,7 @@ func (m *machine) settle(r drivers.Result, why tags.Reason, detail string) {
 
 // abandon answers all commands: the link is over.
 func (m *machine) abandon() {
-	sent := m.deadline != 0 && m.entry == command || m.orders != nil && m.orders.at > 0
+	sent := m.flying(command) != nil || m.orders != nil && m.orders.at > 0
 	for m.orders != nil {
 		if sent {
 			m.settle(drivers.LinkLost, tags.Offline, "")
@@ -119,5 +118,7 @@ func (m *machine) abandon() {
 		}
 		sent = false
 	}
-	m.deadline = 0
+	for i := range m.flights() {
+		m.flight(i).deadline = 0
+	}
 }

@@ -55,6 +55,7 @@ type Config struct {
 	Explain func(in bool, b []byte) string
 	// Distinct says that an answer names its question (a transaction id), so that a late one is never mistaken.
 	Distinct bool
+	InFlight int // questions in flight at once, where answers are Distinct; 0 and 1: one
 	MaxFrame int // the longest answer
 	Options
 }
