@@ -51,11 +51,13 @@ type Explainer interface {
 	Explain(in bool, b []byte) string
 }
 
-// Machine is one link's protocol state. The session calls it from the link's own loop, one call at a time.
+// Machine is the protocol state of one connection point's link. The session calls it from the link's own loop, one
+// call at a time.
 //
 // now is in nanoseconds since the Unix epoch; it never goes back on one link.
 type Machine interface {
-	// Open is called once, when the link is bound to its connection point.
+	// Open is called when a link is bound to the connection point. A machine may be opened again after Close, when the
+	// device has dialled in anew: what it has learned of the devices may stay, what it waits for is over.
 	Open(now int64, l Link)
 	// Receive is given what the device sent, after the preset's heartbeats, prefixes and escapes are gone. b belongs
 	// to the caller and is valid until Receive returns. It returns how many bytes it has taken, 0 to len(b); the
@@ -63,8 +65,8 @@ type Machine interface {
 	Receive(now int64, b []byte, l Link) int
 	// Timer is called when the time given to Link.Wake has come.
 	Timer(now int64, l Link)
-	// Close is called once, when the link has closed or another channel takes it over. l no longer sends. Commands
-	// that wait are answered in it.
+	// Close is called once for each Open, when the link has closed or another channel takes it over. l no longer sends.
+	// Commands that wait are answered in it.
 	Close(now int64, l Link)
 }
 

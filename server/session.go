@@ -275,18 +275,21 @@ func (s *session) finish() {
 	s.phase = phaseClosed
 	if m := s.machine; m != nil && was == phaseOnline {
 		s.machine = nil
-		s.guardClose(now, m)
+		if whole := s.guardClose(now, m); whole && s.values != nil {
+			s.values.machine = m // with what it has learned of the devices
+		}
 	}
 	l.provider.left(s, was, now)
 	l.recycle(s)
 }
 
-// guardClose tells the driver that the link is over.
-func (s *session) guardClose(now int64, m drivers.Machine) {
+// guardClose tells the driver that the link is over. whole is false when it panicked.
+func (s *session) guardClose(now int64, m drivers.Machine) (whole bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.loop.provider.srv.panicked(s, p, debug.Stack())
 		}
 	}()
 	m.Close(now, s)
+	return true
 }

@@ -9,8 +9,9 @@ import (
 
 // values are the tags of one connection point: its session's while it is online, its stripe's while it is not.
 type values struct {
-	served *served
-	block  tags.Block
+	served  *served
+	block   tags.Block
+	machine drivers.Machine // of the session that has ended, for the next one; nil while there is one
 }
 
 // takeValues gives the session that has just got connection point n its values: those that the session before left,

@@ -53,7 +53,7 @@ func Run(t *testing.T, d *drivers.Driver) {
 			t.Run("case", func(t *testing.T) { scripted(t, d, ch, dir) })
 			t.Run("hostile bytes", func(t *testing.T) { hostile(t, d, ch) })
 			t.Run("deterministic", func(t *testing.T) { deterministic(t, d, ch) })
-			t.Run("silent after close", func(t *testing.T) { silent(t, ch) })
+			t.Run("silent after close, opened again", func(t *testing.T) { silent(t, ch) })
 		})
 	}
 }
@@ -369,10 +369,21 @@ func deterministic(t *testing.T, d *drivers.Driver, ch drivers.Channel) {
 	}
 }
 
-// silent: after Close nothing is sent, whatever still comes.
+// silent: after Close nothing is sent; opened again, the machine does what a new one does.
 func silent(t *testing.T, ch drivers.Channel) {
 	r := newRig(t, ch, 1<<20)
 	r.receive([]byte("something"))
 	r.closed = true
 	r.m.Close(r.now, r.link)
+	r.closed, r.wake, r.held = false, 0, nil
+	r.m.Open(r.now, r.link)
+	fresh := newRig(t, ch, 1<<20)
+	r.log, fresh.log = nil, nil
+	for range 10 {
+		r.pass(time.Second)
+		fresh.pass(time.Second)
+	}
+	if strings.Join(r.log, "\n") != strings.Join(fresh.log, "\n") {
+		t.Errorf("opened again it does\n%q\na new machine does\n%q", r.log, fresh.log)
+	}
 }

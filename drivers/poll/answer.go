@@ -1,6 +1,8 @@
 package poll
 
 import (
+	"slices"
+
 	"linkd/drivers"
 	"linkd/drivers/tags"
 )
@@ -50,7 +52,7 @@ func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) 
 	if f.entry == command {
 		m.orderAnswer(why)
 	} else {
-		m.answer(f, why, took, l)
+		m.answer(now, f, why, took, l)
 	}
 }
 
@@ -78,7 +80,7 @@ func (m *machine) exchange(f *flight) Exchange {
 }
 
 // answer settles a plan entry that was answered; why is Fine, or what the device refused it for.
-func (m *machine) answer(f *flight, why tags.Reason, took int64, l drivers.Link) {
+func (m *machine) answer(now int64, f *flight, why tags.Reason, took int64, l drivers.Link) {
 	p := m.plan()
 	e := &p.entries[f.entry]
 	u := &m.units[e.Device]
@@ -96,6 +98,7 @@ func (m *machine) answer(f *flight, why tags.Reason, took int64, l drivers.Link)
 	l.Polled(e.Device, drivers.PollRefused, took, f.late)
 	if why == tags.IllegalAddress && m.c.cfg.Split != nil {
 		m.split(int(f.entry), m.c.cfg.Split(e))
+		m.rare.learned = now
 	}
 }
 
@@ -116,6 +119,20 @@ func (m *machine) split(e int, parts []Planned) {
 				}
 			} else if int(state.next) == i+1 {
 				state.next = int32(i)
+			}
+		}
+	}
+}
+
+// recall marks what the devices have refused before the link's plan was made without it.
+func (m *machine) recall(l drivers.Link) {
+	if m.rare.own == nil {
+		return
+	}
+	for _, p := range m.c.cfg.Plan {
+		for _, t := range p.Tags {
+			if !slices.ContainsFunc(m.rare.own.entries, func(e Planned) bool { return slices.Contains(e.Tags, t) }) {
+				l.Bad(t, tags.IllegalAddress)
 			}
 		}
 	}

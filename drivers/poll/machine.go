@@ -12,7 +12,9 @@ const (
 	command = -2 // an exchange of a command
 	// deadAfter is how many polls in a row a device leaves unanswered before it is asked less often.
 	deadAfter = 2
-	unclear   = -1 // the lateness of a question that had to wait for others of its round
+	// remember is how long what a device has refused is not asked for again after it has dialled in anew.
+	remember = time.Hour
+	unclear  = -1 // the lateness of a question that had to wait for others of its round
 )
 
 // machine is one link.
@@ -35,6 +37,7 @@ type machine struct {
 // rare is what few links need.
 type rare struct {
 	own     *plan      // in place of the channel's; nil: the channel's
+	learned int64      // when it became so
 	shifted shifted    // where the channel has parts
 	rest    []flight   // further places, where several questions may be in flight
 	later   []deferred // entries that wait for a window of late answers to close
@@ -111,6 +114,16 @@ func (m *machine) plan() plan {
 
 // Open implements drivers.Machine.
 func (m *machine) Open(now int64, l drivers.Link) {
+	m.one, m.quietTo, m.srtt, m.rttvar = flight{}, 0, 0, 0
+	clear(m.units)
+	if r := m.rare; r != nil {
+		clear(r.rest)
+		r.later = nil
+		if now-r.learned > int64(remember) {
+			r.own = nil
+		}
+		m.recall(l)
+	}
 	for i, k := range m.c.classes {
 		within := min(k.every, int64(firstWithin))
 		m.classes[i] = classState{due: now + spread(l.Number()+uint64(i), within), next: idle}

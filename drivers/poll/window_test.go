@@ -138,3 +138,41 @@ func TestSeveralInFlight(t *testing.T) {
 		t.Errorf("%d questions in flight at most, want 2 or 3", most)
 	}
 }
+
+// TestRefusalIsRemembered: a device that dials in anew is not asked again for what it refused, for an hour.
+func TestRefusalIsRemembered(t *testing.T) {
+	w := newWorld(t, []entry{{0, 1, sec}, {0, 2, sec}}, func(cfg *Config, _ *world) {
+		cfg.Split = func(*Planned) []Planned { return nil }
+	})
+	refused := 0
+	w.asked = func(q []byte) {
+		if q[2] == 2 {
+			refused++
+			w.arrive(20*ms, []byte{'E', 0, byte(tags.IllegalAddress), 'E' + byte(tags.IllegalAddress)})
+			return
+		}
+		w.prompt(q)
+	}
+	redial := func(away time.Duration) {
+		w.m.Close(w.now, w)
+		w.wake, w.arrives, w.held = 0, nil, nil
+		w.now += int64(away)
+		w.open()
+		w.pass(10 * sec)
+	}
+	w.open()
+	w.pass(10 * sec)
+	w.bad = map[int]tags.Reason{}
+	redial(time.Minute)
+	if w.bad[1] != tags.IllegalAddress {
+		t.Errorf("after the redial: bad %v", w.bad)
+	}
+	if refused != 1 {
+		t.Errorf("asked %d times for what it refuses, want once", refused)
+	}
+	read := w.good[0]
+	redial(2 * time.Hour)
+	if refused != 2 || w.good[0] <= read {
+		t.Errorf("asked %d times, want once more after hours; read %v", refused, w.good)
+	}
+}

@@ -151,6 +151,9 @@ type state struct {
 // Open implements drivers.Machine.
 func (m *machine) Open(now int64, l drivers.Link) {
 	m.began = now
+	for i := range m.state {
+		m.state[i].due, m.state[i].n = 0, 0 // what was written stays
+	}
 	m.Timer(now, l)
 }
 
