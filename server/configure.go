@@ -138,7 +138,7 @@ func (s *Server) compileChannels(next *project.Project) (map[*project.Channel]*s
 
 // newServed is a compiled channel with what its sessions ask of it; number is the driver's in the table.
 func newServed(ch *project.Channel, d *drivers.Driver, number int, c drivers.Channel) *served {
-	sv := &served{channel: ch, driver: d, compile: c, number: number, idle: idleLimit(d, ch.Poll)}
+	sv := &served{channel: ch, driver: d, compile: c, number: number, idle: idleLimit(d, ch.Poll, c)}
 	sv.explain, _ = c.(drivers.Explainer)
 	if t, ok := c.(drivers.Tagged); ok {
 		sv.set = t.Tags()
@@ -147,9 +147,12 @@ func newServed(ch *project.Channel, d *drivers.Driver, number int, c drivers.Cha
 }
 
 // idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has answered none of
-// three polls, and at least 90 s, is gone.
-func idleLimit(d *drivers.Driver, poll time.Duration) uint32 {
-	if !d.Polls {
+// three polls, and at least 90 s, is gone. A channel that only listens sets none.
+func idleLimit(d *drivers.Driver, poll time.Duration, c drivers.Channel) uint32 {
+	if a, ok := c.(drivers.Asker); ok {
+		poll = a.Asks()
+	}
+	if !d.Polls || poll == 0 {
 		return 0
 	}
 	return milliseconds(max(3*poll, 90*time.Second))

@@ -24,7 +24,7 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 	m.sample(took)
 	m.quietTo = now + int64(m.c.cfg.Gap)
 	if m.entry == command {
-		m.orderAnswer(now, x.Take(b[from:to], l), l)
+		m.orderAnswer(x, b[from:to], l)
 	} else {
 		m.answer(now, x.Take(b[from:to], l), took, l)
 	}

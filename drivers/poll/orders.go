@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"slices"
 
 	"linkd/drivers"
@@ -75,15 +76,19 @@ func (m *machine) order(now int64, l drivers.Link) bool {
 }
 
 // orderAnswer settles an exchange of the first command that was answered.
-func (m *machine) orderAnswer(_ int64, why tags.Reason, _ drivers.Link) {
+func (m *machine) orderAnswer(x Exchange, answer []byte, l drivers.Link) {
+	why, words := x.Take(answer, l), ""
+	if r, ok := x.(Refusal); ok && why != tags.Fine {
+		words = r.Words(answer)
+	}
 	o := m.orders
 	u := &m.units[o.list[0].Device]
 	u.fails, u.retryAt = 0, 0
 	switch {
 	case why != tags.Fine && o.at < o.writes:
-		m.settle(drivers.Rejected, why, "")
+		m.settle(drivers.Rejected, why, words)
 	case why != tags.Fine:
-		m.settle(drivers.Rejected, why, "written, but it cannot be read back: "+why.String())
+		m.settle(drivers.Rejected, why, "written, but it cannot be read back: "+cmp.Or(words, why.String()))
 	case o.at+1 < len(o.exchanges):
 		o.at++
 	default:

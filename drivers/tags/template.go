@@ -54,7 +54,7 @@ func ParseTemplate(s string) (Template, error) {
 			ok = ok || at[4] < 0
 		case "value":
 			p.on, p.off, ok = strings.Cut(form, "|")
-			ok = ok || at[4] < 0
+			ok = ok && p.on != p.off || at[4] < 0
 		case "address", "name":
 			ok = at[4] < 0
 		}

@@ -28,7 +28,8 @@ func TestDecodeText(t *testing.T) {
 		{"float32", "3.4e38", "3.4e+38"}, {"float32", "3.5e38", "no"}, {"float32", "inf", "+Inf"},
 		{"int8", "-128", "-128"}, {"int8", "128", "no"}, {"uint8", "255", "255"}, {"uint8", "256", "no"},
 		{"uint8", "-1", "no"}, {"int16", "+021", "21"}, {"int16", "21.0", "21"}, {"int16", "2.1e1", "21"},
-		{"int16", "21.5", "no"}, {"int16", "1e400", "no"}, {"int32", "-2147483649", "no"}, {"uint32", "4294967295", "4294967295"},
+		{"int16", "21.5", "no"}, {"int16", "1e400", "no"}, {"int32", "-2147483649", "no"}, {"uint32",
+			"4294967295", "4294967295"},
 		{"int64", "-9223372036854775808", "-9223372036854775808"}, {"int64", "9223372036854775807", "9223372036854775807"},
 		{"int64", "9223372036854775808", "no"}, {"uint64", "18446744073709551615", "18446744073709551615"},
 		{"uint64", "18446744073709551616", "no"}, {"uint64", "1e19", "no"}, {"int16", "0x10", "no"}, {"int16", "", "no"},
@@ -57,7 +58,8 @@ func TestAppendText(t *testing.T) {
 		v    tags.Value
 		want string
 	}{
-		{"", tags.Float(1e6), "1000000"}, {"", tags.Float(0.1), "0.1"}, {"float32", tags.Float(float64(float32(0.1))), "0.1"},
+		{"", tags.Float(1e6), "1000000"}, {"", tags.Float(0.1), "0.1"}, {"float32",
+			tags.Float(float64(float32(0.1))), "0.1"},
 		{"int16", tags.Int(-5), "-5"}, {"uint64", tags.Uint(math.MaxUint64), "18446744073709551615"},
 		{"bool", tags.Bool(true), "1"}, {"bool", tags.Bool(false), "0"}, {"string", tags.Text("x y"), "x y"},
 	}
@@ -78,7 +80,8 @@ func TestTextFaults(t *testing.T) {
 		`scale, offset, clamp, decimals and dead`: {Type: "string", Scale: 2},
 	} {
 		tag.Name = "t"
-		_, err := tags.CompileText(&project.Channel{Devices: []*project.Device{{Name: "d", Tags: []*project.Tag{&tag}}}}, nil)
+		d := &project.Device{Name: "d", Tags: []*project.Tag{&tag}}
+		_, err := tags.CompileText(&project.Channel{Devices: []*project.Device{d}}, nil)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -87,7 +90,8 @@ func TestTextFaults(t *testing.T) {
 
 // TestDecodeTextAllocatesNothing: numbers and truth values cost no memory.
 func TestDecodeTextAllocatesNothing(t *testing.T) {
-	for typ, in := range map[string]string{"float64": "-21.53", "int16": "-42", "uint64": "18446744073709551615", "bool": "on",
+	for typ, in := range map[string]string{"float64": "-21.53", "int16": "-42",
+		"uint64": "18446744073709551615", "bool": "on",
 		"int32": "21.0"} {
 		tag, b := compileText(t, project.Tag{Type: typ}), []byte(in)
 		want := 0.0
@@ -106,7 +110,8 @@ func FuzzDecodeText(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	var list []*tags.Tag
-	for _, typ := range []string{"bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32",
+	for _, typ := range []string{"bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64",
+		"uint64", "float32",
 		"float64", "string"} {
 		list = append(list, compileText(f, project.Tag{Type: typ}))
 	}
@@ -126,7 +131,8 @@ func FuzzDecodeText(f *testing.F) {
 
 // TestDevices: devices are found by unit and by id, and those that cannot be told apart are named.
 func TestDevices(t *testing.T) {
-	set := &tags.Set{Devices: []tags.Device{{Name: "a", Unit: 1}, {Name: "b", Unit: 2, Address: "A7"}, {Name: "c", Unit: 2}}}
+	set := &tags.Set{Devices: []tags.Device{{Name: "a", Unit: 1}, {Name: "b", Unit: 2, Address: "A7"},
+		{Name: "c", Unit: 2}}}
 	if set.ByUnit(2) != 1 || set.ByUnit(3) != -1 || set.ByID([]byte("A7")) != 1 || set.ByID([]byte("b")) != -1 ||
 		set.ByID([]byte("c")) != 2 {
 		t.Error("devices are not found as they should")
@@ -164,7 +170,8 @@ func TestTemplate(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		"": "write 1 to 1024", strings.Repeat("x", 1025): "is 1025 bytes long", "{units}": "has {units}; there are {unit}",
-		"{unit:x}": "has {unit:x}", "{value:ON}": "has {value:ON}", "{address:2}": "has {address:2}",
+		"{unit:x}": "has {unit:x}", "{value:ON}": "has {value:ON}", "{value:A|A}": "has {value:A|A}",
+		"{address:2}": "has {address:2}",
 	} {
 		if _, err := tags.ParseTemplate(in); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", in, err, want)
