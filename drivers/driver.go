@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"linkd/drivers/tags"
 	"linkd/project"
@@ -43,6 +44,13 @@ type Channel interface {
 type Tagged interface {
 	// Tags returns the tags; numbers of tags and devices are indexes into them.
 	Tags() *tags.Set
+}
+
+// Asker is a Channel of a driver that Polls which says how often it does.
+type Asker interface {
+	// Asks returns the shortest interval at which the channel asks on each link, 0 when it only listens: then a silent
+	// link is not a dead link.
+	Asks() time.Duration
 }
 
 // Explainer is a Channel that can say what a frame means, for people who tap. in: from the device.

@@ -139,9 +139,7 @@ func newServed(ch *project.Channel, table drivers.Table, c drivers.Channel) *ser
 		sv.polls = sv.polls || d.Polls
 		sv.maxFrame = max(sv.maxFrame, d.MaxFrame)
 	}
-	if sv.polls {
-		sv.idle = idleLimit(ch.Poll)
-	}
+	sv.idle = idleLimit(sv.polls, ch.Poll, c)
 	sv.explain, _ = c.(drivers.Explainer)
 	if t, ok := c.(drivers.Tagged); ok {
 		sv.set = t.Tags()
@@ -150,8 +148,14 @@ func newServed(ch *project.Channel, table drivers.Table, c drivers.Channel) *ser
 }
 
 // idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has answered none of
-// three polls, and at least 90 s, is gone.
-func idleLimit(poll time.Duration) uint32 {
+// three polls, and at least 90 s, is gone. A channel that only listens sets none.
+func idleLimit(polls bool, poll time.Duration, c drivers.Channel) uint32 {
+	if a, ok := c.(drivers.Asker); ok {
+		poll = a.Asks()
+	}
+	if !polls || poll == 0 {
+		return 0
+	}
 	return milliseconds(max(3*poll, 90*time.Second))
 }
 

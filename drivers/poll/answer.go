@@ -48,9 +48,14 @@ func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) 
 	took := now - f.firstAt
 	m.sample(took)
 	m.quietTo = now + int64(m.c.cfg.Gap)
-	why := m.take(m.exchange(f), answer, l)
+	x := m.exchange(f)
+	why := m.take(x, answer, l)
 	if f.entry == command {
-		m.orderAnswer(why)
+		words := ""
+		if r, ok := x.(Refusal); ok && why != tags.Fine {
+			words = r.Words(answer)
+		}
+		m.orderAnswer(why, words)
 	} else {
 		m.answer(now, f, why, took, l)
 	}

@@ -31,6 +31,7 @@ type class struct {
 var (
 	_ drivers.Channel   = (*Channel)(nil)
 	_ drivers.Tagged    = (*Channel)(nil)
+	_ drivers.Asker     = (*Channel)(nil)
 	_ drivers.Explainer = (*Channel)(nil)
 	_ drivers.Commander = (*machine)(nil)
 )
@@ -61,6 +62,17 @@ func New(cfg Config) (*Channel, error) {
 
 // Tags implements drivers.Tagged.
 func (c *Channel) Tags() *tags.Set { return c.cfg.Tags }
+
+// Asks implements drivers.Asker.
+func (c *Channel) Asks() time.Duration {
+	shortest := int64(0)
+	for _, k := range c.classes {
+		if shortest == 0 || k.every < shortest {
+			shortest = k.every
+		}
+	}
+	return time.Duration(shortest)
+}
 
 // Explain implements drivers.Explainer.
 func (c *Channel) Explain(in bool, b []byte) string {

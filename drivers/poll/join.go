@@ -23,6 +23,14 @@ type joined struct {
 	of *part
 }
 
+// Words implements Refusal for an exchange that does.
+func (j *joined) Words(answer []byte) string {
+	if r, ok := j.Exchange.(Refusal); ok {
+		return r.Words(answer)
+	}
+	return ""
+}
+
 var _ drivers.Joiner = (*Channel)(nil)
 
 // Join implements drivers.Joiner: one plan, one question in flight, whoever asks it. The times of c are those of the

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"slices"
 
 	"linkd/drivers"
@@ -73,16 +74,16 @@ func (m *machine) order(now int64, f *flight, l drivers.Link) bool {
 	return false
 }
 
-// orderAnswer settles an exchange of the first command that was answered.
-func (m *machine) orderAnswer(why tags.Reason) {
+// orderAnswer settles an exchange of the first command that was answered; words are the device's, where it refuses.
+func (m *machine) orderAnswer(why tags.Reason, words string) {
 	o := m.orders
 	u := &m.units[o.list[0].Device]
 	u.fails, u.retryAt = 0, 0
 	switch {
 	case why != tags.Fine && o.at < o.writes:
-		m.settle(drivers.Rejected, why, "")
+		m.settle(drivers.Rejected, why, words)
 	case why != tags.Fine:
-		m.settle(drivers.Rejected, why, "written, but it cannot be read back: "+why.String())
+		m.settle(drivers.Rejected, why, "written, but it cannot be read back: "+cmp.Or(words, why.String()))
 	case o.at+1 < len(o.exchanges):
 		o.at++
 	default:

@@ -30,6 +30,12 @@ type Exchange interface {
 	Take(answer []byte, l drivers.Link) tags.Reason
 }
 
+// Refusal is an Exchange whose device says in words why it refuses.
+type Refusal interface {
+	// Words returns what the answer says, for people; it is asked when Take did not return Fine.
+	Words(answer []byte) string
+}
+
 // Planned is an exchange that is made again and again.
 type Planned struct {
 	Exchange Exchange
@@ -47,9 +53,10 @@ type Config struct {
 	// Split returns what takes the place of plan entry p after the device refused it for its address; empty: nothing
 	// can be read there. nil: such an entry stays.
 	Split func(p *Planned) []Planned
-	// Hear looks in b for a frame that a device sends unasked, and reports its values and a PollHeard: it is b[from:to],
-	// to is 0 when there is none (yet). What stands before from can be no part of one. nil: devices only answer. A frame
-	// that answers the question in flight, or may become its answer, is not offered.
+	// Hear looks in b for frames that devices send unasked, and reports for each its values and a PollHeard: they end at
+	// to, which is 0 when there is none (yet). What stands before from can be no part of one. nil: devices only answer. A
+	// frame that answers the question in flight, or may become its answer, is not offered. b may hold many frames: a Hear
+	// that takes all at once looks at each byte once.
 	Hear func(b []byte, l drivers.Link) (from, to int)
 	// Explain is for people who tap; may be nil. It returns "" for what is no frame of the protocol.
 	Explain func(in bool, b []byte) string

@@ -262,3 +262,29 @@ func (q *quiet) Send([]byte) error                            { return nil }
 func (q *quiet) Scratch() []byte                              { return q.room[:0] }
 func (q *quiet) Value(int, tags.Value)                        {}
 func (q *quiet) Polled(int, drivers.PollResult, int64, int64) {}
+
+// talker is a question whose device refuses in words.
+type talker struct{ *ask }
+
+func (talker) Words(answer []byte) string { return fmt.Sprintf("answer %q", answer[:1]) }
+
+// TestWords: what a device says when it refuses reaches who gave the command.
+func TestWords(t *testing.T) {
+	w := newWorld(t, []entry{{0, 1, 3 * sec}, {0, 2, 2 * sec}}, func(cfg *Config, w *world) {
+		cfg.Writes = func(*drivers.Command) (out, back []Exchange, err error) {
+			return []Exchange{talker{&ask{addr: 14, write: true, wrong: &w.wrong}}}, nil, nil
+		}
+	})
+	if got := w.m.(*machine).c.Asks(); got != 2*sec {
+		t.Errorf("asks every %v, want the shortest interval, 2s", got)
+	}
+	w.asked = func([]byte) {
+		w.arrive(20*ms, []byte{'E', 0, byte(tags.Refused), 'E' + byte(tags.Refused)})
+	}
+	w.open()
+	res := w.command(0, false)
+	w.pass(100 * ms)
+	if want := fmt.Sprintf("%d refused by the device answer \"E\"", drivers.Rejected); *res != want {
+		t.Errorf("result %q, want %q", *res, want)
+	}
+}

@@ -17,6 +17,7 @@ type compiler struct {
 	set     *Set
 	channel *project.Channel
 	device  Device
+	text    bool // values come as text
 	errs    []error
 }
 
@@ -34,7 +35,11 @@ func (c *compiler) add(list []*project.Tag, field string) {
 		if tag.Poll == 0 {
 			tag.Poll = c.device.Poll
 		}
-		c.wire(&tag, t)
+		if c.text {
+			c.wireText(&tag, t)
+		} else {
+			c.wire(&tag, t)
+		}
 		c.conversion(&tag, t)
 		c.set.Tags = append(c.set.Tags, tag)
 	}

@@ -100,7 +100,11 @@ func Join(sets []*Set) *Set {
 
 // Compile compiles the devices of a channel. The error joins one project.FieldError for each fault.
 func Compile(ch *project.Channel, models []*project.Model) (*Set, error) {
-	c := compiler{set: &Set{}, channel: ch}
+	return compile(ch, models, false)
+}
+
+func compile(ch *project.Channel, models []*project.Model, text bool) (*Set, error) {
+	c := compiler{set: &Set{}, channel: ch, text: text}
 	for _, d := range ch.Devices {
 		dev := Device{Name: d.Name, Title: d.Title, Address: d.Address, Unit: d.Unit, Poll: d.Poll,
 			First: len(c.set.Tags)}
