@@ -100,10 +100,10 @@ func explainEcho(pdu []byte) string {
 // explainRun is the addresses that b begins with: the first one and how many.
 func explainRun(b []byte) string {
 	first, n := wordAt(b, 0), wordAt(b, 2)
-	switch {
-	case n == 0:
+	switch n {
+	case 0:
 		return fmt.Sprintf(" %d, none of them", first)
-	case n == 1:
+	case 1:
 		return fmt.Sprintf(" %d", first)
 	}
 	return fmt.Sprintf(" %d to %d", first, first+n-1)
