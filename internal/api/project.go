@@ -83,8 +83,8 @@ func modelView(m *project.Model) Model {
 func tagView(t *project.Tag) Tag {
 	return Tag{
 		Name: t.Name, Title: t.Title, Address: t.Address, Type: cmp.Or(t.Type, "uint16"),
-		Order: cmp.Or(strings.ToUpper(t.Order), "ABCD"), Length: t.Length, Scale: cmp.Or(t.Scale, 1), Offset: t.Offset, Clamp: t.Clamp,
-		Decimals: t.Decimals, Unit: t.Unit, Poll: t.Poll.String(), Deadband: t.Deadband, Expr: t.Expr,
+		Order: cmp.Or(strings.ToUpper(t.Order), "ABCD"), Length: t.Length, Scale: cmp.Or(t.Scale, 1), Offset: t.Offset,
+		Clamp: t.Clamp, Decimals: t.Decimals, Unit: t.Unit, Poll: t.Poll.String(), Deadband: t.Deadband, Expr: t.Expr,
 		Writable: t.Writable, Readback: t.Readback, OnChange: t.OnChange,
 	}
 }
