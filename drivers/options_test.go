@@ -35,7 +35,8 @@ func TestOptions(t *testing.T) {
 	wants := []struct{ field, text string }{
 		{"options.name", "name is [1]; write a text"}, {"options.end", `end is "hex:0"; write bytes in hex`},
 		{"options.end", "end is 0 bytes long; write 1 to 4"},
-		{"options.long", "long is 5 bytes long; write 1 to 4"}, {"options.size", "size is 10; write a whole number from 0 to 9"},
+		{"options.long", "long is 5 bytes long; write 1 to 4"},
+		{"options.size", "size is 10; write a whole number from 0 to 9"},
 		{"options.flat", "flat is 1; write its keys"}, {"options.inner.txet", "inner.txet is not known here; there are text"},
 	}
 	var joined interface{ Unwrap() []error }

@@ -31,8 +31,9 @@ func (r *valueReader) wants(v *TagView) bool {
 
 // SubscribeValues returns the values of the tags that q selects as they are read, from now on, and a function that ends
 // them and must be called. A tag with on_change comes when it has changed, any other with every poll; a tag that goes
-// bad comes once. A reader that falls more than 4,096 values behind loses the newest; Stats counts them with the
-// events. The channel is not closed when the server stops.
+// bad comes once, and so does one that goes stale, at the next poll that its driver misses. A reader that falls more
+// than 4,096 values behind loses the newest; Stats counts them with the events. The channel is not closed when the
+// server stops.
 // The error wraps ErrNotFound.
 func (s *Server) SubscribeValues(q TagQuery) (<-chan TagView, func(), error) {
 	if _, err := s.tagged(&q); err != nil {

@@ -272,3 +272,46 @@ func TestFollowValues(t *testing.T) {
 		t.Errorf("%d good values and %d that went bad, want 2 or more and 2", good, bad)
 	}
 }
+
+// TestFollowStale: a write that is not answered keeps a device's polls back for late_window. Who follows its tags is
+// told once that they are stale, and once that they are good again.
+func TestFollowStale(t *testing.T) {
+	w := newSim(t, strings.Replace(polled, "retries: 0", "retries: 0, late_window: 1m", 1), modbus.RTU())
+	l := w.dial(0, "10.0.0.1:1000").send("c0001\n")
+	l.serveModbus(2 * time.Second)
+	r, err := w.write(nil, WriteRequest{Channel: "ch1", Device: "d1", Values: []TagValue{{"setpoint", 20}}})
+	if err != nil || r.Result != timedOut {
+		t.Fatalf("write: %+v, %v", r, err)
+	}
+	values, stop, err := w.srv.SubscribeValues(TagQuery{Channel: "ch1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	news := func(want string) {
+		t.Helper()
+		var got []string
+		for len(values) > 0 {
+			v := <-values
+			got = append(got, strings.TrimSpace(v.Tag+" "+v.Quality+" "+v.Reason))
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("told %q, want %q", s, want)
+		}
+	}
+	w.pass(10 * time.Second)
+	news("")
+	w.pass(10 * time.Second)
+	news("temperature stale missed polls, setpoint stale missed polls")
+	w.wantTag("ch1/d1/temperature", "21.5 stale missed polls")
+	w.pass(10 * time.Second)
+	news("")
+	l.sent = nil
+	for range 600 {
+		l.serveModbus(100 * time.Millisecond)
+		if len(values) > 0 {
+			break
+		}
+	}
+	news("temperature good, setpoint good")
+}

@@ -83,7 +83,7 @@ func (s *session) Bad(tag int, r tags.Reason) {
 }
 
 // Polled implements drivers.Link.
-func (s *session) Polled(_ int, r drivers.PollResult, took, late int64) {
+func (s *session) Polled(device int, r drivers.PollResult, took, late int64) {
 	l := s.loop
 	c := &l.counters.drivers[s.served.number]
 	c.polls[r].Add(1)
@@ -93,6 +93,8 @@ func (s *session) Polled(_ int, r drivers.PollResult, took, late int64) {
 		c.lag(late)
 	case drivers.PollTimeout:
 		c.lag(late)
+	case drivers.PollMissed:
+		s.expire(device)
 	}
 	if l.good > 0 {
 		c.good.Add(l.good)
@@ -101,6 +103,20 @@ func (s *session) Polled(_ int, r drivers.PollResult, took, late int64) {
 		c.bad.Add(l.bad)
 	}
 	l.good, l.bad = 0, 0
+}
+
+// expire makes tags of a device whose poll was missed stale where they are overdue, so that those who follow values
+// learn of it. Who asks for a tag sees it without this.
+func (s *session) expire(device int) {
+	if s.values == nil {
+		return
+	}
+	d := &s.served.set.Devices[device]
+	for i := d.First; i < d.End; i++ {
+		if s.values.block.Expire(i, s.loop.now) && s.loop.provider.srv.readers.anyone.Load() > 0 {
+			s.tellValue(s.values, i)
+		}
+	}
 }
 
 // lag counts how late a question was asked; a negative one waited for others and says nothing.

@@ -2,11 +2,13 @@ package modbus
 
 import (
 	"bytes"
+	"encoding/hex"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"linkd/drivers"
+	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
 )
@@ -100,7 +102,7 @@ func FuzzExplain(f *testing.F) {
 		for _, fr := range []framing{rtu{}, tcp{}, ascii{}} {
 			c := channel{framing: fr}
 			var room [maxASCII]byte
-			if _, _, whole := fr.open(room[:], b); whole != (c.explain(in, b) != "") {
+			if _, _, whole := fr.open(room[:], b); whole == strings.HasPrefix(c.explain(in, b), poll.NoFrame) {
 				t.Fatalf("a frame: %v; words: %q", whole, c.explain(in, b))
 			}
 			if len(b) < maxPDU && len(b) > 0 {
@@ -110,27 +112,80 @@ func FuzzExplain(f *testing.F) {
 	})
 }
 
-// TestExplain: requests and answers in words.
+// TestExplain: requests and answers in words. Vectors of the functions are those of the Application Protocol V1.1b3,
+// sections 6.1 to 6.17, where it has an example.
 func TestExplain(t *testing.T) {
-	c := channel{framing: rtu{}}
-	tests := []struct {
-		in   bool
-		pdu  []byte
-		want string
-	}{
-		{false, []byte{4, 0, 0, 0, 2}, "unit 1 read input registers 0 to 1"},
-		{true, []byte{4, 4, 0, 215, 1, 200}, "unit 1 read input registers: 00 d7 01 c8"},
-		{true, []byte{0x84, 2}, "unit 1 read input registers: exception 2, illegal data address"},
-		{false, []byte{6, 0, 0, 0, 225}, "unit 1 write single register 0 = 225"},
-		{false, []byte{99}, "unit 1 function 99"},
+	tests := []struct{ dir, pdu, want string }{
+		{"out", "01 00 13 00 13", "read coils 19 to 37"},
+		{"in", "01 03 cd 6b 05", "read coils: 1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0, 1, 0, 1, 1, 0 and 8 more"},
+		{"out", "02 00 c4 00 16", "read discrete inputs 196 to 217"},
+		{"in", "02 01 35", "read discrete inputs: 1, 0, 1, 0, 1, 1, 0, 0"},
+		{"out", "03 00 6b 00 03", "read holding registers 107 to 109"},
+		{"in", "03 06 02 2b 00 00 00 64", "read holding registers: 555, 0, 100"},
+		{"out", "04 00 08 00 01", "read input registers 8"},
+		{"in", "04 02 00 0a", "read input registers: 10"},
+		{"out", "04 00 08 00 00", "read input registers 8, none of them"},
+		{"in", "04 00 00 00 02", "read input registers 0 to 1"}, // a device that asks
+		{"in", "04 03 00 0a 01", "read input registers 768 to 3328"},
+		{"in", "04 02 00", "read input registers, malformed"},
+		{"out", "05 00 ac ff 00", "write single coil 172 = on"},
+		{"in", "05 00 ac 00 00", "write single coil 172 = off"},
+		{"out", "05 00 ac 00 01", "write single coil 172 = 0x0001, neither on (0xff00) nor off (0x0000)"},
+		{"out", "06 00 01 00 03", "write single register 1 = 3"},
+		{"in", "06 00 01", "write single register, malformed"},
+		{"out", "0f 00 13 00 0a 02 cd 01", "write multiple coils 19 to 28 = 1, 0, 1, 1, 0, 0, 1, 1, 1, 0"},
+		{"in", "0f 00 13 00 0a", "write multiple coils 19 to 28"},
+		{"out", "0f 00 13 00 20 02 cd 01", "write multiple coils, malformed"},
+		{"out", "10 00 01 00 02 04 00 0a 01 02", "write multiple registers 1 to 2 = 10, 258"},
+		{"in", "10 00 01 00 02", "write multiple registers 1 to 2"},
+		{"out", "10 00 01 00 03 04 00 0a 01 02", "write multiple registers, malformed"},
+		{"out", "16 00 04 00 f2 00 25", "mask write register 4: and 0x00f2, or 0x0025"},
+		{"out", "17 00 03 00 06 00 0e 00 03 06 00 ff 00 ff 00 ff",
+			"read/write multiple registers: read 3 to 8, write 14 to 16 = 255, 255, 255"},
+		{"in", "17 0c 00 fe 0a cd 00 01 00 03 00 0d 00 ff",
+			"read/write multiple registers: 254, 2765, 1, 3, 13, 255"},
+		{"in", "84 02", "read input registers: exception 2, illegal data address"},
+		{"in", "84 02 00", "read input registers: exception of 3 bytes, not of 2"},
+		{"in", "e3 01", "function 99: exception 1, illegal function"},
+		{"out", "63", "function 99"},
 	}
 	for _, tt := range tests {
-		if got := c.explain(tt.in, rtuFrame(1, tt.pdu...)); got != tt.want {
-			t.Errorf("% x: %q, want %q", tt.pdu, got, tt.want)
+		pdu, err := hex.DecodeString(strings.ReplaceAll(tt.pdu, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fr := range []framing{rtu{}, tcp{}, ascii{}} {
+			c := channel{framing: fr}
+			if got := c.explain(tt.dir == "in", fr.wrap(nil, 1, 7, pdu)); got != "unit 1 "+tt.want {
+				t.Errorf("%T: %s: %q, want %q", fr, tt.pdu, got, tt.want)
+			}
 		}
 	}
-	if got := c.explain(true, []byte{1, 4, 0}); got != "" {
-		t.Errorf("half a frame: %q", got)
+}
+
+// TestExplainFault: what is no whole frame is told with what is wrong about it.
+func TestExplainFault(t *testing.T) {
+	tests := []struct {
+		framing framing
+		frame   string
+		want    string
+	}{
+		{rtu{}, "\x01\x04\x04", "3 bytes, the shortest has 4"},
+		{rtu{}, strings.Repeat("x", 257), "257 bytes, the longest has 256"},
+		{rtu{}, "\x01\x04\x00\x00\x00\x02\xcb\x71", "its CRC is cb 71, of these bytes it would be 71 cb"},
+		{tcp{}, "\x00\x01\x00\x00\x00\x06\x01", "7 bytes, the shortest has 8"},
+		{tcp{}, "\x00\x01\x00\x01\x00\x02\x01\x04", "its protocol is 00 01, Modbus is 00 00"},
+		{tcp{}, "\x00\x01\x00\x00\x00\x06\x01\x04", "its length is 6, and 2 bytes follow"},
+		{ascii{}, ":01\r\n", "5 bytes, the shortest has 9"},
+		{ascii{}, "0104000000F7B\r\n", "it does not begin with a colon"},
+		{ascii{}, ":010400000002F9", "it does not end with CR LF"},
+		{ascii{}, ":010400000002F8\r\n", "its digits are not hex, or its LRC is wrong"},
+	}
+	for _, tt := range tests {
+		c := channel{framing: tt.framing}
+		if got := c.explain(true, []byte(tt.frame)); got != "no whole frame: "+tt.want {
+			t.Errorf("%T: %q: %q, want %q", tt.framing, tt.frame, got, tt.want)
+		}
 	}
 }
 
@@ -200,6 +255,8 @@ func TestRefusedConfig(t *testing.T) {
 		{`poll: 1s`, "a Modbus channel has devices"},
 		{`devices: [{name: d, unit: 1, tags: [{name: t, address: "input:0"}]}]`, "write poll: 10s"},
 		{`poll: 1s, devices: [{name: d, unit: 0, tags: [{name: t, address: "input:0"}]}]`, "write 1 to 247"},
+		{`poll: 1s, devices: [{name: d, unit: 3, tags: [{name: t, address: "input:0"}]}, {name: e, unit: 3, ` +
+			`tags: [{name: t, address: "input:1"}]}]`, "unit of device e is 3, which is device d's already"},
 		{`poll: 1s, devices: [{name: d, unit: 1, tags: [{name: t, address: "inputs:0"}]}]`, "write coil:0"},
 		{`poll: 1s, devices: [{name: d, unit: 1, tags: [{name: t, address: "holding:65535", type: int32}]}]`, "0 to 65535"},
 		{`poll: 1s, devices: [{name: d, unit: 1, tags: [{name: t, address: "coil:1"}]}]`, "write type: bool"},

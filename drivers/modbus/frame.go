@@ -1,8 +1,10 @@
 package modbus
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 )
 
 // framing is how a PDU travels: RTU, TCP or ASCII (Modbus over serial line V1.02, sections 2.5.1 and 2.5.2; Modbus
@@ -16,6 +18,8 @@ type framing interface {
 	at(b []byte, unit byte, seq uint16, head []byte, size int) (n int, ok bool)
 	// open returns the unit and the PDU of a whole frame; false when it is none. dst is room for what has to be decoded.
 	open(dst, frame []byte) (unit byte, pdu []byte, ok bool)
+	// fault says, for people, why b is no whole frame.
+	fault(b []byte) string
 }
 
 // The largest frames.
@@ -85,6 +89,26 @@ func (rtu) open(_, b []byte) (byte, []byte, bool) {
 	return b[0], b[1 : len(b)-2], true
 }
 
+func (rtu) fault(b []byte) string {
+	if s := misfit(b, 4, maxRTU); s != "" {
+		return s
+	}
+	n := len(b) - 2
+	return fmt.Sprintf("its CRC is % x, of these bytes it would be % x", b[n:],
+		binary.LittleEndian.AppendUint16(nil, crc16(b[:n])))
+}
+
+// misfit says that b is not as long as a frame can be; empty when it is.
+func misfit(b []byte, least, most int) string {
+	switch {
+	case len(b) < least:
+		return fmt.Sprintf("%d bytes, the shortest has %d", len(b), least)
+	case len(b) > most:
+		return fmt.Sprintf("%d bytes, the longest has %d", len(b), most)
+	}
+	return ""
+}
+
 type tcp struct{}
 
 func (tcp) wrap(dst []byte, unit byte, seq uint16, pdu []byte) []byte {
@@ -118,6 +142,16 @@ func (tcp) open(_, b []byte) (byte, []byte, bool) {
 		return 0, nil, false
 	}
 	return b[6], b[7:], true
+}
+
+func (tcp) fault(b []byte) string {
+	if s := misfit(b, 8, maxTCP); s != "" {
+		return s
+	}
+	if b[2] != 0 || b[3] != 0 {
+		return fmt.Sprintf("its protocol is % x, Modbus is 00 00", b[2:4])
+	}
+	return fmt.Sprintf("its length is %d, and %d bytes follow", binary.BigEndian.Uint16(b[4:]), len(b)-6)
 }
 
 type ascii struct{}
@@ -165,7 +199,7 @@ func (a ascii) at(b []byte, unit byte, _ uint16, head []byte, size int) (int, bo
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 func (ascii) open(dst, b []byte) (byte, []byte, bool) {
-	if len(b) < 9 || len(b) > maxASCII || b[0] != ':' || len(b)%2 != 1 {
+	if len(b) < 9 || len(b) > maxASCII || b[0] != ':' || len(b)%2 != 1 || !bytes.HasSuffix(b, crlf) {
 		return 0, nil, false
 	}
 	n, err := hex.Decode(dst[:maxASCII], b[1:len(b)-2])
@@ -178,6 +212,20 @@ func (ascii) open(dst, b []byte) (byte, []byte, bool) {
 	}
 	return dst[0], dst[1 : n-1], true
 }
+
+func (ascii) fault(b []byte) string {
+	switch s := misfit(b, 9, maxASCII); {
+	case s != "":
+		return s
+	case b[0] != ':':
+		return "it does not begin with a colon"
+	case !bytes.HasSuffix(b, crlf):
+		return "it does not end with CR LF"
+	}
+	return "its digits are not hex, or its LRC is wrong"
+}
+
+var crlf = []byte("\r\n")
 
 // crcTable is of CRC-16/MODBUS: polynomial 8005 reflected, initially FFFF (over serial line V1.02, section 6.2.2).
 var crcTable = func() (t [256]uint16) {

@@ -83,9 +83,8 @@ func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame i
 	c.refs = make([]ref, len(c.set.Tags))
 	for d := range c.set.Devices {
 		dev := &c.set.Devices[d]
-		if f != (tcp{}) && (dev.Unit < 1 || dev.Unit > 247) {
-			errs = append(errs, &project.FieldError{Field: "devices." + dev.Name + ".unit",
-				Err: fmt.Errorf("unit of device %s is %d; write 1 to 247", dev.Name, dev.Unit)})
+		if err := c.unit(d); err != nil {
+			errs = append(errs, err)
 		}
 		for i := dev.First; i < dev.End; i++ {
 			if c.refs[i], err = parseAddress(i, &c.set.Tags[i]); err != nil {
@@ -109,6 +108,24 @@ func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame i
 		return nil, &project.FieldError{Field: "poll", Err: err}
 	}
 	return out, nil
+}
+
+// unit says what is wrong with the unit of device d: each has its own, as an answer names nothing else.
+func (c *channel) unit(d int) error {
+	dev := &c.set.Devices[d]
+	fault := func(format string, args ...any) error {
+		return &project.FieldError{Field: "devices." + dev.Name + ".unit", Err: fmt.Errorf(format, args...)}
+	}
+	if c.framing != (tcp{}) && (dev.Unit < 1 || dev.Unit > 247) {
+		return fault("unit of device %s is %d; write 1 to 247", dev.Name, dev.Unit)
+	}
+	for _, other := range c.set.Devices[:d] {
+		if other.Unit == dev.Unit {
+			return fault("unit of device %s is %d, which is device %s's already; write the unit that it has on the line, "+
+				"or one device with the tags of both", dev.Name, dev.Unit, other.Name)
+		}
+	}
+	return nil
 }
 
 // options reads the driver's own options.

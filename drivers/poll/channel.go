@@ -79,7 +79,7 @@ func (c *Channel) Explain(in bool, b []byte) string {
 	if c.cfg.Explain == nil {
 		return ""
 	}
-	return cmp.Or(c.cfg.Explain(in, b), "no whole frame")
+	return cmp.Or(c.cfg.Explain(in, b), NoFrame)
 }
 
 // Machine implements drivers.Channel.

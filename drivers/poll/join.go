@@ -132,7 +132,7 @@ func explain(parts []*part, in bool, b []byte) string {
 		if p.cfg.Explain == nil {
 			continue
 		}
-		if text := p.cfg.Explain(in, b); text != "" {
+		if text := p.cfg.Explain(in, b); text != "" && !strings.HasPrefix(text, NoFrame) {
 			words = append(words, text)
 		}
 	}

@@ -275,7 +275,7 @@ func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
 	case u.retryAt > now || m.flights() > 1 && m.flying(e) != nil:
 		return false
 	case u.lateUntil != 0 && (int(u.entry) != e || m.entriesOf(p.Device) != 1):
-		if now+int64(p.Every) > u.lateUntil {
+		if now+int64(p.Every/2) > u.lateUntil {
 			m.deferEntry(e, u.lateUntil)
 		} else {
 			l.Polled(p.Device, drivers.PollMissed, 0, unclear)

@@ -58,7 +58,8 @@ type Config struct {
 	// frame that answers the question in flight, or may become its answer, is not offered. b may hold many frames: a Hear
 	// that takes all at once looks at each byte once.
 	Hear func(b []byte, l drivers.Link) (from, to int)
-	// Explain is for people who tap; may be nil. It returns "" for what is no frame of the protocol.
+	// Explain is for people who tap; may be nil. For what is no frame of the protocol it returns "" or what begins with
+	// NoFrame.
 	Explain func(in bool, b []byte) string
 	// Distinct says that an answer names its question (a transaction id), so that a late one is never mistaken.
 	Distinct bool
@@ -66,6 +67,9 @@ type Config struct {
 	MaxFrame int // the longest answer
 	Options
 }
+
+// NoFrame begins the words for bytes that are no frame of the protocol.
+const NoFrame = "no whole frame"
 
 // Options are what the project file may set under a channel's options, the same for every driver that polls.
 type Options struct {

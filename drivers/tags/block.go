@@ -95,8 +95,24 @@ func (b *Block) Get(i int, now int64) Sample {
 	c := &b.cells[i]
 	s := Sample{Value: b.value(i), Quality: Quality(c.ts>>8) & 3, Reason: Reason(c.ts), TS: unstamp(c.ts),
 		Changed: unstamp(c.changed)}
-	if every := b.set.Tags[i].Poll; s.Quality == Good && every > 0 && now-s.TS > int64(missedPolls*every+staleSlack) {
+	if b.overdue(i, now) {
 		s.Quality, s.Reason = Stale, MissedPolls
 	}
 	return s
+}
+
+// Expire makes a tag stale when Get would say so, and reports whether that is news.
+func (b *Block) Expire(i int, now int64) (changed bool) {
+	if !b.overdue(i, now) {
+		return false
+	}
+	c := &b.cells[i]
+	c.ts = c.ts&^0xffff | uint64(Stale)<<8 | uint64(MissedPolls)
+	return true
+}
+
+// overdue reports whether a tag is good, and should have been renewed.
+func (b *Block) overdue(i int, now int64) bool {
+	c, every := &b.cells[i], b.set.Tags[i].Poll
+	return Quality(c.ts>>8)&3 == Good && every > 0 && now-unstamp(c.ts) > int64(missedPolls*every+staleSlack)
 }

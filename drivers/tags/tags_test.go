@@ -211,7 +211,17 @@ func TestBlock(t *testing.T) {
 		t.Error("a move of the deadband is no change")
 	}
 	check(at(16), `12 good "" 3 3`)
+	if b.Expire(0, at(16)) {
+		t.Error("a value expires before it is stale")
+	}
 	check(at(17), `12 stale "missed polls" 3 3`)
+	if !b.Expire(0, at(17)) || b.Expire(0, at(18)) {
+		t.Error("expiring is news once")
+	}
+	check(at(17), `12 stale "missed polls" 3 3`)
+	if !b.Put(0, tags.Int(12), at(3)) {
+		t.Error("good again is no news")
+	}
 	if !b.Mark(0, tags.Timeout, at(18)) || b.Mark(0, tags.Timeout, at(19)) {
 		t.Error("going bad is news once")
 	}

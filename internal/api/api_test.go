@@ -42,10 +42,15 @@ func TestGolden(t *testing.T) {
 			`"remote_addr":"10.0.0.7:1","first_bytes":"780d","count":2,"first_seen":"2026-03-01T11:00:00.5Z",` +
 			`"last_seen":"2026-03-01T11:00:00.5Z","reason":"unknown"}],"next":""}`},
 		{"GET", "/api/v1/channels", "", 200, `{"items":[{"name":"ch","title":"Ch","connection":"s1/c1",` +
-			`"driver":"raw","poll":"10s","devices":[{"name":"d1","title":"","unit":1,"model":"m","tags":[]}],` +
-			`"options":{"mode":"x"}}],"next":""}`},
+			`"driver":"raw","poll":"10s","devices":[{"name":"d1","title":"D","unit":1,"address":"01 02","model":"m",` +
+			`"poll":"1s","tags":[]}],"options":{"mode":"x"}},{"name":"sim","title":"","connection":"","driver":"",` +
+			`"poll":"0s","devices":[],"options":{}}],"next":""}`},
 		{"GET", "/api/v1/models", "", 200, `{"items":[{"name":"m","title":"M","tags":[{"name":"t","title":"T",` +
-			`"address":"input:0","type":"int16","scale":0.1,"offset":0,"unit":"°C"}]}],"next":""}`},
+			`"address":"input:0","type":"int16","order":"CDAB","length":2,"scale":0.1,"offset":-40,"clamp":[5,40],` +
+			`"decimals":1,"unit":"°C","poll":"1m0s","deadband":0.5,"expr":"value * 2","writable":true,"readback":true,` +
+			`"on_change":true},{"name":"u","title":"","address":"input:1","type":"uint16","order":"ABCD","length":0,` +
+			`"scale":1,"offset":0,"clamp":null,"decimals":null,"unit":"","poll":"0s","deadband":0,"expr":"",` +
+			`"writable":false,"readback":false,"on_change":false}]}],"next":""}`},
 		{"GET", "/api/v1/drivers?connection=s1/c1", "", 200, `{"items":[{"name":"raw","title":"Raw",` +
 			`"links":["tcp-server"],"selectable":true,"reason":""},{"name":"none","title":"","links":[],` +
 			`"selectable":false,"reason":"driver none runs on none links, not on tcp-server"}],"next":""}`},

@@ -65,13 +65,20 @@ func (f *fakeCore) online(provider, name string) error {
 }
 
 func (f *fakeCore) Project() *project.Project {
-	tags := []*project.Tag{{Name: "t", Title: "T", Address: "input:0", Type: "int16", Scale: 0.1, Unit: "°C"}}
+	one := 1
+	tags := []*project.Tag{
+		{Name: "t", Title: "T", Address: "input:0", Type: "int16", Order: "cdab", Length: 2, Scale: 0.1, Offset: -40,
+			Clamp: &[2]float64{5, 40}, Decimals: &one, Unit: "°C", Poll: time.Minute, Deadband: 0.5,
+			Expr: "value * 2", Writable: true, Readback: true, OnChange: true},
+		{Name: "u", Address: "input:1", Scale: 1},
+	}
 	return &project.Project{
 		Models: []*project.Model{{Name: "m", Title: "M", Tags: tags}},
 		Channels: []*project.Channel{{
 			Name: "ch", Title: "Ch", Connection: "s1/c1", Driver: "raw", Poll: 10 * time.Second,
-			Devices: []*project.Device{{Name: "d1", Unit: 1, Model: "m"}}, Options: map[string]any{"mode": "x"},
-		}},
+			Devices: []*project.Device{{Name: "d1", Title: "D", Unit: 1, Address: "01 02", Model: "m", Poll: time.Second}},
+			Options: map[string]any{"mode": "x"},
+		}, {Name: "sim"}},
 	}
 }
 

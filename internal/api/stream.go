@@ -25,7 +25,8 @@ func (a *API) streamRoutes(h huma.API) {
 	events := operation(http.MethodGet, "/api/v1/events", "What happens, as it happens (server-sent events)")
 	events.Description = "The event's name is its kind: online, offline, stranger, flapping, provider; or lost, when " +
 		"this reader was too slow for some, and its reason says how many. No event is sent twice. With values=true " +
-		"there are also events named value, whose data is an item of /api/v1/tags: a tag as it is read."
+		"there are also events named value, whose data is an item of /api/v1/tags: a tag as it is read, or goes bad " +
+		"or stale."
 	events.Responses = streamOf[Event](h)
 	huma.Register(h, events, a.events)
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"linkd/project"
 	"linkd/server"
 )
 
@@ -74,44 +73,6 @@ type Driver struct {
 	Reason     string   `json:"reason" doc:"Why it is not selectable."`
 }
 
-// Channel associates connections with a driver.
-type Channel struct {
-	Name       string         `json:"name" doc:"May hold {connection}."`
-	Title      string         `json:"title"`
-	Connection string         `json:"connection" doc:"PROVIDER/NAME; NAME may end in *."`
-	Driver     string         `json:"driver"`
-	Poll       string         `json:"poll" doc:"Duration, such as 10s; 0s: the driver's own."`
-	Devices    []Device       `json:"devices" nullable:"false"`
-	Options    map[string]any `json:"options,omitempty" doc:"The driver's own."`
-}
-
-// Device is one unit behind a link.
-type Device struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
-	Unit  int    `json:"unit"`
-	Model string `json:"model"`
-	Tags  []Tag  `json:"tags" nullable:"false" doc:"Its own, besides its model's."`
-}
-
-// Model is a list of tags that many devices share.
-type Model struct {
-	Name  string `json:"name"`
-	Title string `json:"title"`
-	Tags  []Tag  `json:"tags" nullable:"false"`
-}
-
-// Tag is one value of a device, as configured.
-type Tag struct {
-	Name    string  `json:"name"`
-	Title   string  `json:"title"`
-	Address string  `json:"address"`
-	Type    string  `json:"type"`
-	Scale   float64 `json:"scale"`
-	Offset  float64 `json:"offset"`
-	Unit    string  `json:"unit"`
-}
-
 // Frame is a piece of a link's bytes on a tap.
 type Frame struct {
 	TS   time.Time `json:"ts"`
@@ -176,27 +137,6 @@ func strangerView(s server.Stranger) Stranger {
 func driverView(d server.DriverView) Driver {
 	links := append([]string{}, d.Links...)
 	return Driver{Name: d.Name, Title: d.Title, Links: links, Selectable: d.Selectable, Reason: d.Reason}
-}
-
-func channelView(c *project.Channel) Channel {
-	return Channel{
-		Name: c.Name, Title: c.Title, Connection: c.Connection, Driver: c.Driver, Poll: c.Poll.String(),
-		Devices: views(c.Devices, deviceView), Options: c.Options,
-	}
-}
-
-func deviceView(d *project.Device) Device {
-	return Device{Name: d.Name, Title: d.Title, Unit: d.Unit, Model: d.Model, Tags: views(d.Tags, tagView)}
-}
-
-func modelView(m *project.Model) Model {
-	return Model{Name: m.Name, Title: m.Title, Tags: views(m.Tags, tagView)}
-}
-
-func tagView(t *project.Tag) Tag {
-	return Tag{
-		Name: t.Name, Title: t.Title, Address: t.Address, Type: t.Type, Scale: t.Scale, Offset: t.Offset, Unit: t.Unit,
-	}
 }
 
 func frameView(f server.Frame) Frame {
