@@ -48,7 +48,7 @@ func TestGolden(t *testing.T) {
 		{"GET", "/api/v1/models", "", 200, `{"items":[{"name":"m","title":"M","tags":[{"name":"t","title":"T",` +
 			`"address":"input:0","type":"int16","order":"CDAB","length":2,"scale":0.1,"offset":-40,"clamp":[5,40],` +
 			`"decimals":1,"unit":"°C","poll":"1m0s","deadband":0.5,"expr":"value * 2","writable":true,"readback":true,` +
-			`"on_change":true},{"name":"u","title":"","address":"input:1","type":"uint16","order":"ABCD","length":0,` +
+			`"on_change":true},{"name":"u","title":"","address":"input:1","type":"","order":"ABCD","length":0,` +
 			`"scale":1,"offset":0,"clamp":null,"decimals":null,"unit":"","poll":"0s","deadband":0,"expr":"",` +
 			`"writable":false,"readback":false,"on_change":false}]}],"next":""}`},
 		{"GET", "/api/v1/drivers?connection=s1/c1", "", 200, `{"items":[{"name":"raw","title":"Raw",` +

@@ -20,11 +20,11 @@ type Channel struct {
 
 // Device is one unit behind a link.
 type Device struct {
-	Name    string `json:"name"`
-	Title   string `json:"title"`
-	Unit    int    `json:"unit"`
-	Address string `json:"address" doc:"Where a unit cannot say it; empty otherwise."`
-	Model   string `json:"model"`
+	Name    string         `json:"name"`
+	Title   string         `json:"title"`
+	Unit    int            `json:"unit"`
+	Address string         `json:"address" doc:"Where a unit cannot say it; empty otherwise."`
+	Model   string         `json:"model"`
 	Driver  string         `json:"driver" doc:"Empty: the channel's."`
 	Options map[string]any `json:"options" nullable:"false" doc:"Of its own driver."`
 	Poll    string         `json:"poll" doc:"Duration, such as 10s; 0s: the channel's."`
