@@ -40,14 +40,13 @@ var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
 	for name := range ch.Options {
 		return nil, &project.FieldError{Field: "options." + name,
-			Err: fmt.Errorf("sim has no option %q, and no others; leave options out", name)}
+			Err: fmt.Errorf("%s is no option of sim, which has none; leave options out", name)}
 	}
 	if len(ch.Devices) == 0 {
 		return nil, &project.FieldError{Field: "devices",
 			Err: errors.New("a sim channel has devices; write devices: [{name: d1, tags: […]}]")}
 	}
-	ch, models = withType(ch, models)
-	set, err := tags.Compile(ch, models)
+	set, err := tags.CompileText(ch, models)
 	if err != nil {
 		return nil, err
 	}
@@ -69,34 +68,6 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 	return c, errors.Join(errs...)
 }
 
-// withType returns copies in which a tag without a type is a float64.
-func withType(ch *project.Channel, models []*project.Model) (*project.Channel, []*project.Model) {
-	typed := func(list []*project.Tag) (out []*project.Tag) {
-		for _, t := range list {
-			c := *t
-			if c.Type == "" {
-				c.Type = tags.TypeFloat64.String()
-			}
-			out = append(out, &c)
-		}
-		return out
-	}
-	copied := *ch
-	copied.Devices = nil
-	for _, d := range ch.Devices {
-		c := *d
-		c.Tags = typed(d.Tags)
-		copied.Devices = append(copied.Devices, &c)
-	}
-	own := make([]*project.Model, 0, len(models))
-	for _, m := range models {
-		c := *m
-		c.Tags = typed(m.Tags)
-		own = append(own, &c)
-	}
-	return &copied, own
-}
-
 // names are what may stand in the expressions of a device, each with an example of its kind.
 func (c *channel) names(device int) map[string]any {
 	names := map[string]any{"t": float64(0), "n": 0}
@@ -114,7 +85,7 @@ func zero(t tags.Type) any {
 	switch t {
 	case tags.TypeBool:
 		return false
-	case tags.TypeString, tags.TypeBytes, tags.TypeDate:
+	case tags.TypeString:
 		return ""
 	}
 	return float64(0)

@@ -15,7 +15,7 @@ func TestConformance(t *testing.T) { drivertest.Run(t, Driver()) }
 func TestRefusals(t *testing.T) {
 	for more, want := range map[string]string{
 		`poll: 1s`: "a sim channel has devices",
-		`options: {a: 1}, devices: [{name: d1, tags: [{name: a, address: "1"}]}]`: `sim has no option "a"`,
+		`options: {a: 1}, devices: [{name: d1, tags: [{name: a, address: "1"}]}]`: `a is no option of sim`,
 		`devices: [{name: d1, tags: [{name: a, address: "1"}]}]`:                  "write poll: 1s",
 		`poll: 1s, devices: [{name: d1, tags: [{name: a, address: "1 +"}]}]`:      "write an expression such as",
 		`poll: 1s, devices: [{name: d1, tags: [{name: a, address: "b"}]}]`:        "unknown name b",

@@ -43,7 +43,8 @@ func TestGolden(t *testing.T) {
 			`"last_seen":"2026-03-01T11:00:00.5Z","reason":"unknown"}],"next":""}`},
 		{"GET", "/api/v1/channels", "", 200, `{"items":[{"name":"ch","title":"Ch","connection":"s1/c1",` +
 			`"driver":"raw","poll":"10s","devices":[{"name":"d1","title":"D","unit":1,"address":"01 02","model":"m",` +
-			`"driver":"","options":{},"poll":"1s","tags":[]}],"options":{"mode":"x"}},{"name":"sim","title":"","connection":"","driver":"",` +
+			`"driver":"","options":{},"poll":"1s","tags":[]}],"options":{"mode":"x"}},` +
+			`{"name":"sim","title":"","connection":"","driver":"",` +
 			`"poll":"0s","devices":[],"options":{}}],"next":""}`},
 		{"GET", "/api/v1/models", "", 200, `{"items":[{"name":"m","title":"M","tags":[{"name":"t","title":"T",` +
 			`"address":"input:0","type":"int16","order":"CDAB","length":2,"scale":0.1,"offset":-40,"clamp":[5,40],` +
