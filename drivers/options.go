@@ -92,6 +92,16 @@ func (o *Options) Count(key string, fallback, low, high int) int {
 	return n
 }
 
+// Flag reads a truth value, false when there is none.
+func (o *Options) Flag(key string) bool {
+	v, set := o.take(key)
+	on, isBool := v.(bool)
+	if set && !isBool {
+		o.Fault(key, "is %v; write true or false", v)
+	}
+	return on
+}
+
 // Mapping reads a nested mapping; nil when there is none.
 func (o *Options) Mapping(key string) *Options {
 	v, set := o.take(key)

@@ -209,7 +209,7 @@ func TestPlan(t *testing.T) {
 		for i, a := range strings.Fields(tt.addresses) {
 			ch.Devices[0].Tags = append(ch.Devices[0].Tags, &project.Tag{Name: "t" + string(rune('a'+i)), Address: a})
 		}
-		c := channel{framing: rtu{}, maxBlock: defaultBlock, maxGap: defaultGap}
+		c := channel{framing: rtu{}}
 		if err := c.options(tt.options); err != nil {
 			t.Fatal(err)
 		}

@@ -66,7 +66,7 @@ func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame i
 	if err != nil {
 		return nil, err
 	}
-	c := &channel{framing: f, maxBlock: defaultBlock, maxGap: defaultGap}
+	c := &channel{framing: f}
 	if err := c.options(ch.Options); err != nil {
 		return nil, err
 	}
@@ -130,32 +130,11 @@ func (c *channel) unit(d int) error {
 
 // options reads the driver's own options.
 func (c *channel) options(m map[string]any) error {
-	count := func(name, what string, to *int, low, high int) error {
-		v, set := m[name]
-		if !set {
-			return nil
-		}
-		n, whole := v.(int)
-		if !whole || n < low || n > high {
-			return &project.FieldError{Field: "options." + name,
-				Err: fmt.Errorf("%s is %v; write a whole number of %s from %d to %d", name, v, what, low, high)}
-		}
-		*to = n
-		return nil
-	}
-	flag := func(name string, to *bool) error {
-		v, set := m[name]
-		if !set {
-			return nil
-		}
-		on, isBool := v.(bool)
-		if !isBool {
-			return &project.FieldError{Field: "options." + name, Err: fmt.Errorf("%s is %v; write true or false", name, v)}
-		}
-		*to = on
-		return nil
-	}
-	return errors.Join(count("max_block", "registers", &c.maxBlock, 1, mostBlock),
-		count("max_gap", "registers", &c.maxGap, 0, mostBlock), count("in_flight", "questions", &c.inFlight, 1, mostInFlight),
-		flag("unsolicited", &c.unsolicited), flag("write_multiple", &c.writeMultiple), flag("read_write", &c.readWrite))
+	o := drivers.ReadOptions(m)
+	c.maxBlock = o.Count("max_block", defaultBlock, 1, mostBlock)
+	c.maxGap = o.Count("max_gap", defaultGap, 0, mostBlock)
+	c.inFlight = o.Count("in_flight", 1, 1, mostInFlight)
+	c.writeMultiple, c.readWrite = o.Flag("write_multiple"), o.Flag("read_write")
+	c.unsolicited = o.Flag("unsolicited")
+	return o.Err()
 }
