@@ -157,6 +157,9 @@ func (m *machine) unasked(now int64, b []byte, l drivers.Link) int {
 			kept = min(kept, from) // its beginning may be there
 			continue
 		}
+		if heard, taken := m.hear(b[:from], l); heard {
+			return taken
+		}
 		if u.owed--; u.owed == 0 {
 			u.lateUntil = 0
 		}

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -286,5 +287,41 @@ func TestWords(t *testing.T) {
 	w.pass(100 * ms)
 	if want := fmt.Sprintf("%d refused by the device answer \"E\"", drivers.Rejected); *res != want {
 		t.Errorf("result %q, want %q", *res, want)
+	}
+}
+
+// TestHear: what devices say unasked is heard before, after and without an answer, on time or late, however it is cut.
+func TestHear(t *testing.T) {
+	for _, size := range []int{1, 3, 1000} {
+		w := newWorld(t, []entry{{0, 1, time.Hour}, {1, 2, time.Hour}}, func(cfg *Config, _ *world) {
+			cfg.Retries = 0
+			cfg.Hear = func(b []byte, l drivers.Link) (from, to int) {
+				i := bytes.IndexByte(b, '!')
+				if i < 0 || i+2 > len(b) {
+					return max(i, 0), 0
+				}
+				l.Value(int(b[i+1]-'0'), tags.Uint(1))
+				l.Polled(int(b[i+1]-'0'), drivers.PollHeard, 0, unclear)
+				return i, i + 2
+			}
+		})
+		say := func(b string) {
+			for i := 0; i < len(b); i += size {
+				w.receive([]byte(b[i:min(i+size, len(b))]))
+			}
+		}
+		w.asked = func(q []byte) {
+			after := 20 * ms
+			if q[1] == 1 {
+				after = sec // late
+			}
+			w.arrive(after, append([]byte("!0"), append(answerTo(q, 3), "!1"...)...))
+		}
+		w.open()
+		say("!0..!1!0")
+		w.pass(15 * sec)
+		if polls := w.polls; polls["heard"] != 7 || polls["ok"] != 1 || polls["timeout"] != 1 || polls["late"] != 1 {
+			t.Errorf("%d bytes at a time: %v, want 7 heard, 1 ok, 1 timeout, 1 late", size, w.polls)
+		}
 	}
 }
