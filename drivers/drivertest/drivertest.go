@@ -76,7 +76,7 @@ func descriptor(t *testing.T, d *drivers.Driver) {
 }
 
 // compile reads one channel, in the words of the project file, and compiles it.
-func compile(t *testing.T, d *drivers.Driver, config string) drivers.Channel {
+func compile(t testing.TB, d *drivers.Driver, config string) drivers.Channel {
 	t.Helper()
 	provider := "{name: s1, type: tcp-server, local_port: 0, connections: [{name: c1, socket_conn_id: c0001}]}"
 	connection := "connection: s1/c1, "
