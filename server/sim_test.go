@@ -171,6 +171,7 @@ func (l *simLink) send(b string) *simLink {
 	if l.closed {
 		return l
 	}
+	l.host.sim.now++ // nothing is answered in the moment in which it is asked
 	l.host.loop.traffic(l.s, []byte(b))
 	l.settle()
 	l.host.sim.drain()

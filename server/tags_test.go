@@ -309,7 +309,7 @@ func TestFollowStale(t *testing.T) {
 	l.sent = nil
 	for range 600 {
 		l.serveModbus(100 * time.Millisecond)
-		if len(values) > 0 {
+		if len(values) > 1 {
 			break
 		}
 	}

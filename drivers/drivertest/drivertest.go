@@ -214,6 +214,7 @@ func (r *rig) await() {
 
 // step is one line of a script: bytes, time, or a write.
 type step struct {
+	rest       bool // data goes on in the moment of the step before
 	data       []byte
 	wait       time.Duration
 	tag, value string
@@ -292,6 +293,9 @@ func scripted(t *testing.T, d *drivers.Driver, ch drivers.Channel, dir string) {
 		r := newRig(t, ch, d.MaxFrame)
 		for _, s := range steps {
 			if s.data != nil {
+				if !s.rest {
+					r.now++ // nothing is answered in the moment in which it is asked
+				}
 				r.receive(s.data)
 			}
 			if s.tag != "" {
@@ -311,7 +315,7 @@ func scripted(t *testing.T, d *drivers.Driver, ch drivers.Channel, dir string) {
 func single(steps []step) (out []step) {
 	for _, s := range steps {
 		for i := range s.data {
-			out = append(out, step{data: s.data[i : i+1]})
+			out = append(out, step{data: s.data[i : i+1], rest: i > 0})
 		}
 		if s.data == nil {
 			out = append(out, s)

@@ -31,6 +31,7 @@ func fed(t *testing.T, d *drivers.Driver, ch drivers.Channel, b []byte, size int
 		r.now, r.wake = r.wake, 0
 		r.m.Timer(r.now, r.link)
 	}
+	r.now++
 	for ; len(b) > 0; b = b[min(size, len(b)):] {
 		r.receive(b[:min(size, len(b))])
 	}

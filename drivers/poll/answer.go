@@ -7,13 +7,14 @@ import (
 	"linkd/drivers/tags"
 )
 
-// Receive implements drivers.Machine. What is no answer is dropped and does not end the wait for one.
+// Receive implements drivers.Machine. What is no answer is dropped and does not end the wait for one. What comes at the
+// moment in which a question is sent came together with the answer before it, and is no answer to this one.
 func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 	var answered *flight
 	from, to, busy := len(b), 0, false
 	for i := range m.flights() {
 		f := m.flight(i)
-		if f.deadline == 0 {
+		if f.deadline == 0 || f.sentAt == now {
 			continue
 		}
 		busy = true
@@ -35,9 +36,6 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 		return m.drop(b, taken)
 	}
 	m.answered(now, answered, b[from:to], l)
-	if !m.c.cfg.Distinct {
-		to += m.leftover(now, b[to:], l)
-	}
 	m.next(now, l)
 	return to
 }
@@ -59,21 +57,6 @@ func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) 
 	} else {
 		m.answer(now, f, why, took, l)
 	}
-}
-
-// leftover is given what came together with an answer, before the next question was asked: it can be no answer to that.
-func (m *machine) leftover(now int64, b []byte, l drivers.Link) (taken int) {
-	for taken < len(b) {
-		n := m.unasked(now, b[taken:], l)
-		if n == 0 {
-			break
-		}
-		taken += n
-	}
-	if m.c.hears {
-		return taken // the rest may be the beginning of what a device says unasked
-	}
-	return len(b)
 }
 
 // exchange is what is in flight at f.
