@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -79,7 +78,7 @@ func (c *Channel) Explain(in bool, b []byte) string {
 	if c.cfg.Explain == nil {
 		return ""
 	}
-	return cmp.Or(c.cfg.Explain(in, b), NoFrame)
+	return c.cfg.Explain(in, b)
 }
 
 // Machine implements drivers.Channel.
