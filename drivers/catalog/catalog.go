@@ -6,6 +6,7 @@ import (
 	"linkd/drivers/modbus"
 	"linkd/drivers/raw"
 	"linkd/drivers/sim"
+	"linkd/drivers/text"
 )
 
 // New returns the table.
@@ -14,5 +15,6 @@ func New() drivers.Table {
 		raw.Driver(),
 		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
 		sim.Driver(),
+		text.Driver(),
 	}
 }
