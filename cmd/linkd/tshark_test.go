@@ -45,6 +45,13 @@ func TestTshark(t *testing.T) {
 				} {
 					_, _ = in.request("PUT", "/api/v1/tags/ch/d1"+path, body) // the lamp is refused, as it should
 				}
+				before := len(frames())
+				eventually(t, "polls go on", func() error { // writes go first: in a row they would leave no room
+					if n := len(frames()) - before; n < 2*pollRound {
+						return fmt.Errorf("%d frames of %d", n, 2*pollRound)
+					}
+					return nil
+				})
 			})
 			packets := dissect(t, tshark, file, driver, port)
 			var tapped []tapFrame
@@ -68,6 +75,9 @@ func TestTshark(t *testing.T) {
 		})
 	}
 }
+
+// pollRound is questions and answers of one round of the plant: coils, discrete, input, and holding in three pieces.
+const pollRound = 12
 
 // tapFrame is what the tests read of a frame on a tap.
 type tapFrame struct{ Dir, Hex, Decoded string }
