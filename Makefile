@@ -32,16 +32,14 @@ $(LINT): tools/go.mod tools/go.sum
 packages:
 	@scripts/install-packages
 
-test: packages check ## everything that CI runs: check, then all tests with the race detector
+# Without CI set, fuzz targets run on their seeds alone, as part of go test.
+test: packages check ## everything that CI runs: check, all tests with the race detector; with CI=1 drivers are fuzzed too
 	cd bench/peers && $(GO) vet ./... && $(GO) test -race ./...
 	$(GO) test -race ./...
+	@[ -z "$$CI" ] || GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz drivers
 
 fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
-	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
-		for f in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -d' ' -f2); do \
-			echo "$$dir $$f"; $(GO) test -run='^$$' -fuzz="^$$f$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x $$dir; \
-		done; \
-	done
+	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz
 
 # The micro-benchmarks of the paths that every link takes; routing has more, which take minutes.
 MICRO := ^Benchmark(Lookup|Identify|Echo|WheelRearm)$$

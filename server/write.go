@@ -246,10 +246,10 @@ func (o *order) answer(v *values, now int64, r drivers.Result, why tags.Reason, 
 	}
 	back := make(map[string]any, len(o.writes))
 	for i, w := range o.writes {
-		got := v.block.Get(w.Tag, now).Value
-		back[o.served.set.Tags[w.Tag].Name] = got.Any()
+		t, got := &o.served.set.Tags[w.Tag], v.block.Get(w.Tag, now).Value
+		back[t.Name] = got.Any()
 		res.Readback = got.Any()
-		if got != o.wanted[i] {
+		if !t.Same(got, o.wanted[i]) {
 			res.Result, res.Reason = rejected, tags.Mismatch.String()
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,16 +164,9 @@ func TestMbpoll(t *testing.T) {
 	in := serve(t, greenhouse) // its driver is raw: mbpoll is the master
 	startSlave(t, in)
 	in.online(t, "s1/c1", 0)
-	tunnel := start(t, exec.Command(binary, "tunnel", "s1/c1", "--listen", "127.0.0.1:0", "--url", in.url))
-	address := regexp.MustCompile(`127\.0\.0\.1:[1-9]\d*`)
-	eventually(t, "the tunnel listens", func() error {
-		if !address.MatchString(tunnel.log.String()) {
-			return errors.New(tunnel.log.String())
-		}
-		return nil
-	})
+	tunnel := in.tunnel(t, "s1/c1")
 	line := filepath.Join(t.TempDir(), "line")
-	start(t, exec.Command(socat, "PTY,link="+line+",rawer", "TCP:"+address.FindString(tunnel.log.String())))
+	start(t, exec.Command(socat, "PTY,link="+line+",rawer", "TCP:"+tunnel))
 	eventually(t, "the line is there", func() error {
 		_, err := filepath.EvalSymlinks(line)
 		return err

@@ -23,11 +23,17 @@ func peer(t *testing.T, name string) string {
 			return path
 		}
 	}
-	if os.Getenv("CI") != "" || os.Getenv("LINKD_REQUIRE_PEERS") == "1" {
-		t.Fatalf("%s is not installed; scripts/install-packages installs it", name)
-	}
-	t.Skipf("%s is not installed; scripts/install-packages installs it on Debian", name)
+	missing(t, "%s is not installed; scripts/install-packages installs it on Debian", name)
 	return ""
+}
+
+// missing ends a test that lacks what it needs of the machine.
+func missing(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" || os.Getenv("LINKD_REQUIRE_PEERS") == "1" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 const greenhouse = `

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr/vm"
 )
@@ -128,6 +129,10 @@ func (t *Tag) parseText(s string) (Value, error) {
 		if f, err := strconv.ParseFloat(s, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
 			return Float(f), nil
 		}
+	case t.Type == TypeDate:
+		if _, err := time.Parse(dateLayout, s); err == nil {
+			return Text(s), nil
+		}
 	default:
 		if len(s) <= t.Size || t.Type == TypeBytes && len(s) == 2*t.Size {
 			return Text(s), nil
@@ -146,6 +151,8 @@ func (t *Tag) wants() string {
 		return fmt.Sprintf("a number from %g to %g", low, high)
 	case t.Type == TypeBytes:
 		return fmt.Sprintf("%d bytes in hex", t.Size)
+	case t.Type == TypeDate:
+		return "a date such as " + dateLayout
 	}
 	return fmt.Sprintf("text of at most %d bytes", t.Size)
 }
@@ -179,7 +186,8 @@ func (t Type) limits(size int) (low, high float64) {
 	return 0, math.Exp2(bits) - 1
 }
 
-// Invert turns what people write into what goes on the wire. The error says what would be right.
+// Invert turns what people write into what goes on the wire: the value that Decode gives for it. The error says what
+// would be right.
 func (t *Tag) Invert(v Value) (Value, error) {
 	switch {
 	case !t.Writable:
@@ -192,6 +200,9 @@ func (t *Tag) Invert(v Value) (Value, error) {
 		return Value{}, fmt.Errorf("%w: %s is out of range; write %s", ErrValue, v, t.wants())
 	}
 	if t.plain && v.Kind != KindFloat && t.Type != TypeFloat32 && t.Type != TypeFloat64 {
+		if t.Type.unsigned() {
+			v.Kind = KindUint
+		}
 		return v, nil // exact, beyond 2^53 too
 	}
 	if t.divide != 0 {
@@ -199,11 +210,35 @@ func (t *Tag) Invert(v Value) (Value, error) {
 	} else {
 		f = (f - t.offset) / t.scale
 	}
-	switch t.Type {
-	case TypeFloat32, TypeFloat64:
+	switch {
+	case t.Type == TypeFloat32:
+		return Float(float64(float32(f))), nil
+	case t.Type == TypeFloat64:
 		return Float(f), nil
-	case TypeUint64:
+	case t.Type.unsigned():
 		return Uint(uint64(min(math.Round(f), math.MaxUint64))), nil
 	}
 	return Int(int64(math.Round(f))), nil
+}
+
+// unsigned reports whether a type's values are of KindUint.
+func (t Type) unsigned() bool {
+	switch t {
+	case TypeUint8, TypeUint16, TypeUint32, TypeUint64, TypeBCD:
+		return true
+	}
+	return false
+}
+
+// Same reports whether a tag that was written reads as it should, both as people read them. A float32 that came as text
+// has other digits than one that came as bytes, and a text on the wire has no blanks around it.
+func (t *Tag) Same(read, written Value) bool {
+	switch {
+	case read.Kind == KindText && written.Kind == KindText:
+		return strings.EqualFold(read.text, written.text) && t.Type == TypeBytes ||
+			strings.TrimSpace(read.text) == strings.TrimSpace(written.text)
+	case t.Type == TypeFloat32:
+		return float32(read.Float()) == float32(written.Float())
+	}
+	return read == written || read.Kind != written.Kind && read.Float() == written.Float()
 }

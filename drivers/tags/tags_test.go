@@ -182,6 +182,60 @@ func TestCompileFaults(t *testing.T) {
 	}
 }
 
+// TestReadBack: what is written, encoded, decoded and converted is the same, and another value is not.
+func TestReadBack(t *testing.T) {
+	for _, tt := range []struct {
+		tag          project.Tag
+		value, other any
+	}{
+		{project.Tag{Type: "uint16"}, "7", "8"},
+		{project.Tag{Type: "uint16", Scale: 0.1}, "6553.5", "6553.4"},
+		{project.Tag{Type: "int16", Scale: 0.1}, "-5.5", "5.5"},
+		{project.Tag{Type: "uint32", Order: "CDAB"}, "4000000001", "4000000000"},
+		{project.Tag{Type: "uint64"}, "18446744073709551615", "18446744073709551614"},
+		{project.Tag{Type: "int64"}, "-9223372036854775808", "-9223372036854775807"},
+		{project.Tag{Type: "float32", Order: "DCBA"}, "0.1", "0.2"},
+		{project.Tag{Type: "float32", Scale: 0.1}, "0.3", "0.4"},
+		{project.Tag{Type: "float64"}, "0.1", "0.2"},
+		{project.Tag{Type: "bcd"}, "12345678", "12345679"},
+		{project.Tag{Type: "string", Length: 6}, " on ", "off"},
+		{project.Tag{Type: "bytes", Length: 2}, "ABcd", "abce"},
+		{project.Tag{Type: "date"}, "2026-01-02T03:04:05", "2026-01-02T03:04:06"},
+		{project.Tag{Type: "bool"}, true, false},
+	} {
+		tt.tag.Writable = true
+		_, tag := compile(t, tt.tag)
+		after := func(value any) (read, wanted tags.Value) {
+			v, err := tag.Parse(value)
+			if err == nil {
+				v, err = tag.Invert(v)
+			}
+			var wire []byte
+			if err == nil {
+				wire, err = tag.Encode(nil, v)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, _ := tag.Decode(wire)
+			read, _ = tag.Convert(raw)
+			wanted, _ = tag.Convert(v)
+			return read, wanted
+		}
+		read, wanted := after(tt.value)
+		if !tag.Same(read, wanted) {
+			t.Errorf("%s: %v was written and %v read back", tag.Type, wanted, read)
+		}
+		if read, _ = after(tt.other); tag.Same(read, wanted) {
+			t.Errorf("%s: %v was written and %v read back, which is not the same", tag.Type, wanted, read)
+		}
+	}
+	_, tag := compile(t, project.Tag{Type: "float32"})
+	if !tag.Same(tags.Float(0.1), tags.Float(float64(float32(0.1)))) {
+		t.Error("a float32 that came as text is not the same")
+	}
+}
+
 // TestBlock: quality, reason and times through the life of a value.
 func TestBlock(t *testing.T) {
 	set, _ := compile(t, project.Tag{Type: "int16", Scale: 1, Deadband: 2})

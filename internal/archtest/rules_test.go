@@ -52,6 +52,7 @@ var owners = map[string][]string{
 	"github.com/nats-io/":                     {"internal/bus"},
 	"github.com/anishathalye/porcupine":       {}, // tests only
 	"go.uber.org/goleak":                      {}, // tests only
+	"github.com/simonvetter/modbus":           {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},
 }
 
