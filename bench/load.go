@@ -20,12 +20,13 @@ type load struct {
 // sources spreads the devices over 14 addresses, so that the search for a free port stays short in a large fleet.
 const sources = "127.0.1.0/28"
 
-// startLoad starts a fleet of n devices towards a server.
-func startLoad(ctx context.Context, linkd, target string, n int, args ...string) (*load, error) {
+// load starts a fleet of n devices towards a server.
+func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*load, error) {
 	l := &load{}
-	all := append([]string{"loadgen", "--target", target, "--devices", strconv.Itoa(n), "--id", "c{n:07}",
+	all := append([]string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "--id", "c{n:07}",
 		"--sources", sources, "-o", "json"}, args...)
-	p, err := launch(ctx, &l.json, linkd, all...)
+	name, all := b.on(s.cores.others, b.Linkd, all)
+	p, err := launch(ctx, &l.json, name, all...)
 	l.process = p
 	return l, err
 }

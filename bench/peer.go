@@ -15,19 +15,26 @@ import (
 	"time"
 )
 
-// Names of the servers that can be measured.
+// Names of the servers that can be measured. All but linkd are built from bench/peers.
 const (
 	Linkd = "linkd"
-	Gnet  = "gnet" // a bare gnet server, built from bench/peers/gnet; ratios are to it
+	Gnet  = "gnet"  // a bare gnet server
+	Epoll = "epoll" // a poller in C
+	Net   = "net"   // a poller in Go, a goroutine for each link
 )
 
 // Peers lists the servers that can be measured.
-func Peers() []string { return []string{Linkd, Gnet} }
+func Peers() []string { return []string{Linkd, Gnet, Epoll, Net} }
 
 // configured is how many devices every server knows, however few of them dial in.
 const configured = 50_000
 
-// fleetProject is what linkd serves: the same devices, ids and job as those of bench/peers/gnet.
+// job is what a server is to do with its links: echo, or poll them.
+type job struct {
+	poll time.Duration // 0: echo
+}
+
+// fleetProject is what linkd serves: the same devices and ids as those of bench/peers.
 const fleetProject = `project: bench
 providers:
   - name: s1
@@ -37,32 +44,84 @@ providers:
     conn_identity: common
     fleets:
       - {name: "f{n}", socket_conn_id: "c{n:07}", from: 1, to: %d}
-channels:
+`
+
+const echoChannel = `channels:
   - {name: "ch_{connection}", connection: "s1/f*", driver: raw, options: {echo: true}}
 `
+
+// registers is how many input registers each poll reads, and how many tags it so renews.
+const registers = 10
+
+// project is the project file for a job.
+func (j job) project() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, fleetProject, configured)
+	if j.poll == 0 {
+		b.WriteString(echoChannel)
+		return b.String()
+	}
+	b.WriteString("models:\n  - name: m\n    tags:\n")
+	for i := range registers {
+		fmt.Fprintf(&b, "      - {name: t%d, address: \"input:%d\", type: int16, scale: 0.1}\n", i, i)
+	}
+	fmt.Fprintf(&b, "channels:\n  - {name: \"ch_{connection}\", connection: \"s1/f*\", driver: modbus-rtu, poll: %s, "+
+		"devices: [{name: d, unit: 1, model: m}]}\n", j.poll)
+	return b.String()
+}
 
 // server is a server that runs.
 type server struct {
 	process
 	addr    string // for devices
 	freeURL string // POST gives free memory back to the system
+	cores   cores
 	stats   func(context.Context) (stats, error)
+}
+
+// start starts a server for a job. Where it polls it has one event loop, on a core of its own where there are two.
+func (b *bench) start(ctx context.Context, peer string, j job) (*server, error) {
+	var c cores
+	loops := b.Loops
+	if j.poll > 0 {
+		c, loops = splitCores(), 1
+	}
+	var s *server
+	var err error
+	switch peer {
+	case Linkd:
+		s, err = b.startLinkd(ctx, c, j, loops)
+	case Gnet:
+		s, err = b.startPeer(ctx, peer, c, "-loops", strconv.Itoa(loops), "-devices", strconv.Itoa(configured))
+	default:
+		s, err = b.startPeer(ctx, peer, c, "-n", strconv.Itoa(configured), "-p", strconv.FormatInt(j.poll.Milliseconds(), 10))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.cores = c
+	return s, nil
 }
 
 // stats is what a server says of itself.
 type stats struct {
 	Bound   int    `json:"bound"`    // devices bound to their connection points
 	BytesIn uint64 `json:"bytes_in"` // from devices
+	// Of servers that poll:
+	Polls uint64   `json:"polls"` // answered
+	Lost  uint64   `json:"lost"`  // unanswered, missed, refused
+	Lag   []uint64 `json:"lag"`   // polls by how late they were started: per bound of lagBounds, then the others
 }
 
-// startLinkd serves the fleet project. dir takes its project file.
-func startLinkd(ctx context.Context, binary, dir string, loops int) (*server, error) {
-	file := filepath.Join(dir, "bench.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, fleetProject, configured), 0o600); err != nil {
+// startLinkd serves the project of a job.
+func (b *bench) startLinkd(ctx context.Context, c cores, j job, loops int) (*server, error) {
+	file := filepath.Join(b.dir, "bench.yaml")
+	if err := os.WriteFile(file, []byte(j.project()), 0o600); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	p, err := launch(ctx, nil, binary, "serve", "-f", file, "--http", "127.0.0.1:0", "--debug", "127.0.0.1:0",
-		"--loops", strconv.Itoa(loops), "--drain", "5s", "--log-level", "info")
+	name, args := b.on(c.server, b.Linkd, []string{"serve", "-f", file, "--http", "127.0.0.1:0", "--debug",
+		"127.0.0.1:0", "--loops", strconv.Itoa(loops), "--drain", "5s", "--log-level", "info"})
+	p, err := launch(ctx, nil, name, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +129,7 @@ func startLinkd(ctx context.Context, binary, dir string, loops int) (*server, er
 	found, err := p.output.await(ctx, debugListens, httpListens)
 	if err == nil {
 		s.freeURL = "http://" + found[0] + "/debug/free"
-		s.stats = func(ctx context.Context) (stats, error) { return linkdStats(ctx, found[1]) }
+		s.stats = func(ctx context.Context) (stats, error) { return linkdStats(ctx, found[1], j) }
 		s.addr, err = linkdAddr(ctx, found[1])
 	}
 	if err != nil {
@@ -79,13 +138,14 @@ func startLinkd(ctx context.Context, binary, dir string, loops int) (*server, er
 	return s, nil
 }
 
-// startGnet starts the bare gnet server.
-func startGnet(ctx context.Context, binary string, loops int) (*server, error) {
-	p, err := launch(ctx, nil, binary, "-loops", strconv.Itoa(loops), "-devices", strconv.Itoa(configured))
+// startPeer starts a server of bench/peers.
+func (b *bench) startPeer(ctx context.Context, peer string, c cores, args ...string) (*server, error) {
+	name, args := b.on(c.server, filepath.Join(b.dir, peer), args)
+	p, err := launch(ctx, nil, name, args...)
 	if err != nil {
 		return nil, err
 	}
-	found, err := p.output.await(ctx, gnetListens, gnetControl)
+	found, err := p.output.await(ctx, peerListens, peerControl)
 	if err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
@@ -102,8 +162,8 @@ func startGnet(ctx context.Context, binary string, loops int) (*server, error) {
 var (
 	debugListens = regexp.MustCompile(`msg="debug listening" addr=(\S+)\s`)
 	httpListens  = regexp.MustCompile(`msg="http listening" addr=(\S+)\s`)
-	gnetListens  = regexp.MustCompile(`listening=(\S+)\s`)
-	gnetControl  = regexp.MustCompile(`control=(\S+)\s`)
+	peerListens  = regexp.MustCompile(`listening=(\S+)\s`)
+	peerControl  = regexp.MustCompile(`control=(\S+)\s`)
 )
 
 func linkdAddr(ctx context.Context, api string) (string, error) {
@@ -122,7 +182,7 @@ func linkdAddr(ctx context.Context, api string) (string, error) {
 	return list.Items[0].LocalAddr, nil
 }
 
-func linkdStats(ctx context.Context, api string) (s stats, err error) {
+func linkdStats(ctx context.Context, api string, j job) (s stats, err error) {
 	body, err := request(ctx, http.MethodGet, "http://"+api+"/metrics")
 	if err != nil {
 		return s, err
@@ -132,7 +192,14 @@ func linkdStats(ctx context.Context, api string) (s stats, err error) {
 		return s, err
 	}
 	in, err := metric(string(body), `linkd_bytes_total{direction="in",provider="s1"}`)
-	return stats{Bound: int(bound), BytesIn: uint64(in)}, err
+	if err != nil {
+		return s, err
+	}
+	s.Bound, s.BytesIn = int(bound), uint64(in)
+	if j.poll > 0 {
+		err = s.polls(string(body))
+	}
+	return s, err
 }
 
 // metric finds one value in the Prometheus text format.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +18,8 @@ type Report struct {
 	Config       Config        `json:"config"`
 	Rows         []Row         `json:"rows"`
 	Disturbances []Disturbance `json:"disturbances"`
-	Samples      []Sample      `json:"samples"` // all runs, in the order in which they were made
+	Notes        []string      `json:"notes,omitempty"` // what was not measured, and why
+	Samples      []Sample      `json:"samples"`         // all runs, in the order in which they were made
 }
 
 // Sample is one run of one server.
@@ -44,10 +46,15 @@ type Row struct {
 	Case     string             `json:"case"`
 	Unit     string             `json:"unit"`
 	Peers    map[string]Summary `json:"peers"`
-	// Ratio is linkd to bare gnet, taken round by round; nil where the figure has none.
-	Ratio *Summary `json:"ratio,omitempty"`
-	// Met says whether linkd's median keeps to its target; nil where the figure has none.
-	Met *bool `json:"met,omitempty"`
+	// Ratios are linkd to the other servers, by name, taken round by round; empty where the figure has no target.
+	Ratios map[string]Summary `json:"ratios,omitempty"`
+	Goals  []Goal             `json:"goals,omitempty"`
+}
+
+// Goal is a target of a figure, and whether linkd's median keeps to it.
+type Goal struct {
+	Limit string `json:"limit"`
+	Met   bool   `json:"met"`
 }
 
 // calm is the disturbance, in per cent, above which a run should be made again.
@@ -84,68 +91,95 @@ func (r *Report) summarise() {
 
 func (r *Report) fill(row Row) Row {
 	row.Peers = map[string]Summary{}
-	for _, peer := range r.Config.Peers {
-		row.Peers[peer] = summarise(r.values(peer, row))
+	for _, peer := range r.Config.peersOf(row.Scenario) {
+		if values := r.values(peer, row); len(values) > 0 {
+			row.Peers[peer] = summarise(values)
+		}
 	}
-	goal := targetOf(row.Unit)
-	if goal == (target{}) {
+	goal := targetOf(row)
+	if goal.value == 0 && len(goal.ratios) == 0 {
 		return row
 	}
-	if by := ratios(r.values(Linkd, row), r.values(Gnet, row)); len(by) > 0 {
-		ratio := summarise(by)
-		row.Ratio = &ratio
+	row.Ratios = map[string]Summary{}
+	for _, peer := range r.Config.Peers {
+		if by := ratios(r.values(Linkd, row), r.values(peer, row)); peer != Linkd && len(by) > 0 {
+			row.Ratios[peer] = summarise(by)
+		}
 	}
-	linkd, measured := row.Peers[Linkd]
-	switch {
-	case goal.value > 0 && measured:
-		met := linkd.Median <= goal.value
-		row.Met = &met
-	case goal.ratio > 0 && row.Ratio != nil:
-		met := row.Ratio.Median <= goal.ratio
-		row.Met = &met
+	if linkd, measured := row.Peers[Linkd]; goal.value > 0 && measured {
+		row.Goals = append(row.Goals, Goal{fmt.Sprintf("<= %g", goal.value), linkd.Median <= goal.value})
+	}
+	for _, peer := range slices.Sorted(maps.Keys(goal.ratios)) {
+		if ratio, measured := row.Ratios[peer]; measured {
+			most := goal.ratios[peer]
+			row.Goals = append(row.Goals, Goal{fmt.Sprintf("<= %g x %s", most, peer), ratio.Median <= most})
+		}
 	}
 	return row
 }
 
-// verdict words a row's target.
+// verdict words a row's targets.
 func (row Row) verdict() string {
-	if row.Met == nil {
-		return ""
+	var words []string
+	for _, g := range row.Goals {
+		word := "met"
+		if !g.Met {
+			word = "NOT MET"
+		}
+		words = append(words, g.Limit+": "+word)
 	}
-	goal, word := targetOf(row.Unit), "met"
-	if !*row.Met {
-		word = "NOT MET"
-	}
-	if goal.value > 0 {
-		return fmt.Sprintf("<= %g: %s", goal.value, word)
-	}
-	return fmt.Sprintf("<= %g x %s: %s", goal.ratio, Gnet, word)
+	return strings.Join(words, ", ")
 }
 
-// Print writes the report for people: medians with (least to most) of the rounds.
+// Print writes the report for people: medians with (least to most) of the rounds, in one table for each set of servers.
 func (r *Report) Print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "%s\nrounds %d, median (least to most)\n\nscenario\tcase\tunit", r.Stamp, r.Config.Rounds)
-	for _, p := range r.Config.Peers {
-		fmt.Fprintf(w, "\t%s", p)
-	}
-	fmt.Fprintf(w, "\t%s/%s\ttarget\n", Linkd, Gnet)
+	fmt.Fprintf(w, "%s\nrounds %d, median (least to most)\n", r.Stamp, r.Config.Rounds)
+	var peers []string
 	for _, row := range r.Rows {
+		if mine := r.Config.peersOf(row.Scenario); !slices.Equal(mine, peers) {
+			peers = mine
+			r.printHead(w, peers)
+		}
 		fmt.Fprintf(w, "%s\t%s\t%s", row.Scenario, row.Case, row.Unit)
-		for _, p := range r.Config.Peers {
-			fmt.Fprintf(w, "\t%s", row.Peers[p])
+		for _, p := range peers {
+			if s, measured := row.Peers[p]; measured {
+				fmt.Fprintf(w, "\t%s", s)
+			} else {
+				fmt.Fprint(w, "\t-")
+			}
 		}
-		ratio := ""
-		if row.Ratio != nil {
-			ratio = row.Ratio.String()
+		for _, p := range peers {
+			if ratio, ok := row.Ratios[p]; ok {
+				fmt.Fprintf(w, "\t%s", ratio)
+			} else if p != Linkd {
+				fmt.Fprint(w, "\t")
+			}
 		}
-		fmt.Fprintf(w, "\t%s\t%s\n", ratio, row.verdict())
+		fmt.Fprintf(w, "\t%s\n", row.verdict())
 	}
 	if err := w.Flush(); err != nil {
 		return fmt.Errorf("bench: %w", err)
 	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(out, "\n%s", note)
+	}
 	_, err := fmt.Fprintf(out, "\n%s\n", r.disturbed())
 	return err
+}
+
+// printHead writes the head of a table.
+func (r *Report) printHead(w io.Writer, peers []string) {
+	fmt.Fprint(w, "\nscenario\tcase\tunit")
+	for _, p := range peers {
+		fmt.Fprintf(w, "\t%s", p)
+	}
+	for _, p := range peers {
+		if p != Linkd {
+			fmt.Fprintf(w, "\t%s/%s", Linkd, p)
+		}
+	}
+	fmt.Fprint(w, "\ttarget\n")
 }
 
 // disturbed words the worst that happened to the machine.

@@ -72,7 +72,7 @@ func TestPrint(t *testing.T) {
 		"commit abc, go1, Linux 6, 2 x X, 0 open files",
 		"rounds 2, median (least to most)",
 		"scenario case unit linkd gnet linkd/gnet target",
-		"idle n=10 B/device 700 (600 to 800) 0.00 (0.00 to 0.00) <= 800: met",
+		"idle n=10 B/device 700 (600 to 800) - <= 800: met",
 		"storm n=10 cpu-us/device 29.50 (20.00 to 39.00) 25.00 (20.00 to 30.00) 1.15 (1.00 to 1.30) <= 1.2 x gnet: met",
 		"storm n=10 all-up-s 0.50 (0.50 to 0.50) 0.25 (0.25 to 0.25)",
 		"disturbance, worst round: 0.5 % of the CPU time stolen, 2.0 % used by others",
@@ -121,7 +121,7 @@ func TestWrite(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(text, &back)
 	}
-	if err != nil || len(back.Samples) != 6 || back.Rows[1].Ratio.Max != 1.3 || !*back.Rows[0].Met {
+	if err != nil || len(back.Samples) != 6 || back.Rows[1].Ratios[Gnet].Max != 1.3 || !back.Rows[0].Goals[0].Met {
 		t.Errorf("report.json: %v, %+v", err, back)
 	}
 }
@@ -145,9 +145,9 @@ func TestRefusals(t *testing.T) {
 	}{
 		{func(*Config) {}, ""},
 		{func(c *Config) { c.Scenarios = []string{"idle", "x"} }, `no scenario "x"; linkd bench list lists them`},
-		{func(c *Config) { c.Peers = []string{"x"} }, `no peer "x"; give some of linkd,gnet`},
+		{func(c *Config) { c.Peers = []string{"x"} }, `no peer "x"; give some of linkd,gnet,epoll,net`},
 		{func(c *Config) { c.Rounds = -1 }, "-1 rounds; give 1 to 1000"},
-		{func(c *Config) { c.Devices = []int{0} }, "[0] devices, 1000 links; give 1 to 50000 of each"},
+		{func(c *Config) { c.Devices = []int{0} }, "[0] devices, 1000 links, 10000 polled; give 1 to 50000 of each"},
 		{func(c *Config) { c.Window = time.Millisecond }, "window 1ms"},
 		{func(c *Config) { c.Devices = []int{19_301} }, "the limit is 20000; raise it (ulimit -Hn)"},
 	}

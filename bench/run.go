@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -27,14 +26,18 @@ type Config struct {
 	Links     int           `json:"links"`        // echo; default 1000
 	Rate      float64       `json:"rate"`         // echo: messages a second over all links; default 20000
 	Window    time.Duration `json:"window_nanos"` // echo: how long is measured; default 4 s
-	Loops     int           `json:"loops"`        // event loops of each server; default one a core
+	Loops     int           `json:"loops"`        // event loops of each server; default one a core; poll: always one
+	Polled    int           `json:"polled"`       // poll: links; default 10000
+	Seldom    time.Duration `json:"seldom_nanos"` // poll: period of a fleet that is polled seldom; default 1 min
+	MaxRate   bool          `json:"max_rate"`     // poll: search for the highest rate too, which takes minutes
 	// Progress, where given, is called before each run of a server, from one goroutine.
 	Progress func(string) `json:"-"`
 }
 
 // Quick is a Config of small numbers, to see that everything works: its figures are rough.
 func Quick() Config {
-	return Config{Rounds: 1, Devices: []int{2000, 5000}, Links: 500, Rate: 10_000, Window: time.Second}
+	return Config{Rounds: 1, Devices: []int{2000, 5000}, Links: 500, Rate: 10_000, Window: time.Second, Polled: 2000,
+		Seldom: 10 * time.Second}
 }
 
 func (c Config) withDefaults() Config {
@@ -60,8 +63,12 @@ func (c Config) withDefaults() Config {
 	def(&c.Rounds, 5)
 	def(&c.Links, 1000)
 	def(&c.Loops, runtime.NumCPU())
+	def(&c.Polled, 10_000)
 	if c.Rate == 0 {
 		c.Rate = 20_000
+	}
+	if c.Seldom == 0 {
+		c.Seldom = time.Minute
 	}
 	if c.Window == 0 {
 		c.Window = 4 * time.Second
@@ -88,12 +95,15 @@ func (c *Config) validate(openFiles int) error {
 			return fmt.Errorf("%w: no peer %q; give some of %s", ErrConfig, name, strings.Join(Peers(), ","))
 		}
 	}
-	most := max(slices.Max(c.Devices), c.Links)
+	most := max(slices.Max(c.Devices), c.Links, c.Polled)
 	switch {
 	case c.Rounds < 1 || c.Rounds > 1000:
 		return fmt.Errorf("%w: %d rounds; give 1 to 1000", ErrConfig, c.Rounds)
-	case slices.Min(c.Devices) < 1 || c.Links < 1 || most > configured:
-		return fmt.Errorf("%w: %v devices, %d links; give 1 to %d of each", ErrConfig, c.Devices, c.Links, configured)
+	case slices.Min(c.Devices) < 1 || c.Links < 1 || c.Polled < 1 || most > configured:
+		return fmt.Errorf("%w: %v devices, %d links, %d polled; give 1 to %d of each", ErrConfig, c.Devices, c.Links,
+			c.Polled, configured)
+	case c.Seldom < time.Second || c.Seldom > time.Minute:
+		return fmt.Errorf("%w: links polled each %v; give 1s to 1m", ErrConfig, c.Seldom)
 	case c.Rate < 1 || c.Window < 100*time.Millisecond || c.Loops < 1:
 		return fmt.Errorf("%w: rate %v, window %v, loops %d; give 1, 100ms and 1 or more", ErrConfig, c.Rate, c.Window,
 			c.Loops)
@@ -102,6 +112,12 @@ func (c *Config) validate(openFiles int) error {
 			"(ulimit -Hn), or give fewer devices", ErrConfig, most, most+descriptorReserve, openFiles)
 	}
 	return nil
+}
+
+// peersOf are the servers of a scenario that are measured, in the order of the configuration.
+func (c *Config) peersOf(scenario string) []string {
+	s, _ := scenarioNamed(scenario)
+	return slices.DeleteFunc(slices.Clone(c.Peers), func(p string) bool { return !slices.Contains(s.peers, p) })
 }
 
 func scenarioNamed(name string) (Scenario, bool) {
@@ -137,10 +153,8 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	b := &bench{Config: c, dir: dir, report: &Report{Stamp: stampNow(ctx, limit), Config: c}}
-	if slices.Contains(c.Peers, Gnet) {
-		if err := b.build(ctx); err != nil {
-			return nil, err
-		}
+	if err := b.build(ctx); err != nil {
+		return nil, err
 	}
 	for _, name := range c.Scenarios {
 		s, _ := scenarioNamed(name)
@@ -154,17 +168,6 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	return b.report, nil
 }
 
-// build compiles the bare gnet server.
-func (b *bench) build(ctx context.Context) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(b.dir, Gnet), "./gnet")
-	cmd.Dir = b.PeersDir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("bench: build %s (run this in the root of linkd's source, or give --peers linkd): %w: %s",
-			filepath.Join(b.PeersDir, Gnet), err, strings.TrimSpace(string(out)))
-	}
-	return nil
-}
-
 // round runs each case once for each server, in turn.
 func (b *bench) round(ctx context.Context, s Scenario, round int) error {
 	before, err := usageNow()
@@ -172,7 +175,10 @@ func (b *bench) round(ctx context.Context, s Scenario, round int) error {
 		return err
 	}
 	for _, m := range s.cases(&b.Config) {
-		for _, peer := range b.Peers {
+		for _, peer := range b.peersOf(s.Name) {
+			if m.peers != nil && !slices.Contains(m.peers, peer) {
+				continue
+			}
 			b.Progress(fmt.Sprintf("%s, round %d of %d: %s, %s", s.Name, round+1, b.Rounds, m.name, peer))
 			if err := b.measure(ctx, s, m, peer, round); err != nil {
 				return fmt.Errorf("%s, %s: %w", m.name, peer, err)
@@ -186,19 +192,9 @@ func (b *bench) round(ctx context.Context, s Scenario, round int) error {
 }
 
 func (b *bench) measure(ctx context.Context, s Scenario, m measured, peer string, round int) error {
-	var srv *server
-	var err error
-	if peer == Linkd {
-		srv, err = startLinkd(ctx, b.Linkd, b.dir, b.Loops)
-	} else {
-		srv, err = startGnet(ctx, filepath.Join(b.dir, Gnet), b.Loops)
-	}
+	iterations, figures, err := m.run(ctx, b, peer)
 	if err != nil {
 		return err
-	}
-	iterations, figures, err := m.run(ctx, b, srv)
-	if stopped := srv.stop(); stopped != nil || err != nil {
-		return errors.Join(err, stopped)
 	}
 	b.report.Samples = append(b.report.Samples, Sample{Scenario: s.Name, Peer: peer, Case: m.name, Round: round,
 		Iterations: iterations, Figures: figures})

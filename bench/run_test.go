@@ -70,7 +70,7 @@ func TestRunEndsEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.output.await(cancelled(), gnetListens); err == nil {
+	if _, err := p.output.await(cancelled(), peerListens); err == nil {
 		t.Error("await found what was never printed")
 	}
 	cancel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -13,23 +14,39 @@ import (
 type Scenario struct {
 	Name  string
 	Title string
+	peers []string // who can do it
 	cases func(*Config) []measured
 }
 
 // Scenarios lists what can be measured.
 func Scenarios() []Scenario {
+	bare, pollers := []string{Linkd, Gnet}, []string{Linkd, Epoll, Net}
 	return []Scenario{
-		{"idle", "memory for each idle device, after a burst of 4 KiB, and after all have left", idleCases},
-		{"storm", "CPU for each device when all dial in at once", stormCases},
-		{"echo", "CPU for each message of 64 bytes that comes and is sent back", echoCases},
+		{"idle", "memory for each idle device, after a burst of 4 KiB, and after all have left", bare, idleCases},
+		{"storm", "CPU for each device when all dial in at once", bare, stormCases},
+		{"echo", "CPU for each message of 64 bytes that comes and is sent back", bare, echoCases},
+		{"poll", "CPU and lateness of Modbus RTU polls, and what a channel takes of memory", pollers, pollCases},
 	}
 }
 
 // measured is one case of a scenario: what is measured in one run of one server.
 type measured struct {
-	name    string
-	devices int
-	run     func(ctx context.Context, b *bench, s *server) (iterations int, figures []Figure, err error)
+	name  string
+	peers []string // who takes part; nil: all of the scenario
+	run   func(ctx context.Context, b *bench, peer string) (iterations int, figures []Figure, err error)
+}
+
+// on runs f on a server that does a job and that is ended afterwards.
+func on(j job, f func(context.Context, *bench, *server) (int, []Figure, error)) func(context.Context, *bench, string) (
+	int, []Figure, error) {
+	return func(ctx context.Context, b *bench, peer string) (int, []Figure, error) {
+		s, err := b.start(ctx, peer, j)
+		if err != nil {
+			return 0, nil, err
+		}
+		n, figures, err := f(ctx, b, s)
+		return n, figures, errors.Join(err, s.stop())
+	}
 }
 
 // Figure is one value of one run. Its unit names it.
@@ -46,17 +63,38 @@ const (
 	messageUnit = "cpu-us/msg"
 )
 
-// target is what linkd is to keep to: a value, or a ratio to bare gnet. 0 stands for none.
-type target struct{ value, ratio float64 }
+// target is what linkd is to keep to: a value, and ratios to other servers. 0 stands for none.
+type target struct {
+	value  float64
+	ratios map[string]float64
+}
 
-func targetOf(unit string) target {
-	switch unit {
+func targetOf(row Row) target {
+	fast := strings.HasPrefix(row.Case, fastCase)
+	switch row.Unit {
 	case idleUnit, burstUnit:
 		return target{value: 800}
 	case stormUnit:
-		return target{ratio: 1.2}
+		return target{ratios: map[string]float64{Gnet: 1.2}}
 	case messageUnit:
-		return target{ratio: 1.1}
+		return target{ratios: map[string]float64{Gnet: 1.1}}
+	case pollUnit:
+		return target{ratios: map[string]float64{Epoll: 1.15, Net: 0.70}}
+	case lagP50Unit:
+		if fast {
+			return target{value: 1.5}
+		}
+	case lagP99Unit:
+		switch {
+		case fast:
+			return target{value: 4}
+		case strings.HasPrefix(row.Case, steadyCase):
+			return target{value: 20}
+		}
+	case coreUnit:
+		return target{value: 2}
+	case channelUnit:
+		return target{value: 500}
 	}
 	return target{}
 }
@@ -65,11 +103,11 @@ const burstBytes = 4096
 
 func idleCases(c *Config) (cases []measured) {
 	for _, n := range c.Devices {
-		cases = append(cases, measured{name: fmt.Sprintf("n=%d", n), devices: n,
-			run: func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
+		cases = append(cases, measured{name: fmt.Sprintf("n=%d", n),
+			run: on(job{}, func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
 				figures, err := b.idle(ctx, s, n)
 				return n, figures, err
-			}})
+			})})
 	}
 	return cases
 }
@@ -89,7 +127,7 @@ func (b *bench) idle(ctx context.Context, s *server, n int) ([]Figure, error) {
 		if err != nil {
 			return Figure{}, err
 		}
-		l, err := startLoad(ctx, b.Linkd, s.addr, n, append(args, "--hold", "10m")...)
+		l, err := b.load(ctx, s, n, append(args, "--hold", "10m")...)
 		if err != nil {
 			return Figure{}, err
 		}
@@ -122,11 +160,11 @@ func (b *bench) idle(ctx context.Context, s *server, n int) ([]Figure, error) {
 
 func stormCases(c *Config) []measured {
 	n := slices.Max(c.Devices)
-	return []measured{{name: fmt.Sprintf("n=%d", n), devices: n,
-		run: func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
+	return []measured{{name: fmt.Sprintf("n=%d", n),
+		run: on(job{}, func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
 			figures, err := b.storm(ctx, s, n)
 			return n, figures, err
-		}}}
+		})}}
 }
 
 // storm measures n devices that dial in at once, up to the moment when all are bound and the server rests.
@@ -139,7 +177,7 @@ func (b *bench) storm(ctx context.Context, s *server, n int) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := startLoad(ctx, b.Linkd, s.addr, n, "--ramp", "0", "--hold", "10m")
+	l, err := b.load(ctx, s, n, "--ramp", "0", "--hold", "10m")
 	if err != nil {
 		return nil, err
 	}
@@ -154,14 +192,13 @@ func (b *bench) storm(ctx context.Context, s *server, n int) ([]Figure, error) {
 }
 
 func echoCases(c *Config) []measured {
-	echo := func(rate float64) func(context.Context, *bench, *server) (int, []Figure, error) {
-		return func(ctx context.Context, b *bench, s *server) (int, []Figure, error) { return b.echo(ctx, s, rate) }
+	echo := func(name string, rate float64) measured {
+		return measured{name: name, run: on(job{}, func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
+			return b.echo(ctx, s, rate)
+		})}
 	}
-	open := fmt.Sprintf("rate=%.0f/links=%d", c.Rate, c.Links)
-	return []measured{
-		{name: open, devices: c.Links, run: echo(c.Rate)},
-		{name: fmt.Sprintf("closed/links=%d", c.Links), devices: c.Links, run: echo(0)},
-	}
+	return []measured{echo(fmt.Sprintf("rate=%.0f/links=%d", c.Rate, c.Links), c.Rate),
+		echo(fmt.Sprintf("closed/links=%d", c.Links), 0)}
 }
 
 const (
@@ -172,7 +209,7 @@ const (
 // echo measures a window in the middle of the traffic, at a fixed rate of messages a second, or as fast as answers come
 // for rate 0. The messages are those that the server has received in that window.
 func (b *bench) echo(ctx context.Context, s *server, rate float64) (int, []Figure, error) {
-	l, err := startLoad(ctx, b.Linkd, s.addr, b.Links, "--mode", "echo", "--size", strconv.Itoa(messageBytes),
+	l, err := b.load(ctx, s, b.Links, "--mode", "echo", "--size", strconv.Itoa(messageBytes),
 		"--rate", strconv.FormatFloat(rate, 'f', -1, 64), "--duration", "10m")
 	if err != nil {
 		return 0, nil, err

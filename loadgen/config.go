@@ -27,6 +27,9 @@ const (
 	Push = "push" // send frames and expect nothing
 )
 
+// Modes returns all modes.
+func Modes() []string { return []string{Idle, Echo, Push, ModbusRTU, ModbusTCP} }
+
 // When a device counts as up.
 const (
 	ConfirmSent = "sent" // identity sent, and acknowledged where the preset has an acknowledgement
@@ -61,11 +64,13 @@ type Config struct {
 	Heartbeat     time.Duration // a device that sent nothing for this long sends its heartbeat; 0: never
 	HeartbeatSend []byte        // the heartbeat's bytes; default: the preset's own
 
-	Mode    string  // Idle (default), Echo or Push
+	Mode    string  // Idle (default), Echo, Push, or one in which the devices answer: ModbusRTU, ModbusTCP
 	Confirm string  // ConfirmSent (default) or ConfirmEcho
 	Rate    float64 // messages a second over all devices; echo: 0 is closed loop, as fast as answers come
 	Size    int     // bytes of a data frame, 16 to 65536 (ddp: to 1024); default 64
 	Burst   int     // idle: bytes that each device sends once, when all are up; at most 1 MiB
+
+	Slave Slave // how devices answer, in the modes in which they do
 
 	Ramp     float64 // connects a second over all devices; 0: all at once
 	Inflight int     // connects at once that are not yet up or failed; default 1024
@@ -114,6 +119,7 @@ type Progress struct {
 func (c Config) withDefaults() Config {
 	c.Preset = or(c.Preset, "auto")
 	c.Mode = or(c.Mode, Idle)
+	c.Slave.setDefaults()
 	c.Confirm = or(c.Confirm, ConfirmSent)
 	c.Endian = or(c.Endian, "big")
 	c.Size = or(c.Size, 64)
@@ -154,7 +160,8 @@ func (c *Config) validate() error {
 	say(c.Target == "", "target is empty; give host:port")
 	say(c.Devices < 1 || c.Devices > maxDevices, "devices %d; give 1 to %d", c.Devices, maxDevices)
 	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
-	say(!slices.Contains([]string{Idle, Echo, Push}, c.Mode), "mode %q; give idle, echo or push", c.Mode)
+	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
+	c.Slave.validate(c, say)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize
 	if c.Preset == "ddp" {

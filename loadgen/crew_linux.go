@@ -77,6 +77,9 @@ func newWorker(cfg *Config, speech *speech, first, count, workers int) (*worker,
 		burst: make([]byte, cfg.Burst),
 	}
 	fill(w.burst, speech.wire == fourFaith)
+	if cfg.answers() {
+		w.slave = newSlave(cfg, first, count)
+	}
 	for i := range w.devs {
 		w.devs[i] = device{i: int32(i), fd: -1, left: -1}
 	}

@@ -92,6 +92,9 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	}
 	d.said = w.clock()
 	d.pos, d.openFD, d.ddp, d.active = 0, false, ddpReader{}, true
+	if w.slave != nil {
+		w.slave.linked(d)
+	}
 	w.scratch = w.speech.appendIdentity(w.scratch[:0], w.first+int(d.i))
 	d.state = unanswered
 	if len(w.scratch) > 0 && !w.write(now, d, w.scratch) {

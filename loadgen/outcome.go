@@ -26,6 +26,7 @@ const (
 	lowestTime  = int64(time.Microsecond)
 	highestTime = int64(10 * time.Minute) // longer times are counted as this
 	digitsKept  = 3
+	digitsFine  = 4 // a jitter of 0.1 ms shows in an interval of 1 s
 	maxMessages = 8 // distinct error messages kept; the others are counted together
 )
 
@@ -34,6 +35,11 @@ type histogram struct{ *hdrhistogram.Histogram }
 
 func newHistogram() histogram {
 	return histogram{hdrhistogram.New(lowestTime, highestTime, digitsKept)}
+}
+
+// newFineHistogram is for intervals whose small differences count.
+func newFineHistogram() histogram {
+	return histogram{hdrhistogram.New(lowestTime, highestTime, digitsFine)}
 }
 
 // record counts d nanoseconds, clamped to what the histogram holds.
@@ -80,6 +86,9 @@ type outcome struct {
 	Stale                    int64 // echoes of another sequence
 	Corrupt                  int64 // echoes or packets that were not as they should be
 
+	Polls polled
+	Asked histogram // intervals between two askings of one question
+
 	Times  [seriesCount]histogram
 	Errors messages
 
@@ -92,7 +101,7 @@ type outcome struct {
 }
 
 func newOutcome() *outcome {
-	o := &outcome{}
+	o := &outcome{Asked: newFineHistogram()}
 	for i := range o.Times {
 		o.Times[i] = newHistogram()
 	}
@@ -117,6 +126,8 @@ func (o *outcome) merge(other *outcome) {
 	o.Unsent += other.Unsent
 	o.Stale += other.Stale
 	o.Corrupt += other.Corrupt
+	o.Polls.merge(&other.Polls)
+	o.Asked.Merge(other.Asked.Histogram)
 	for i := range o.Times {
 		o.Times[i].Merge(other.Times[i].Histogram)
 	}

@@ -41,7 +41,9 @@ type Result struct {
 	Stale    int64   `json:"stale"`   // echoes with another sequence than the one expected
 	Corrupt  int64   `json:"corrupt"` // echoes or packets with wrong bytes
 
-	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent; frames a second of duration_s
+	Polls *Polls `json:"polls,omitempty"` // where the devices answer
+
+	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent, else requests; a second of duration_s
 	TimeToAllUp  float64 `json:"time_to_all_up_s"`
 	Duration     float64 `json:"duration_s"` // of the traffic
 	Elapsed      float64 `json:"elapsed_s"`  // of the whole run
@@ -97,6 +99,10 @@ func (o *outcome) result(c *Config, processes int) *Result {
 	done := o.Sent
 	if c.Mode == Echo {
 		done = o.Received
+	}
+	if c.answers() {
+		r.Polls = o.Polls.result(&c.Slave, o.Asked)
+		r.Sent.Messages, r.Received.Messages, done = o.Polls.Answered, o.Polls.Received, o.Polls.InTraffic
 	}
 	if r.Duration > 0 {
 		r.RateAchieved = float64(done) / r.Duration
@@ -170,6 +176,11 @@ func (r *Result) Print(out io.Writer) error {
 	}
 	row("sent", "%d messages, %d bytes", r.Sent.Messages, r.Sent.Bytes)
 	row("received", "%d messages, %d bytes", r.Received.Messages, r.Received.Bytes)
+	if r.Polls != nil {
+		row("polls", "%s", r.Polls)
+		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen", r.Polls.Interval.Period,
+			r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count)
+	}
 	if r.Lost+r.Unsent+r.Stale+r.Corrupt > 0 {
 		row("not right", "%d lost, %d unsent, %d stale, %d corrupt", r.Lost, r.Unsent, r.Stale, r.Corrupt)
 	}

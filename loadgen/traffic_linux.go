@@ -14,6 +14,9 @@ func (w *worker) offer(now int64) {
 	if w.phase != traffic {
 		return
 	}
+	if w.cfg.answers() {
+		return
+	}
 	if w.cfg.Mode == Idle || w.closedLoop() {
 		w.kickOff(now)
 		return
@@ -224,6 +227,10 @@ func (w *worker) payload(now int64, d *device, b []byte) {
 		w.out.Corrupt += int64(bad)
 		w.out.Errors.add(fmt.Sprintf("bytes from the server that preset %s does not allow", w.cfg.Preset), int64(bad))
 	}
+	if w.slave != nil && d.state == up {
+		w.requests(now, d, b)
+		return
+	}
 	for len(b) > 0 && d.inFlight {
 		v, taken := w.frames.match(&d.pos, d.seq, d.frameDue, b)
 		b = b[taken:]
@@ -308,7 +315,7 @@ func (w *worker) beat(now int64) {
 		d := &w.devs[i]
 		idle := !d.active
 		d.active = false
-		if d.state == up && d.left < 0 && idle {
+		if d.state == up && d.left < 0 && (idle || w.slave != nil) {
 			w.scratch = w.speech.appendHeartbeat(w.scratch[:0], w.first+i)
 			w.write(now, d, w.scratch)
 		}

@@ -65,6 +65,7 @@ type worker struct {
 	left      [][]byte // what the kernel did not take yet
 	spare     []int32  // free places in left
 	burst     []byte
+	slave     *slave // nil: the devices do not answer
 	orders    orders
 	published published
 	settled   chan struct{} // closed when connecting ends
@@ -122,6 +123,9 @@ func (w *worker) step(now int64) {
 	w.advance(now) // the last device may just have failed
 	w.offer(now)
 	w.beat(now)
+	if w.slave != nil {
+		w.reply(now)
+	}
 	w.expectTimer()
 }
 
@@ -200,7 +204,7 @@ func (w *worker) endTraffic(now int64, stop bool) {
 	if !stop {
 		end = w.end // frames of devices that are gone were due all the same
 	}
-	if w.cfg.Mode != Idle && w.sends.rate > 0 {
+	if w.sends.rate > 0 {
 		w.out.Unsent += w.sends.before(end)
 	}
 	w.drain(now)

@@ -51,7 +51,7 @@ func (c *counters) identified(d time.Duration) {
 func (c *counters) lag(d time.Duration) { c.lateness.add(LagBounds, d) }
 
 // maxBounds is the most bounds that a histogram has.
-const maxBounds = 12
+const maxBounds = 15
 
 // histogram counts durations by bound; the last bucket used is the one above all bounds.
 type histogram struct {

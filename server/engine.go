@@ -38,9 +38,8 @@ type eventLoop struct {
 	gnet  gnet.EventLoop
 	loop  *loop
 	timer *time.Timer
-	paces bool // between two turns of a busy loop; touched on the loop
-	// ending says that gnet is being stopped: the loop must not keep it waiting.
-	ending atomic.Bool
+	paces bool // the bell has been rung: the next turn comes by itself; touched on the loop, as bell is
+	bell  *bell
 }
 
 func newEngine(p *provider, loops int) *engine {
@@ -79,9 +78,6 @@ func (e *engine) run(addr string) error {
 // stop ends the engine: gnet closes what links there still are.
 func (e *engine) stop(ctx context.Context) error {
 	e.stops.Store(true)
-	for _, h := range *e.loops.Load() {
-		h.ending.Store(true)
-	}
 	select {
 	case g := <-e.booted:
 		if err := g.Stop(ctx); err != nil {
@@ -127,6 +123,10 @@ func monotonic(start time.Time) func() int64 {
 // OnOpen implements gnet.EventHandler. The accept and this call are one step on one loop, so that the capacity is
 // not overrun by a burst.
 func (e *engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+	if b, ok := c.Context().(*bell); ok {
+		b.open = true
+		return nil, gnet.None
+	}
 	h := e.host(c)
 	pt := noPoint
 	if d, ok := c.Context().(*dialled); ok {
@@ -153,7 +153,7 @@ func (e *engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 func (e *engine) OnTraffic(c gnet.Conn) gnet.Action {
 	s, ok := c.Context().(*session)
 	if !ok {
-		return gnet.Close
+		return heard(c)
 	}
 	b, err := c.Next(-1) // everything: gnet's buffer stays empty, what is kept is kept by the session
 	if err != nil || len(b) == 0 {
@@ -162,6 +162,16 @@ func (e *engine) OnTraffic(c gnet.Conn) gnet.Action {
 	l := s.loop
 	l.traffic(s, b)
 	return l.host.(*eventLoop).settle(s)
+}
+
+// heard is called when c, which is no link, has something to read: the loop's bell has rung.
+func heard(c gnet.Conn) gnet.Action {
+	b, ok := c.Context().(*bell)
+	if _, err := c.Next(-1); err != nil || !ok {
+		return gnet.Close
+	}
+	b.host.turn()
+	return gnet.None
 }
 
 // traffic runs the step for bytes that came: as step does, without its closure.
@@ -182,8 +192,11 @@ func (h *eventLoop) settle(s *session) gnet.Action {
 
 // OnClose implements gnet.EventHandler.
 func (e *engine) OnClose(c gnet.Conn, err error) gnet.Action {
-	if s, ok := c.Context().(*session); ok {
-		s.closed(err)
+	switch x := c.Context().(type) {
+	case *session:
+		x.closed(err)
+	case *bell:
+		x.open = false
 	}
 	return gnet.None
 }
@@ -209,6 +222,7 @@ func (h *eventLoop) drop(c conn) { _ = h.gnet.Close(c.(gnet.Conn)) }
 // end is called when gnet's event loop has ended and closed its links.
 func (h *eventLoop) end() {
 	h.timer.Stop()
+	h.bell.take()
 	h.loop.provider.srv.dropLoop(h.loop)
 }
 

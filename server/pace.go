@@ -1,9 +1,16 @@
 package server
 
 import (
+	"context"
+	"fmt"
+	"net"
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 )
 
 // paceTick is how long a busy loop sleeps at most between two looks at its sockets.
@@ -13,23 +20,26 @@ const paceTick = 2 * time.Millisecond
 const busyTick = 2
 
 // turn runs the timers that are due. A loop that is busy with polls then paces itself: it sleeps to the next boundary
-// of paceTick inside this task and posts the task again, so that gnet's epoll_wait never blocks and finds what has come
-// meanwhile in one batch. Each block costs the Go scheduler more than the poll itself: it takes the processor away and
-// gives it back. A loop that has grown quiet leaves a timer for the next due time and blocks in epoll as ever.
+// of paceTick and rings its bell, so that gnet's epoll_wait never blocks and finds what has come meanwhile in one
+// batch, and the next turn behind it. Each block costs the Go scheduler more than the poll itself: it takes the
+// processor away and gives it back. A loop that has grown quiet leaves a timer for the next due time and blocks in
+// epoll as ever.
 func (h *eventLoop) turn() {
 	l := h.loop
 	l.tick()
-	if l.traded < busyTick || h.ending.Load() {
-		h.paces, l.traded = false, 0
+	busy := l.traded >= busyTick
+	l.traded = 0
+	if busy && h.bell == nil {
+		h.hang()
+	}
+	if h.paces = busy && h.bell.hangs(); !h.paces {
 		l.waking, l.dirty = false, true
 		l.rest()
 		return
 	}
-	h.paces, l.traded = true, 0
-	nap(paceTick - time.Duration(l.clock()%int64(paceTick)))
-	if err := h.run(h.turn); err != nil {
-		h.paces = false // the event loop has ended
-	}
+	// The wheel's milliseconds count from epoch, so that what is due by the boundary is run at the boundary.
+	nap(paceTick - time.Duration((l.clock()-l.epoch)%int64(paceTick)))
+	h.bell.ring()
 }
 
 // nap sleeps without telling the Go scheduler, so that the processor stays with this thread. A stop of the world waits
@@ -37,4 +47,55 @@ func (h *eventLoop) turn() {
 func nap(d time.Duration) {
 	ts := syscall.NsecToTimespec(int64(d))
 	_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0) // a signal ends it early
+}
+
+// bell is a pair of sockets by which a loop calls itself again once it has looked at all its others. A task that posts
+// itself would not do: gnet runs tasks until there are none before it looks at any socket. The bell is rung after the
+// nap, and so stands behind what has come in it. Touched on the loop alone.
+type bell struct {
+	host *eventLoop
+	end  int // of the socket to write to
+	open bool
+}
+
+// hangs reports whether the bell can be rung.
+func (b *bell) hangs() bool { return b != nil && b.open }
+
+// ring has the loop's turn run again.
+func (b *bell) ring() {
+	_, _ = unix.Write(b.end, []byte{1}) // no room: it has been rung and not been heard yet
+}
+
+// hang gives the loop a bell, which can be rung a little later. Without one, for want of descriptors, the loop does not
+// pace itself.
+func (h *eventLoop) hang() {
+	h.bell = &bell{host: h, end: -1}
+	if err := h.bell.make(); err != nil {
+		h.loop.provider.srv.log.Warn("a loop polls at a higher cost, as it cannot pace itself", "error", err)
+	}
+}
+
+func (b *bell) make() error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("server: socketpair: %w", err)
+	}
+	b.end = pair[0]
+	f := os.NewFile(uintptr(pair[1]), "bell")
+	c, err := net.FileConn(f) // a copy, of which gnet takes another
+	_ = f.Close()
+	if err == nil {
+		_, err = b.host.gnet.Enroll(gnet.NewContext(context.Background(), b), c)
+	}
+	if err != nil {
+		return fmt.Errorf("server: enrol a bell: %w", err)
+	}
+	return nil
+}
+
+// take removes the bell when the event loop has ended; gnet has closed its own end.
+func (b *bell) take() {
+	if b != nil && b.end >= 0 {
+		_ = unix.Close(b.end)
+	}
 }

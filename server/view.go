@@ -163,5 +163,6 @@ type Stats struct {
 // IdentifyBounds and LagBounds are the upper bounds, in seconds, of the histograms in Stats.
 var (
 	IdentifyBounds = []float64{0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
-	LagBounds      = []float64{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1}
+	LagBounds      = []float64{0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.2,
+		0.5, 1}
 )

@@ -13,11 +13,11 @@ import (
 	"linkd/bench"
 )
 
-// benchCommand is `linkd bench`: what linkd costs, beside a bare server that does the same job.
+// benchCommand is `linkd bench`: what linkd costs, beside bare servers that do the same job.
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
-		Usage:     "measure what linkd costs, beside a bare gnet server that does the same job",
+		Usage:     "measure what linkd costs, beside bare servers that do the same job",
 		ArgsUsage: "list | run [SCENARIO…]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "peers", Usage: "servers to measure in turn", Value: strings.Join(bench.Peers(), ",")},
@@ -26,6 +26,7 @@ func benchCommand() *cli.Command {
 			&cli.StringFlag{Name: "devices", Usage: "idle: fleets of so many devices in turn; storm: the largest; " +
 				"empty: 5000,10000,19000"},
 			&cli.IntFlag{Name: "loops", Usage: "event loops of each server; 0: one a core"},
+			&cli.BoolFlag{Name: "max-rate", Usage: "poll: search for the highest rate too, which takes minutes"},
 			&cli.StringFlag{Name: "peers-dir", Usage: "source of the other servers", Value: "bench/peers"},
 			&cli.StringFlag{Name: "out", Usage: "write report.txt, report.json and bench.txt to `DIR`"},
 		},
@@ -71,7 +72,7 @@ func runBench(c *cli.Context) error {
 		}
 	}
 	cfg.Scenarios, cfg.Peers = c.Args().Tail(), strings.FieldsFunc(c.String("peers"), isComma)
-	cfg.Loops, cfg.PeersDir = c.Int("loops"), c.String("peers-dir")
+	cfg.Loops, cfg.PeersDir, cfg.MaxRate = c.Int("loops"), c.String("peers-dir"), c.Bool("max-rate")
 	cfg.Progress = func(line string) { fmt.Fprintln(c.App.ErrWriter, line) }
 	self, err := os.Executable()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -29,7 +30,7 @@ func loadgenCommand() *cli.Command {
 		Name:      "loadgen",
 		Usage:     "dial a server with a simulated fleet of devices, and report what came of it",
 		ArgsUsage: " ",
-		Flags:     append(append(fleetFlags(), identityFlags()...), runFlags()...),
+		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags()),
 		Action:    runLoadgen,
 	}
 }
@@ -69,7 +70,7 @@ func identityFlags() []cli.Flag {
 
 func runFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "mode", Value: loadgen.Idle, Usage: "idle, echo or push"},
+		&cli.StringFlag{Name: "mode", Value: loadgen.Idle, Usage: strings.Join(loadgen.Modes(), ", ")},
 		&cli.Float64Flag{Name: "rate", Usage: "messages a second over all devices; echo: 0 is as fast as answers come"},
 		&cli.IntFlag{Name: "size", Value: 64, Usage: "bytes of a message, 16 or more"},
 		&cli.IntFlag{Name: "burst", Usage: "idle: bytes that each device sends once, when all are up"},
@@ -159,7 +160,9 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		}
 		*to = b
 	}
-	return cfg, nil
+	var err error
+	cfg.Slave, err = slaveConfig(c)
+	return cfg, err
 }
 
 // byteString reads text, or hex after "hex:", in which spaces do not count. Empty text is nil.

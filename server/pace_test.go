@@ -1,0 +1,114 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"linkd/drivers"
+	"linkd/project"
+)
+
+// restless is a driver that speaks every few milliseconds on every link, answered or not.
+type restless struct{ heard atomic.Int64 }
+
+func (r *restless) driver() *drivers.Driver {
+	return &drivers.Driver{Name: "restless", Links: []project.LinkKind{project.TCPServer}, MaxFrame: 64, Polls: true,
+		Compile: func(*project.Channel, []*project.Model) (drivers.Channel, error) { return r, nil }}
+}
+
+func (r *restless) Machine() drivers.Machine { return r }
+
+func (r *restless) Open(_ int64, l drivers.Link) { l.Wake(1) }
+
+func (r *restless) Timer(_ int64, l drivers.Link) {
+	_ = l.Send([]byte("?"))
+	l.Wake(int64(l.Number()%3+1) * int64(time.Millisecond))
+}
+
+func (r *restless) Receive(_ int64, b []byte, _ drivers.Link) int {
+	r.heard.Add(int64(len(b)))
+	return len(b)
+}
+
+func (r *restless) Close(int64, drivers.Link) {}
+
+// TestPacedLoopHears: a loop that has something to send in every tick still looks at its sockets between two ticks:
+// it hears answers, accepts links, does what is posted to it, and stops.
+func TestPacedLoopHears(t *testing.T) {
+	r := &restless{}
+	s := live(t, project1(nil, []string{`name: "c{n}", socket_conn_id: "c{n:04}", from: 1, to: 200`},
+		`name: "ch_{connection}", connection: s1/*, driver: restless`), r.driver())
+	for n := range 200 {
+		c := dial(t, addr(t, s), fmt.Sprintf("c%04d", n+1))
+		go func() { _, _ = io.Copy(c, c) }()
+	}
+	eventually(t, "c200 online", stateIs(s, "c200", Online))
+	from := r.heard.Load()
+	eventually(t, "answers heard", func() bool { return r.heard.Load() > from+1000 })
+	paces := false
+	for _, l := range *s.loops.Load() {
+		if h, ok := l.host.(*eventLoop); ok {
+			done := make(chan bool)
+			if err := l.post(letter{do: func(int64, *session) { done <- h.paces || h.bell.hangs() }}); err != nil {
+				t.Fatal(err)
+			}
+			paces = <-done || paces
+		}
+	}
+	if !paces {
+		t.Error("no loop paced itself")
+	}
+}
+
+// reactor is an event loop that only notes what it is asked for.
+type reactor struct {
+	gnet.EventLoop
+	tasks    int
+	enrolled net.Conn
+}
+
+func (r *reactor) Execute(context.Context, gnet.Runnable) error {
+	r.tasks++
+	return nil
+}
+
+func (r *reactor) Enroll(_ context.Context, c net.Conn) (<-chan gnet.RegisteredResult, error) {
+	r.enrolled = c
+	return nil, nil
+}
+
+// TestBusyTurnPostsNoTask: gnet runs tasks until there are none before it looks at a socket, so that a busy loop calls
+// itself again by a socket and not by a task; a loop that has grown quiet leaves a timer.
+func TestBusyTurnPostsNoTask(t *testing.T) {
+	r := &reactor{}
+	h := &eventLoop{gnet: r, loop: benchLoop(t), timer: time.AfterFunc(time.Hour, func() {})}
+	defer h.timer.Stop()
+	h.loop.traded = busyTick
+	h.turn()
+	if h.paces || r.enrolled == nil {
+		t.Fatalf("the first busy turn: paces %v, enrolled %v; want a bell that is being hung", h.paces, r.enrolled)
+	}
+	defer func() { _ = r.enrolled.Close() }()
+	defer h.bell.take()
+	h.bell.open = true // gnet's OnOpen
+	h.loop.traded = busyTick
+	h.turn()
+	rung := make([]byte, 8)
+	if n, err := r.enrolled.Read(rung); n != 1 || err != nil || !h.paces {
+		t.Errorf("a busy turn: paces %v, %d bytes from the bell, %v; want true, 1, none", h.paces, n, err)
+	}
+	h.loop.traded = busyTick - 1
+	if h.turn(); h.paces {
+		t.Error("a quiet loop paces itself")
+	}
+	if r.tasks != 0 {
+		t.Errorf("%d tasks were posted, want 0", r.tasks)
+	}
+}
