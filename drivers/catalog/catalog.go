@@ -3,6 +3,7 @@ package catalog
 
 import (
 	"linkd/drivers"
+	"linkd/drivers/json"
 	"linkd/drivers/modbus"
 	"linkd/drivers/raw"
 	"linkd/drivers/sim"
@@ -14,7 +15,6 @@ func New() drivers.Table {
 	return drivers.Table{
 		raw.Driver(),
 		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
-		sim.Driver(),
-		text.Driver(),
+		text.Driver(), json.Driver(), sim.Driver(),
 	}
 }
