@@ -28,6 +28,10 @@ var exampleCalls = map[string][]call{
 		{"127.0.1.200", "", "plant/pumps", "raw"},
 		{"::1", "", "plant/gate", "raw"},
 	},
+	"text-and-json.yaml": {
+		{"127.0.0.1", "t0001\nWX T=21.5 H=45\n", "s1/station", "text"},
+		{"127.0.0.1", "j0001\n{\"id\":\"A1\",\"values\":{\"temperature\":21.5}}", "s1/gateway", "json"},
+	},
 	"fleet.yaml": {
 		{"127.0.0.1", "c0000001", "s1/f1", "raw"},
 		{"127.0.0.1", "c0025000", "s1/f25000", "raw"},

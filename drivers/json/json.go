@@ -204,12 +204,12 @@ func shorter(a, b time.Duration) time.Duration {
 }
 
 // at is what stands at the one place of a pointer, as it is written; nil when there is nothing.
-func at(root *node, object []byte) (raw []byte) {
-	w := walk{b: object, found: func(_ *node, found []byte) { raw = found }}
+func at(root *node, object []byte) []byte {
+	w := walk{b: object}
 	if w.value(root) != nil {
 		return nil
 	}
-	return raw
+	return w.raw
 }
 
 // owner is the device whose object it is, -1 when nobody known is.
@@ -231,22 +231,10 @@ func (c *channel) owner(object []byte) int {
 }
 
 // report gives the values of a device's object to l, which may be nil, and returns how many tags are in it.
-func (c *channel) report(device int, object []byte, l drivers.Link) (n int) {
-	w := walk{b: object, found: func(at *node, raw []byte) {
-		n += len(at.tags)
-		for _, i := range at.tags {
-			if l == nil {
-				continue
-			}
-			if v, ok := decode(&c.set.Tags[i], raw); ok {
-				l.Value(i, v)
-			} else {
-				l.Bad(i, tags.Malformed)
-			}
-		}
-	}}
+func (c *channel) report(device int, object []byte, l drivers.Link) int {
+	w := walk{b: object, set: c.set, l: l}
 	_ = w.value(c.roots[device]) // it is JSON: the machine has looked
-	return n
+	return w.n
 }
 
 // decode reads a value as it is written in an object.
@@ -283,11 +271,7 @@ func (c *channel) explain(in bool, b []byte) string {
 		return "an object of no device that is known"
 	}
 	text := bytes.NewBufferString(c.set.Devices[device].Name)
-	w := walk{b: b[:n], found: func(at *node, raw []byte) {
-		for _, i := range at.tags {
-			fmt.Fprintf(text, " %s=%s", c.set.Tags[i].Name, raw)
-		}
-	}}
+	w := walk{b: b[:n], set: c.set, words: text}
 	_ = w.value(c.roots[device])
 	return text.String()
 }

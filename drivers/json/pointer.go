@@ -8,6 +8,9 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"linkd/drivers"
+	"linkd/drivers/tags"
 )
 
 // parsePointer reads a JSON pointer (RFC 6901, section 3). The error says what would be right.
@@ -67,12 +70,35 @@ func arrayIndex(key string) int {
 // errBroken says that what is walked is no JSON.
 var errBroken = errors.New("json: broken")
 
-// walk goes once through an object, to the nodes of a tree. found is called with each value that a pointer leads to, as
-// it is written. It is meant for what is known to be JSON; of anything else it makes something, or an error.
+// walk goes once through an object, to the nodes of a tree. It is meant for what is known to be JSON; of anything else
+// it makes something, or an error. It has fields for what it is to do, not a function: that would cost memory.
 type walk struct {
 	b     []byte
 	at    int
-	found func(n *node, raw []byte)
+	raw   []byte // the last value that a pointer leads to, as it is written
+	n     int    // tags found
+	set   *tags.Set
+	l     drivers.Link  // is told the values; may be nil
+	words *bytes.Buffer // likewise
+}
+
+// found is called with each value that a pointer leads to.
+func (w *walk) found(n *node, raw []byte) {
+	w.raw = raw
+	w.n += len(n.tags)
+	for _, i := range n.tags {
+		if w.words != nil {
+			fmt.Fprintf(w.words, " %s=%s", w.set.Tags[i].Name, raw)
+		}
+		if w.l == nil {
+			continue
+		}
+		if v, ok := decode(&w.set.Tags[i], raw); ok {
+			w.l.Value(i, v)
+		} else {
+			w.l.Bad(i, tags.Malformed)
+		}
+	}
 }
 
 // peek is the next byte that is no space; 0 at the end.

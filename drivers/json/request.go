@@ -152,7 +152,8 @@ func (x *exchange) Words(answer []byte) string {
 
 // question is the request to a device.
 func (c *channel) question(device int) *exchange {
-	return &exchange{c: c, request: c.request, device: device, text: c.filled(c.request, device, tags.Value{}, nil), tag: -1}
+	text := c.filled(c.request, device, tags.Value{}, nil)
+	return &exchange{c: c, request: c.request, device: device, text: text, tag: -1}
 }
 
 // filled is what is sent, with its ending.
@@ -177,7 +178,8 @@ func (c *channel) sendable(r *request, device int, name string, sample tags.Valu
 		return fault("sends the address of device %s, which has none; write address", d.Name)
 	}
 	if b := c.filled(r, device, sample, encode(&tags.Tag{}, sample)); !c.whole(b) {
-		return fault("would send %q, which is no JSON or ends early; a string brings its quotes, and linkd adds the ending", b)
+		return fault("would send %q, which is no JSON or ends early; a string brings its quotes, and linkd adds the "+
+			"ending", b)
 	}
 	return nil
 }
