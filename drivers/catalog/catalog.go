@@ -3,6 +3,7 @@ package catalog
 
 import (
 	"linkd/drivers"
+	"linkd/drivers/dlt645"
 	"linkd/drivers/modbus"
 	"linkd/drivers/raw"
 	"linkd/drivers/sim"
@@ -13,6 +14,7 @@ func New() drivers.Table {
 	return drivers.Table{
 		raw.Driver(),
 		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
+		dlt645.Driver(),
 		sim.Driver(),
 	}
 }
