@@ -40,7 +40,7 @@ func (q *question) Find(b []byte, _ uint16) (from, to int) {
 		f, n, ok := frameAt(b[i:])
 		switch {
 		case !ok:
-		case n == 0 || len(b)-i < n:
+		case n == 0:
 			partial = min(partial, i)
 		case q.answeredBy(f):
 			return i, i + n

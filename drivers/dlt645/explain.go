@@ -33,16 +33,16 @@ func (v *version) explain(_ bool, b []byte) string {
 	b = b[from:]
 	f, n, ok := frameAt(b)
 	switch {
-	case !ok || n == 0 || len(b) < n:
-		return poll.NoFrame + ": " + fault(b, n)
+	case !ok || n == 0:
+		return poll.NoFrame + ": " + fault(b)
 	case len(b) > n:
 		return fmt.Sprintf("%s, and %d bytes more", v.words(f), len(b)-n)
 	}
 	return v.words(f)
 }
 
-// fault says why b, wake-up bytes aside, is no whole frame of n bytes.
-func fault(b []byte, n int) string {
+// fault says why b, wake-up bytes aside, is no whole frame.
+func fault(b []byte) string {
 	switch {
 	case len(b) == 0:
 		return "wake-up bytes alone"
@@ -52,6 +52,9 @@ func fault(b []byte, n int) string {
 		return fmt.Sprintf("%d bytes, the shortest has %d", len(b), around)
 	case b[9] > maxRead:
 		return fmt.Sprintf("its length is %d, the longest is %d", b[9], maxRead)
+	}
+	n := around + int(b[9])
+	switch {
 	case len(b) < n:
 		return fmt.Sprintf("%d bytes of %d", len(b), n)
 	case b[n-1] != end:
