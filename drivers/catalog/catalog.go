@@ -3,6 +3,7 @@ package catalog
 
 import (
 	"linkd/drivers"
+	"linkd/drivers/dlt645"
 	"linkd/drivers/json"
 	"linkd/drivers/modbus"
 	"linkd/drivers/raw"
@@ -15,6 +16,6 @@ func New() drivers.Table {
 	return drivers.Table{
 		raw.Driver(),
 		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
-		text.Driver(), json.Driver(), sim.Driver(),
+		dlt645.Driver(), text.Driver(), json.Driver(), sim.Driver(),
 	}
 }
