@@ -38,7 +38,8 @@ func TestTshark(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := capture(t, dumpcap, port, func() {
+			link := "host 127.0.0.1 and tcp port " + port + " and tcp port " + in.port(t, "s1") // and nobody else's
+			file := capture(t, dumpcap, link, func() {
 				for path, body := range map[string]string{
 					"/valve": `{"value": true}`, "/setpoint": `{"value": 3.5}`, "/counter": `{"value": 3000000}`,
 					"/lamp": `{"value": true}`, "": `{"values": {"valve": false, "pump": true}}`,
@@ -102,13 +103,13 @@ func (in *instance) tapFrames(t *testing.T, path string) (so func() []tapFrame) 
 	}
 }
 
-// capture records 300 packets with data from and to a port of this machine while it calls meanwhile over and over, and
-// returns the file. Capturing needs root, or a dumpcap with capabilities: without, the test is left out as without a
+// capture records 300 packets with data of one link while it calls meanwhile over and over, and returns the file. link
+// is a capture filter. Capturing needs root, or a dumpcap with capabilities: without, the test is left out as without a
 // peer.
-func capture(t *testing.T, dumpcap, port string, meanwhile func()) (file string) {
+func capture(t *testing.T, dumpcap, link string, meanwhile func()) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "capture.pcapng")
-	p := start(t, exec.Command(dumpcap, "-i", "lo", "-f", "tcp port "+port+" and tcp[tcpflags] & tcp-push != 0",
+	p := start(t, exec.Command(dumpcap, "-i", "lo", "-f", link+" and tcp[tcpflags] & tcp-push != 0",
 		"-w", file, "-c", "300", "-a", "duration:20"))
 	eventually(t, "dumpcap captures", func() error {
 		select {
