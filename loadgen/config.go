@@ -72,6 +72,10 @@ type Config struct {
 
 	Slave Slave // how devices answer, in the modes in which they do
 
+	Verify string        // URL of linkd's HTTP: its values are followed and checked; one process alone
+	Token  string        // that it asks for
+	MaxAge time.Duration // of a value when the server reads it; default 11 s: linkd's late_window and one more
+
 	Ramp     float64 // connects a second over all devices; 0: all at once
 	Inflight int     // connects at once that are not yet up or failed; default 1024
 
@@ -109,8 +113,8 @@ type Progress struct {
 	Up        int64 // came up
 	Failed    int64 // did not
 	Dropped   int64 // links lost after they came up
-	Sent      int64 // data frames
-	Received  int64 // echoes
+	Sent      int64 // data frames, or answers
+	Received  int64 // echoes, or requests
 	Elapsed   time.Duration
 	Processes int
 }
@@ -120,6 +124,8 @@ func (c Config) withDefaults() Config {
 	c.Preset = or(c.Preset, "auto")
 	c.Mode = or(c.Mode, Idle)
 	c.Slave.setDefaults()
+	c.Reconnect = c.Reconnect || c.Slave.Churn > 0 // whoever hangs up comes back
+	c.MaxAge = or(c.MaxAge, 11*time.Second)
 	c.Confirm = or(c.Confirm, ConfirmSent)
 	c.Endian = or(c.Endian, "big")
 	c.Size = or(c.Size, 64)
@@ -162,6 +168,7 @@ func (c *Config) validate() error {
 	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
 	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
 	c.Slave.validate(c, say)
+	say(c.Verify != "" && !c.answers(), "verify with mode %s; it belongs to %s and %s", c.Mode, ModbusRTU, ModbusTCP)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize
 	if c.Preset == "ddp" {
@@ -181,7 +188,8 @@ func (c *Config) validate() error {
 		name string
 		d    time.Duration
 	}{{"duration", c.Duration}, {"hold", c.Hold}, {"drain", c.Drain}, {"timeout", c.Timeout}, {"heartbeat", c.Heartbeat},
-		{"connect timeout", c.ConnectTimeout}, {"ack timeout", c.AckTimeout}, {"tick", c.Tick}} {
+		{"connect timeout", c.ConnectTimeout}, {"ack timeout", c.AckTimeout}, {"tick", c.Tick},
+		{"max age", c.MaxAge}} {
 		say(d.d < 0, "%s %v; give 0 or more", d.name, d.d)
 	}
 	if _, err := parseSources(c.Sources); err != nil {

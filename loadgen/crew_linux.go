@@ -52,9 +52,7 @@ func newCrew(s *share) (*crew, error) {
 		lo, hi := s.Count*i/count, s.Count*(i+1)/count
 		w, err := newWorker(cfg, speech, s.First+lo, hi-lo, count)
 		if err != nil {
-			for _, w := range c.workers {
-				w.poll.close()
-			}
+			c.free()
 			return nil, err
 		}
 		w.dial, w.clock = newDialler(s.To, from), clock
@@ -101,6 +99,23 @@ func newClock() func() int64 {
 	base := time.Now()
 	epoch := base.UnixNano()
 	return func() int64 { return epoch + int64(time.Since(base)) }
+}
+
+// free closes what a crew that never ran has open.
+func (c *crew) free() {
+	for _, w := range c.workers {
+		w.poll.close()
+	}
+}
+
+// check hands a value of the fleet to the worker that owns its device.
+func (c *crew) check(v shown) bool {
+	for _, w := range c.workers {
+		if v.dev >= w.first && v.dev < w.first+len(w.devs) {
+			return w.inbox.put(v)
+		}
+	}
+	return true
 }
 
 // run does the whole share. The traffic begins when begin is closed, not before all is settled. When ctx is done the

@@ -86,8 +86,9 @@ type outcome struct {
 	Stale                    int64 // echoes of another sequence
 	Corrupt                  int64 // echoes or packets that were not as they should be
 
-	Polls polled
-	Asked histogram // intervals between two askings of one question
+	Polls   polled
+	Verdict Verdict
+	Asked   histogram // intervals between two askings of one question
 
 	Times  [seriesCount]histogram
 	Errors messages
@@ -127,6 +128,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Stale += other.Stale
 	o.Corrupt += other.Corrupt
 	o.Polls.merge(&other.Polls)
+	o.Verdict.merge(&other.Verdict)
 	o.Asked.Merge(other.Asked.Histogram)
 	for i := range o.Times {
 		o.Times[i].Merge(other.Times[i].Histogram)

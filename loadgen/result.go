@@ -41,7 +41,8 @@ type Result struct {
 	Stale    int64   `json:"stale"`   // echoes with another sequence than the one expected
 	Corrupt  int64   `json:"corrupt"` // echoes or packets with wrong bytes
 
-	Polls *Polls `json:"polls,omitempty"` // where the devices answer
+	Polls  *Polls   `json:"polls,omitempty"`  // where the devices answer
+	Verify *Verdict `json:"verify,omitempty"` // with Verify
 
 	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent, else requests; a second of duration_s
 	TimeToAllUp  float64 `json:"time_to_all_up_s"`
@@ -102,6 +103,9 @@ func (o *outcome) result(c *Config, processes int) *Result {
 	}
 	if c.answers() {
 		r.Polls = o.Polls.result(&c.Slave, o.Asked)
+		if c.Verify != "" {
+			r.Verify = &o.Verdict
+		}
 		r.Sent.Messages, r.Received.Messages, done = o.Polls.Answered, o.Polls.Received, o.Polls.InTraffic
 	}
 	if r.Duration > 0 {
@@ -138,6 +142,9 @@ func (r *Result) Err() error {
 			format = "%d devices could not send their last bytes, after %d messages"
 		}
 		parts = append(parts, fmt.Sprintf(format, r.Lost, r.Sent.Messages))
+	}
+	if r.Verify != nil && r.Verify.complaint() != "" {
+		parts = append(parts, r.Verify.complaint())
 	}
 	if r.Corrupt > 0 {
 		parts = append(parts, fmt.Sprintf("%d answers had wrong bytes", r.Corrupt))
@@ -180,6 +187,9 @@ func (r *Result) Print(out io.Writer) error {
 		row("polls", "%s", r.Polls)
 		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen", r.Polls.Interval.Period,
 			r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count)
+	}
+	if r.Verify != nil {
+		row("verify", "%s", r.Verify)
 	}
 	if r.Lost+r.Unsent+r.Stale+r.Corrupt > 0 {
 		row("not right", "%d lost, %d unsent, %d stale, %d corrupt", r.Lost, r.Unsent, r.Stale, r.Corrupt)

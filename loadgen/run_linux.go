@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -36,6 +37,10 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if report == nil {
 		report = func(Progress) {}
 	}
+	if processes > 1 && cfg.Verify != "" {
+		return nil, fmt.Errorf("%w: verify with %d processes; it takes one: fewer devices, or raise the descriptor limit "+
+			"(ulimit -n)", ErrConfig, processes)
+	}
 	if processes > 1 {
 		out, err := runProcesses(ctx, &cfg, to, processes, report)
 		if out == nil {
@@ -49,7 +54,22 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	begin := make(chan struct{})
 	close(begin)
+	if cfg.Verify == "" {
+		out, err := c.run(ctx, begin, report)
+		return out.result(&cfg, 1), err
+	}
+	f, err := follow(ctx, &cfg)
+	if err != nil {
+		c.free()
+		return nil, err
+	}
+	go f.run(c.check)
 	out, err := c.run(ctx, begin, report)
+	rest := f.finish(ctx)
+	out.Verdict.merge(&rest)
+	if rest.ended != nil {
+		err = errors.Join(err, fmt.Errorf("%w: the stream ended: %w", ErrVerify, rest.ended))
+	}
 	return out.result(&cfg, 1), err
 }
 

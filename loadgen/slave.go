@@ -11,9 +11,16 @@ const (
 	ModbusTCP = "modbus-tcp"
 )
 
+// What the registers of devices that answer hold.
+const (
+	SelfDescribing = "self"       // where they were read, and when: see Verify
+	Greenhouse     = "greenhouse" // a climate that moves, and a setpoint that can be written
+)
+
 // Slave is how the devices answer, in the modes in which they do, and what goes wrong with it. All shares are 0 to 1.
 type Slave struct {
 	UnitFrom, UnitTo int    // units behind each link; default 1 to 1
+	Registers        string // SelfDescribing (default) or Greenhouse
 	Latency          Spread // from request to answer
 	Drop             float64
 	Dead             float64 // share of the devices that never answer
@@ -39,6 +46,7 @@ func (c *Config) answers() bool { return c.Mode == ModbusRTU || c.Mode == Modbus
 func (s *Slave) setDefaults() {
 	s.UnitFrom = or(s.UnitFrom, 1)
 	s.UnitTo = or(s.UnitTo, s.UnitFrom)
+	s.Registers = or(s.Registers, SelfDescribing)
 	if s.LateBy == (Spread{}) {
 		s.LateBy = Spread{Kind: "uniform", A: float64(time.Second), B: float64(4 * time.Second)}
 	}
@@ -69,6 +77,11 @@ func (s *Slave) validate(c *Config, say func(wrong bool, format string, args ...
 			say(true, "%s: %v", p.name, err)
 		}
 	}
+	say(s.Registers != SelfDescribing && s.Registers != Greenhouse, "registers %q; give %s or %s", s.Registers,
+		SelfDescribing, Greenhouse)
+	say(s.Registers != SelfDescribing && c.Verify != "", "verify with registers %s; it needs %s", s.Registers,
+		SelfDescribing)
+	say(c.Duration == 0, "mode %s without a duration; give how long the devices answer", c.Mode)
 	say(c.Rate != 0, "rate %v with mode %s; there the server asks", c.Rate, c.Mode)
 	say(c.Confirm != ConfirmSent, "confirm %s with mode %s; it belongs to echo", c.Confirm, c.Mode)
 	say(c.SilentConnect, "silent connect with mode %s: the server would never know whom to ask", c.Mode)
@@ -158,7 +171,7 @@ func jitter(asked histogram, period int64) Interval {
 }
 
 func (p *Polls) String() string {
-	return fmt.Sprintf("%d received, %d answered (%d refused, %d late, %d in pieces, %d with rubbish, %d with a heartbeat "+
-		"inside); %d dropped, %d to dead devices, %d to other units, %d unsent", p.Received, p.Answered, p.Exceptions,
+	return fmt.Sprintf("%d received, %d answered (%d refused, %d late, %d in pieces, %d with rubbish, "+
+		"%d with a heartbeat inside); %d dropped, %d to dead devices, %d to other units, %d unsent", p.Received, p.Answered, p.Exceptions,
 		p.Late, p.Fragmented, p.Garbage, p.BeatInside, p.Dropped, p.Dead, p.OtherUnit, p.Unsent+p.Flooded)
 }

@@ -1,8 +1,11 @@
 package loadgen
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // slave is what a worker needs for devices that answer. Nothing in it has a pointer per device.
@@ -10,11 +13,12 @@ type slave struct {
 	cfg       *Slave
 	dialect   *dialect
 	registers registers
-	asked     []asked  // by device
-	answers   []answer // those outstanding, and free places
-	spare     []int32  // free places in answers
-	due       timers   // of answers: the timer's dev is a place in answers
-	last      int64    // when answers were last sent
+	self      *selfDescribing // the registers, where they are that
+	asked     []asked         // by device
+	answers   []answer        // those outstanding, and free places
+	spare     []int32         // free places in answers
+	due       timers          // of answers: the timer's dev is a place in answers
+	last      int64           // when answers were last sent
 	pdu       []byte
 }
 
@@ -38,17 +42,23 @@ type answer struct {
 	beat   bool // a heartbeat goes after the next piece
 }
 
-// pieceGap is the most that lies between two pieces of one answer.
-const pieceGap = int64(20 * time.Millisecond)
+const (
+	pieceGap   = int64(20 * time.Millisecond) // the most between two pieces of one answer
+	churnPause = 500 * time.Millisecond       // the most between hanging up and dialling
+	churnEnds  = int64(2 * time.Second)       // before the end of the traffic, so that all are back by then
+)
 
 func newSlave(cfg *Config, first, count int) *slave {
 	s := &slave{cfg: &cfg.Slave, dialect: modbusRTU(), asked: make([]asked, count)}
 	if cfg.Mode == ModbusTCP {
 		s.dialect = modbusTCP()
 	}
-	units := s.cfg.UnitTo - s.cfg.UnitFrom + 1
-	s.registers = &selfDescribing{first: cfg.From + first, lowest: s.cfg.UnitFrom, units: units,
-		answered: make([]uint32, count*units)}
+	if s.cfg.Registers == Greenhouse {
+		s.registers = newGreenhouses(cfg, first, count)
+	} else {
+		s.self = newSelfDescribing(cfg, first, count)
+		s.registers = s.self
+	}
 	for i := range s.asked {
 		// A device is dead or not whichever worker has it.
 		chance := rand.New(rand.NewPCG(cfg.Seed, uint64(cfg.From+first+i))).Float64()
@@ -267,4 +277,59 @@ func (w *worker) writeBehind(now int64, d *device, b []byte) bool {
 	}
 	w.left[d.left] = append(w.left[d.left], b...)
 	return true
+}
+
+// check judges the values that the server has shown.
+func (w *worker) check() {
+	if w.cfg.Verify == "" {
+		return
+	}
+	out := &w.out.Verdict
+	list := w.inbox.take()
+	for i := range list {
+		v := &list[i]
+		switch w.slave.self.check(v.dev-w.first, v, int64(w.cfg.MaxAge)) {
+		case isRight:
+			out.Verified++
+			continue
+		case isWrong:
+			out.Wrong++
+		case isOld:
+			out.Old++
+		}
+		if out.Example == "" {
+			right := w.slave.self.claim(v.dev-w.first, v.unit, v.input) | uint64(v.addr/4)<<blockShift
+			out.Example = fmt.Sprintf("what was read of %s is %s, answer %d", describe(right), describe(v.value),
+				v.value&counterMask)
+		}
+	}
+}
+
+// hangUps has the next devices close their links and dial again.
+func (w *worker) hangUps(now int64) {
+	if w.churns.rate == 0 || w.phase != traffic {
+		return
+	}
+	for due := w.churns.due(); due < w.end-churnEnds; due = w.churns.due() {
+		if due > now {
+			w.at(due)
+			return
+		}
+		w.churns.n++
+		if d := &w.devs[w.random.IntN(len(w.devs))]; d.state == up {
+			w.hangUp(now, d)
+		}
+	}
+}
+
+func (w *worker) hangUp(now int64, d *device) {
+	unix.Close(int(d.fd))
+	d.fd = -1
+	if d.left >= 0 {
+		w.release(d)
+	}
+	w.upNow--
+	w.out.Polls.Churned++
+	d.state = down
+	w.timers.add(timer{now + w.random.Int64N(int64(churnPause)), d.i, d.gen, down})
 }

@@ -55,6 +55,7 @@ type worker struct {
 	kick      int // next device to be given its first frame or burst
 	lastSends int64
 	beats     pacer
+	churns    pacer
 
 	end       int64 // of the phase
 	goAt      int64
@@ -66,6 +67,7 @@ type worker struct {
 	spare     []int32  // free places in left
 	burst     []byte
 	slave     *slave // nil: the devices do not answer
+	inbox     inbox
 	orders    orders
 	published published
 	settled   chan struct{} // closed when connecting ends
@@ -86,6 +88,7 @@ type published struct {
 // run works until the run is over. It returns an error only when the event loop itself fails.
 func (w *worker) run() error {
 	defer w.closeAll()
+	defer w.inbox.close()
 	w.start = w.clock()
 	w.connects = pacer{start: w.start + w.connects.start, rate: w.cfg.Ramp * w.share}
 	if w.cfg.Heartbeat > 0 {
@@ -124,7 +127,9 @@ func (w *worker) step(now int64) {
 	w.offer(now)
 	w.beat(now)
 	if w.slave != nil {
+		w.hangUps(now)
 		w.reply(now)
+		w.check()
 	}
 	w.expectTimer()
 }
@@ -156,6 +161,7 @@ func (w *worker) advance(now int64) {
 			w.phase, w.end = traffic, w.goAt+int64(w.cfg.Duration)
 			rate := w.cfg.Rate * w.share
 			w.sends = pacer{start: w.goAt + w.sends.start, rate: rate}
+			w.churns = pacer{start: w.goAt, rate: w.cfg.Slave.Churn * float64(len(w.devs))}
 		}
 	}
 	if w.phase == traffic && (stop || w.deserted() || now >= w.end && w.offered(now)) {
@@ -269,6 +275,10 @@ func (w *worker) publish() {
 	w.published.dropped.Store(sum(w.out.Dropped))
 	w.published.sent.Store(w.out.Sent)
 	w.published.received.Store(w.out.Received)
+	if w.slave != nil {
+		w.published.sent.Store(w.out.Polls.Answered)
+		w.published.received.Store(w.out.Polls.Received)
+	}
 	w.published.phase.Store(int32(w.phase))
 }
 
@@ -278,6 +288,9 @@ func (w *worker) closeAll() {
 		close(w.settled)
 	}
 	w.out.Lost += int64(w.awaited)
+	if w.slave != nil {
+		w.out.Polls.Unsent += int64(len(w.slave.due))
+	}
 	for i := range w.devs {
 		d := &w.devs[i]
 		if d.state == up {

@@ -101,6 +101,14 @@ func runLoadgen(c *cli.Context) error {
 	if err != nil {
 		return usagef("%v; see %s --help", err, c.Command.HelpName)
 	}
+	if c.Bool("print-project") {
+		text, err := loadgen.ProjectFile(cfg)
+		if err != nil {
+			return usagef("%v", err)
+		}
+		_, err = io.WriteString(c.App.Writer, text)
+		return err
+	}
 	show, done := loadgenProgress(os.Stderr, cfg.Devices)
 	cfg.Progress = show
 	result, err := loadgen.Run(c.Context, cfg)
@@ -145,6 +153,7 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		AckTimeout: c.Duration("ack-timeout"), Tick: c.Duration("tick"), Seed: c.Uint64("seed"),
 		Reconnect: c.Bool("reconnect"), Sources: c.String("sources"),
 		Processes: c.Int("processes"), Workers: c.Int("workers"),
+		Verify: c.String("verify"), Token: c.String("token"), MaxAge: c.Duration("max-age"),
 	}
 	if c.NArg() > 0 {
 		return cfg, fmt.Errorf("argument %q; this command takes flags only", c.Args().First())

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,6 +15,8 @@ import (
 func slaveFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "units", Value: "1", Usage: "`UNITS` behind each link, such as 1 or 1-3"},
+		&cli.StringFlag{Name: "registers", Value: loadgen.SelfDescribing,
+			Usage: "what they hold: self (where and when they were read) or greenhouse"},
 		&cli.StringFlag{Name: "latency", Usage: "from request to answer: 20ms, uniform(5ms,50ms), lognormal(150ms,0.5)"},
 		&cli.StringFlag{Name: "drop", Usage: "`SHARE` of the requests that are not answered, such as 1%"},
 		&cli.StringFlag{Name: "dead", Usage: "`SHARE` of the devices that never answer"},
@@ -23,6 +26,10 @@ func slaveFlags() []cli.Flag {
 		&cli.StringFlag{Name: "garbage", Usage: "`SHARE` of the answers with rubbish before and after them"},
 		&cli.StringFlag{Name: "heartbeat-inside", Usage: "`SHARE` of the answers with a heartbeat in the middle"},
 		&cli.StringFlag{Name: "churn", Usage: "`SHARE` of the devices that hang up and dial again, such as 1%/min"},
+		&cli.BoolFlag{Name: "print-project", Usage: "print a project file for linkd that polls this fleet, and do no more"},
+		&cli.StringFlag{Name: "verify", Usage: "`URL` of linkd's HTTP: follow its values, and check each"},
+		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"}, Usage: "`TOKEN` that it asks for"},
+		&cli.DurationFlag{Name: "max-age", Value: 11 * time.Second, Usage: "of a value that is no older than allowed"},
 		&cli.DurationFlag{Name: "period", Usage: "of the server's polls, for the jitter; 0: the median of what comes"},
 	}
 }
@@ -31,7 +38,7 @@ func slaveConfig(c *cli.Context) (s loadgen.Slave, err error) {
 	if s.UnitFrom, s.UnitTo, err = units(c.String("units")); err != nil {
 		return s, err
 	}
-	s.Fragment, s.Period = c.Bool("fragment"), c.Duration("period")
+	s.Registers, s.Fragment, s.Period = c.String("registers"), c.Bool("fragment"), c.Duration("period")
 	for name, to := range map[string]*float64{"drop": &s.Drop, "dead": &s.Dead, "late": &s.Late, "garbage": &s.Garbage,
 		"heartbeat-inside": &s.BeatInside} {
 		if *to, err = loadgen.ParseShare(c.String(name)); err != nil {

@@ -35,6 +35,8 @@ type serving struct {
 	capacity int
 	drain    time.Duration
 	level    slog.Level
+	// ready, where given, is called once when all listens; what it returns is called when serving has ended.
+	ready func(srv *server.Server, http net.Addr) (ended func())
 }
 
 func serveCommand() *cli.Command {
@@ -103,6 +105,9 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(listener) }()
 	log.Info("http listening", "addr", listener.Addr().String())
+	if opt.ready != nil {
+		defer opt.ready(srv, listener.Addr())()
+	}
 	debug.FreeOSMemory() // what loading and expanding the project left behind
 	for {
 		select {

@@ -1,0 +1,84 @@
+package loadgen
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// Three addresses in each of two tables, too far apart to be read together: six requests to each unit, three of one
+// shape, so that an answer can be taken for another's.
+const (
+	askedAddresses = 3
+	askedApart     = 400
+)
+
+// ProjectFile returns a project file for linkd that expects the fleet of cfg at cfg.Target and polls it: six
+// self-describing values of each unit, once a Period (default 1 s). Connections and devices end in their number, as
+// Verify wants it.
+func ProjectFile(cfg Config) (string, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return "", err
+	}
+	host, port, err := net.SplitHostPort(cfg.Target)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w: target %q; give host:port", ErrConfig, cfg.Target)
+	case !cfg.answers():
+		return "", fmt.Errorf("%w: a project for mode %s; give %s or %s", ErrConfig, cfg.Mode, ModbusRTU, ModbusTCP)
+	case cfg.Slave.Registers != SelfDescribing:
+		return "", fmt.Errorf("%w: a project for registers %s; give %s", ErrConfig, cfg.Slave.Registers, SelfDescribing)
+	case cfg.Preset == "none":
+		return "", fmt.Errorf("%w: a project for preset none; give one with an id", ErrConfig)
+	}
+	var b strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	say("project: loadgen")
+	say("providers:")
+	say("  - name: s1")
+	say("    type: tcp-server")
+	say("    local_ip: %q", host)
+	say("    local_port: %s", port)
+	say("    identity: {%s}", identityKeys(&cfg))
+	say("    fleets:")
+	say("      - {name: \"f{n}\", socket_conn_id: %q, from: %d, to: %d}", cfg.ID, cfg.From, cfg.From+cfg.Devices-1)
+	say("models:")
+	say("  - name: self_describing")
+	say("    tags:")
+	for _, table := range []string{"holding", "input"} {
+		for i := range askedAddresses {
+			say("      - {name: %s%d, address: \"%s:%d\", type: uint64}", table[:1], i, table, i*askedApart)
+		}
+	}
+	say("channels:")
+	say("  - name: \"ch_{connection}\"")
+	say("    connection: \"s1/f*\"")
+	say("    driver: %s", cfg.Mode)
+	say("    poll: %v", or(cfg.Slave.Period, time.Second))
+	say("    devices:")
+	for u := cfg.Slave.UnitFrom; u <= cfg.Slave.UnitTo; u++ {
+		say("      - {name: d%d, unit: %d, model: self_describing}", u, u)
+	}
+	return b.String(), nil
+}
+
+// identityKeys says in the words of a project file how the devices say who they are.
+func identityKeys(c *Config) string {
+	keys := []string{"preset: " + c.Preset}
+	add := func(given bool, key string, value any) {
+		if given {
+			keys = append(keys, fmt.Sprintf("%s: %v", key, value))
+		}
+	}
+	bytes := func(b []byte) string { return fmt.Sprintf("\"hex:%X\"", b) }
+	add(c.Length != 0, "length", c.Length)
+	add(c.Preset == "length-prefixed", "endian", c.Endian)
+	add(c.Prefix != nil, "prefix", bytes(c.Prefix))
+	add(c.Suffix != nil, "suffix", bytes(c.Suffix))
+	add(c.Ack != nil, "ack", bytes(c.Ack))
+	add(c.PacketPrefix, "mode", "both")
+	add(c.HeartbeatSend != nil, "heartbeat", bytes(c.HeartbeatSend))
+	return strings.Join(keys, ", ")
+}
