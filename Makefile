@@ -5,13 +5,16 @@ FUZZTIME ?= 60s
 LINT     := tools/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build run check lint test bench-core fuzz packages clean
+.PHONY: help build demo run check lint test bench-core fuzz packages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/linkd
 	$(GO) build -o bin/linkd ./cmd/linkd
+
+demo: build ## build linkd and serve a simulated fleet that dials in
+	bin/linkd demo
 
 run: build ## build linkd and serve examples/greenhouse.yaml
 	bin/linkd serve -f examples/greenhouse.yaml

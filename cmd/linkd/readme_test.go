@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,11 +21,13 @@ const inside = "LINKD_TEST_README"
 //	background   it goes on beside the blocks after it
 //	ready=TEXT   the next block waits until this background block has printed TEXT
 //	expect=TEXT  it is repeated until it prints TEXT; what a background block prints is looked at in the end
+//	fresh        the background blocks before it are ended first, with Ctrl-C
 //	ci           it is what CI runs, and is not run once more here
 type block struct {
 	line       int
 	command    string
 	background bool
+	fresh      bool
 	ci         bool
 	ready      string
 	expect     string
@@ -51,6 +54,8 @@ func blocks(text string) (found []block, err error) {
 			switch key {
 			case "background":
 				b.background = true
+			case "fresh":
+				b.fresh = true
 			case "ci":
 				b.ci = true
 			case "ready":
@@ -70,9 +75,9 @@ func TestBlocks(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, text, want string }{
 		{"none", "text\n", "[] <nil>"},
-		{"plain", "a\n\n```sh\nmake\n```\n", "[{3 make\n false false  }] <nil>"},
-		{"all", "```sh background ci ready=on expect=up\nx\ny\n```\n", "[{1 x\ny\n true true on up}] <nil>"},
-		{"other language", "```yaml\na: 1\n```\n```sh\nb\n```\n", "[{4 b\n false false  }] <nil>"},
+		{"plain", "a\n\n```sh\nmake\n```\n", "[{3 make\n false false false  }] <nil>"},
+		{"all", "```sh background fresh ci ready=on expect=up\nx\ny\n```\n", "[{1 x\ny\n true true true on up}] <nil>"},
+		{"other language", "```yaml\na: 1\n```\n```sh\nb\n```\n", "[{4 b\n false false false  }] <nil>"},
 		{"unmarked", "```\nmake\n```\n", `[] line 1: a block marked "" is not run; mark it sh, yaml, json or text`},
 		{"wrong word", "```sh later\nmake\n```\n", `[] line 1: no such word after sh: "later"`},
 	}
@@ -141,14 +146,22 @@ func runReadme(t *testing.T) {
 		t.Fatalf("README.md: %v", err)
 	}
 	printed := map[*block]*transcript{} // by background blocks
+	ends := []func(){}                  // of those that go on
 	var ci []string
 	for i := range list {
 		b := &list[i]
+		if b.fresh {
+			for _, end := range ends {
+				end()
+			}
+			ends = nil
+		}
 		switch {
 		case b.ci:
 			ci = append(ci, strings.TrimSpace(b.command))
 		case b.background:
-			printed[b] = background(t, b.command)
+			out, end := background(t, b.command)
+			printed[b], ends = out, append(ends, end)
 			b.prints(t, b.ready, printed[b])
 		default:
 			b.run(t)
@@ -186,8 +199,9 @@ func (b *block) run(t *testing.T) {
 	})
 }
 
-// background starts a block that goes on, with a terminal at which nobody types, and returns all that it prints.
-func background(t *testing.T, command string) *transcript {
+// background starts a block that goes on, with a terminal at which nobody types, and returns all that it prints, and a
+// function that ends it.
+func background(t *testing.T, command string) (out *transcript, end func()) {
 	t.Helper()
 	cmd := sh(command)
 	keyboard, err := cmd.StdinPipe()
@@ -195,7 +209,7 @@ func background(t *testing.T, command string) *transcript {
 		t.Fatal(err)
 	}
 	p := start(t, cmd)
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		keyboard.Close()
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) // Ctrl-C reaches all of it; it may have ended
 		select {
@@ -205,7 +219,8 @@ func background(t *testing.T, command string) *transcript {
 			t.Errorf("still there %v after Ctrl-C: %s", patience, command)
 		}
 	})
-	return p.log
+	t.Cleanup(end)
+	return p.log, end
 }
 
 // runsInCI: what the README tells newcomers to run for the tests is what CI runs.
