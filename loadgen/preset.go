@@ -104,6 +104,9 @@ func newSpeech(c *Config) (*speech, error) {
 	if c.Heartbeat > 0 && s.beat == nil && s.wire != ddp {
 		return nil, fmt.Errorf("heartbeat with preset %s, which has none of its own; give its bytes", s.name)
 	}
+	if c.Slave.BeatInside > 0 && s.beat == nil && s.wire != ddp {
+		return nil, fmt.Errorf("heartbeat inside with preset %s, which has none of its own; give its bytes", s.name)
+	}
 	return s, nil
 }
 

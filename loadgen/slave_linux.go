@@ -19,6 +19,7 @@ type slave struct {
 	spare     []int32         // free places in answers
 	due       timers          // of answers: the timer's dev is a place in answers
 	last      int64           // when answers were last sent
+	request   request         // the one that is being answered
 	pdu       []byte
 }
 
@@ -104,12 +105,13 @@ func (w *worker) requests(now int64, d *device, b []byte) {
 // request decides what becomes of one request.
 func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 	s, out := w.slave, &w.out.Polls
-	q := s.dialect.open(frame)
+	s.request = s.dialect.open(frame)
+	q := &s.request
 	out.Received++
 	if w.phase == traffic {
 		out.InTraffic++
 	}
-	w.interval(now, a, &q)
+	w.interval(now, a, q)
 	there := int(q.unit) >= s.cfg.UnitFrom && int(q.unit) <= s.cfg.UnitTo
 	switch {
 	case !there:
@@ -134,7 +136,7 @@ func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 		delay = s.cfg.LateBy
 	}
 	if there {
-		s.pdu = appendPDU(s.pdu[:0], &q, s.registers, int(d.i), now)
+		s.pdu = appendPDU(s.pdu[:0], q, s.registers, int(d.i), now)
 	} else {
 		s.pdu = append(s.pdu[:0], q.pdu[0]|0x80, targetSilent)
 	}
@@ -142,7 +144,7 @@ func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 		out.Exceptions++
 	}
 	a.outstanding++
-	w.plan(now+delay.draw(w.random), d, &q)
+	w.plan(now+delay.draw(w.random), d, q)
 }
 
 // interval measures how long ago the device's first question was asked before.

@@ -43,7 +43,7 @@ type Verdict struct {
 	Verified int64  `json:"verified"` // good values that are right
 	Wrong    int64  `json:"wrong"`    // of another question, or never sent by the device
 	Old      int64  `json:"old"`      // right, and older than max_age
-	Lost     int64  `json:"lost"`     // values that the server could not hand out to its readers in time; at most these were missed
+	Lost     int64  `json:"lost"`     // events that the server did not hand to its readers in time; no more were missed
 	Skipped  int64  `json:"skipped"`  // values that are not good, or not of this fleet
 	Example  string `json:"example"`  // the first that was not right
 
@@ -79,6 +79,7 @@ func (v *Verdict) complaint() string {
 // follower reads the server's values while the fleet runs.
 type follower struct {
 	cfg    *Config
+	client *http.Client
 	cancel context.CancelFunc
 	body   io.ReadCloser
 	lost   int64 // the server's count before
@@ -89,7 +90,8 @@ type follower struct {
 // follow subscribes. When it returns without an error, no value that is read from now on is missed.
 func follow(ctx context.Context, cfg *Config) (*follower, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	f := &follower{cfg: cfg, cancel: cancel, done: make(chan struct{})}
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
+	f := &follower{cfg: cfg, client: client, cancel: cancel, done: make(chan struct{})}
 	err := f.open(ctx)
 	if err != nil {
 		cancel()
@@ -120,7 +122,7 @@ func (f *follower) get(ctx context.Context, path string) (*http.Response, error)
 	if f.cfg.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+f.cfg.Token)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := f.client.Do(req)
 	if err != nil {
 		return nil, err
 	}
