@@ -273,16 +273,24 @@ func TestFollowValues(t *testing.T) {
 	}
 }
 
-// TestFollowStale: a write that is not answered keeps a device's polls back for late_window. Who follows its tags is
-// told once that they are stale, and once that they are good again.
+// TestFollowStale: a poll that is not answered keeps back those of its shape for late_window. Who follows their tags is
+// told once that they are stale, and once that they are good again; the device's other tags go on.
 func TestFollowStale(t *testing.T) {
-	w := newSim(t, strings.Replace(polled, "retries: 0", "retries: 0, late_window: 1m", 1), modbus.RTU())
+	src := strings.Replace(polled, "retries: 0", "retries: 1, late_window: 1m", 1)
+	src = strings.Replace(src, "    tags:\n", "    tags:\n      - {name: far, address: \"input:500\"}\n", 1)
+	w := newSim(t, src, modbus.RTU())
 	l := w.dial(0, "10.0.0.1:1000").send("c0001\n")
 	l.serveModbus(2 * time.Second)
-	r, err := w.write(nil, WriteRequest{Channel: "ch1", Device: "d1", Values: []TagValue{{"setpoint", 20}}})
-	if err != nil || r.Result != timedOut {
-		t.Fatalf("write: %+v, %v", r, err)
+	for lost := false; !lost; {
+		w.pass(time.Millisecond)
+		if q := l.sent; len(q) > 0 {
+			l.sent = nil
+			if lost = q[1] == 4; !lost {
+				l.send(rtuAnswer(q))
+			}
+		}
 	}
+	l.serveModbus(400 * time.Millisecond)
 	values, stop, err := w.srv.SubscribeValues(TagQuery{Channel: "ch1"})
 	if err != nil {
 		t.Fatal(err)
@@ -293,25 +301,32 @@ func TestFollowStale(t *testing.T) {
 		var got []string
 		for len(values) > 0 {
 			v := <-values
+			if v.Tag == "setpoint" {
+				continue
+			}
 			got = append(got, strings.TrimSpace(v.Tag+" "+v.Quality+" "+v.Reason))
 		}
 		if s := strings.Join(got, ", "); s != want {
 			t.Errorf("told %q, want %q", s, want)
 		}
 	}
-	w.pass(10 * time.Second)
 	news("")
-	w.pass(10 * time.Second)
-	news("temperature stale missed polls, setpoint stale missed polls")
+	l.serveModbus(20 * time.Second)
+	news("far stale missed polls, temperature stale missed polls")
 	w.wantTag("ch1/d1/temperature", "21.5 stale missed polls")
-	w.pass(10 * time.Second)
+	w.wantTag("ch1/d1/setpoint", "21.5 good")
+	l.serveModbus(10 * time.Second)
 	news("")
-	l.sent = nil
+	told := false
 	for range 600 {
 		l.serveModbus(100 * time.Millisecond)
-		if len(values) > 1 {
-			break
+		for len(values) > 0 {
+			v := <-values
+			told = told || v.Tag == "temperature" && v.Quality == "good"
 		}
 	}
-	news("temperature good, setpoint good")
+	if !told {
+		t.Error("nobody was told that the values are good again")
+	}
+	w.wantTag("ch1/d1/temperature", "21.5 good")
 }

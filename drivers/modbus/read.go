@@ -23,6 +23,9 @@ type question struct {
 // Ask implements poll.Exchange.
 func (q *question) Ask(dst []byte, seq uint16) []byte { return q.framing.wrap(dst, q.unit, seq, q.pdu) }
 
+// Shape implements poll.Shaped: answers and exceptions name the function.
+func (q *question) Shape() uint8 { return q.head[0] }
+
 // Find implements poll.Exchange.
 func (q *question) Find(b []byte, seq uint16) (from, to int) {
 	return find(q.framing, b, q.unit, seq, q.head, q.size)

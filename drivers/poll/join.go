@@ -23,6 +23,9 @@ type joined struct {
 	of *part
 }
 
+// Shape implements Shaped: of drivers that cannot tell, all are of one shape.
+func (j *joined) Shape() uint8 { return shape(j.Exchange) }
+
 // Words implements Refusal for an exchange that does.
 func (j *joined) Words(answer []byte) string {
 	if r, ok := j.Exchange.(Refusal); ok {

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"slices"
 	"time"
 
 	"linkd/drivers"
@@ -10,6 +11,7 @@ import (
 const (
 	none    = -1 // no plan entry
 	command = -2 // an exchange of a command
+	several = -3 // exchanges of several shapes
 	// deadAfter is how many polls in a row a device leaves unanswered before it is asked less often.
 	deadAfter = 2
 	// remember is how long what a device has refused is not asked for again after it has dialled in anew.
@@ -100,7 +102,8 @@ const idle = -1
 type unitState struct {
 	retryAt   int64 // it is dead, and asked again then; 0: it is not
 	lateUntil int64 // late answers may come until then; 0: none is owed
-	entry     int32 // whose answer is owed: of the plan, or command
+	entry     int32 // whose answer is owed: of the plan, or command, or several
+	shape     uint8 // of the answer that is owed
 	owed      uint8
 	fails     uint8 // polls in a row without an answer
 }
@@ -274,7 +277,7 @@ func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
 	switch {
 	case u.retryAt > now || m.flights() > 1 && m.flying(e) != nil:
 		return false
-	case u.lateUntil != 0 && (int(u.entry) != e || m.entriesOf(p.Device) != 1):
+	case u.lateUntil != 0 && m.mistakable(u, e, p):
 		if now+int64(p.Every/2) > u.lateUntil {
 			m.deferEntry(e, u.lateUntil)
 		} else {
@@ -285,15 +288,26 @@ func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
 	return true
 }
 
-// entriesOf is how many entries a device has. Where it has more than one, the entry whose answer is owed waits for the
-// end of the window too: each time it is asked the window would begin again, and the others would never be asked.
-func (m *machine) entriesOf(device int) (n int) {
-	for _, p := range m.plan().entries {
-		if p.Device == device {
-			n++
-		}
+// mistakable reports whether the answer that u's device owes could be taken for that to entry e. Where other entries have
+// its shape, the entry whose answer is owed waits for the end of the window too: each time it is asked the window would
+// begin again, and the others would never be asked.
+func (m *machine) mistakable(u *unitState, e int, p *Planned) bool {
+	mine := shape(p.Exchange)
+	if u.entry == several || u.shape != mine {
+		return u.entry == several
 	}
-	return n
+	entries := m.plan().entries
+	return int(u.entry) != e || slices.ContainsFunc(entries, func(o Planned) bool {
+		return o.Device == p.Device && o.Exchange != p.Exchange && shape(o.Exchange) == mine
+	})
+}
+
+// shape is the shape of an exchange's answers.
+func shape(x Exchange) uint8 {
+	if s, ok := x.(Shaped); ok {
+		return s.Shape()
+	}
+	return 0
 }
 
 // ask puts an entry, or an exchange of the first command, in flight for the first time.
@@ -370,9 +384,12 @@ func (m *machine) owes(u *unitState, f *flight) {
 	if m.c.cfg.Distinct {
 		return
 	}
-	if u.entry != f.entry {
+	entry, kind := f.entry, shape(m.exchange(f))
+	if u.owed > 0 && u.lateUntil > f.sentAt && u.shape != kind {
+		entry = several
+	} else if u.entry != entry {
 		u.owed = 0
 	}
 	u.owed = min(u.owed+1, 200)
-	u.entry, u.lateUntil = f.entry, f.sentAt+int64(m.c.cfg.LateWindow)
+	u.entry, u.shape, u.lateUntil = entry, kind, f.sentAt+int64(m.c.cfg.LateWindow)
 }

@@ -46,8 +46,14 @@ func (m *machine) ordered() int64 {
 func (m *machine) hold() int64 {
 	o := m.orders
 	u := &m.units[o.list[0].Device]
-	reads := len(o.exchanges) > 0 && o.at >= o.writes
-	if u.lateUntil != 0 && (reads || u.entry == command) {
+	if u.lateUntil == 0 || len(o.exchanges) == 0 {
+		return 0
+	}
+	alike := o.at >= o.writes || u.entry == command // an answer to a write is none to a poll
+	if s, ok := o.exchange().(Shaped); ok {
+		alike = s.Shape() == u.shape || u.entry == several
+	}
+	if alike {
 		return u.lateUntil
 	}
 	return 0
