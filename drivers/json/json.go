@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"linkd/drivers"
@@ -54,10 +55,8 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 			"devices: [{name: d1, tags: […]}]")}
 	}
 	c := &channel{writable: map[string]*request{}}
-	if c.set, err = tags.CompileText(ch, models); err != nil {
-		return nil, err
-	}
-	if err := c.options(ch.Options); err != nil {
+	c.set, err = tags.CompileText(ch, models)
+	if err := errors.Join(err, c.options(ch.Options)); err != nil {
 		return nil, err
 	}
 	if err := c.bind(); err != nil {
@@ -255,23 +254,31 @@ func (c *channel) hear(b []byte, l drivers.Link) (from, to int) {
 	return 0, len(b)
 }
 
-// explain implements poll.Config's Explain.
+// explain implements poll.Config's Explain: what each object from a device says.
 func (c *channel) explain(in bool, b []byte) string {
+	var words []string
 	var s splitter
-	n, whole := s.next(b, c.mostBytes)
-	if !whole && n > 0 && n < len(b) {
+	for in && len(b) > 0 {
+		n, whole := s.next(b, c.mostBytes)
+		if n == 0 {
+			break
+		}
+		if whole && stdjson.Valid(b[:n]) {
+			words = append(words, c.says(b[:n]))
+		}
 		b = b[n:]
-		n, whole = s.next(b, c.mostBytes)
 	}
-	if !in || !whole || !stdjson.Valid(b[:n]) {
-		return ""
-	}
-	device := c.owner(b[:n])
+	return strings.Join(words, "; ")
+}
+
+// says is an object in words.
+func (c *channel) says(object []byte) string {
+	device := c.owner(object)
 	if device < 0 {
 		return "an object of no device that is known"
 	}
 	text := bytes.NewBufferString(c.set.Devices[device].Name)
-	w := walk{b: b[:n], set: c.set, words: text}
+	w := walk{b: object, set: c.set, words: text}
 	_ = w.value(c.roots[device])
 	return text.String()
 }

@@ -97,6 +97,7 @@ type exchange struct {
 	text    []byte // what is sent, with its ending
 	tag     int    // that is written; -1: none
 	wanted  []byte // its value
+	chosen  string // or the word that was sent in its place
 }
 
 var (
@@ -127,6 +128,9 @@ func (x *exchange) answered(b []byte) bool {
 func (x *exchange) wrote(raw []byte) bool {
 	if x.tag < 0 {
 		return false
+	}
+	if x.chosen != "" && string(plain(raw)) == x.chosen {
+		return true
 	}
 	t := &x.c.set.Tags[x.tag]
 	v, ok := decode(t, raw)
@@ -206,7 +210,7 @@ func (c *channel) writes(cmd *drivers.Command) (writes, reads []poll.Exchange, e
 			return nil, nil, fmt.Errorf("%w: %s would end the message early", tags.ErrValue, w.Value)
 		}
 		writes = append(writes, &exchange{c: c, request: r, device: cmd.Device, text: text, tag: w.Tag,
-			wanted: t.AppendText(nil, w.Value)})
+			wanted: t.AppendText(nil, w.Value), chosen: r.send.Chosen(w.Value)})
 	}
 	if cmd.Readback && c.request != nil {
 		reads = append(reads, c.question(cmd.Device))

@@ -80,6 +80,18 @@ func (t *Template) Writes() bool { return t.any(func(p *part) bool { return p.pl
 // Chooses reports whether it has one with a choice, which only a bool can make.
 func (t *Template) Chooses() bool { return t.any(func(p *part) bool { return p.on != p.off }) }
 
+// Chosen is what a choice puts in for v; empty when the template has none.
+func (t *Template) Chosen(v Value) string {
+	for i := range t.parts {
+		if p := &t.parts[i]; p.on != p.off && v.bits != 0 {
+			return p.on
+		} else if p.on != p.off {
+			return p.off
+		}
+	}
+	return ""
+}
+
 // Addresses reports whether it has a place for the device's address.
 func (t *Template) Addresses() bool { return t.any(func(p *part) bool { return p.place == "address" }) }
 

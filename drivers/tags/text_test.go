@@ -164,6 +164,9 @@ func TestTemplate(t *testing.T) {
 		}
 	}
 	tpl, _ := tags.ParseTemplate("{value:ON|OFF} {address}")
+	if on, off := tpl.Chosen(tags.Bool(true)), tpl.Chosen(tags.Bool(false)); on != "ON" || off != "OFF" {
+		t.Errorf("a choice of %q and %q, want ON and OFF", on, off)
+	}
 	if got := string(tpl.Append(nil, d, tags.Bool(false), nil)); got != "OFF A7" || !tpl.Writes() || !tpl.Chooses() ||
 		!tpl.Addresses() {
 		t.Errorf("%s, want OFF A7 and a choice", got)

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -146,6 +147,17 @@ func (p *pattern) report(set *tags.Set, device int, line []byte, match []int, l 
 			l.Bad(b.tag, tags.Malformed)
 		}
 	}
+}
+
+// explain is a match in words.
+func (p *pattern) explain(line []byte, match []int) string {
+	text := p.name + ":"
+	for i, name := range p.re.SubexpNames() {
+		if name != "" && match[2*i] >= 0 {
+			text += fmt.Sprintf(" %s=%q", name, part(line, match, i))
+		}
+	}
+	return text
 }
 
 // hear implements poll.Config's Hear: each line is read by every pattern that it matches.

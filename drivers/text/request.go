@@ -49,6 +49,7 @@ type exchange struct {
 	line    []byte // what is sent, with its ending
 	tag     int    // that is written; -1: none
 	wanted  []byte // what a group value is to be
+	chosen  string // or the word that was sent in its place
 }
 
 var (
@@ -87,13 +88,21 @@ func (x *exchange) Take(answer []byte, l drivers.Link) tags.Reason {
 	}
 	p.report(x.c.set, x.device, line, match, l)
 	if x.tag >= 0 && p.value != 0 {
-		t := &x.c.set.Tags[x.tag]
-		v, ok := t.DecodeText(part(line, match, p.value))
-		if !ok || !bytes.Equal(t.AppendText(nil, v), x.wanted) {
+		if !x.wrote(part(line, match, p.value)) {
 			return tags.Mismatch
 		}
 	}
 	return tags.Fine
+}
+
+// wrote reports whether a text is the value that was written, or the word that stood for it.
+func (x *exchange) wrote(text []byte) bool {
+	if x.chosen != "" && string(text) == x.chosen {
+		return true
+	}
+	t := &x.c.set.Tags[x.tag]
+	v, ok := t.DecodeText(text)
+	return ok && bytes.Equal(t.AppendText(nil, v), x.wanted)
 }
 
 // mostWords bounds what of a device's refusal is told.
@@ -149,7 +158,8 @@ func (c *channel) writes(cmd *drivers.Command) (writes, reads []poll.Exchange, e
 		if !c.oneLine(line) {
 			return nil, nil, fmt.Errorf("%w: %q would end the line early; write plain text", tags.ErrValue, text)
 		}
-		writes = append(writes, &exchange{c: c, request: r, device: cmd.Device, line: line, tag: w.Tag, wanted: text})
+		writes = append(writes, &exchange{c: c, request: r, device: cmd.Device, line: line, tag: w.Tag, wanted: text,
+			chosen: r.send.Chosen(w.Value)})
 		if cmd.Readback {
 			reads = append(reads, c.reads(cmd.Device, w.Tag)...)
 		}
@@ -180,29 +190,20 @@ func (c *channel) reads(device, tag int) (out []poll.Exchange) {
 	return out
 }
 
-// explain implements poll.Config's Explain.
+// explain implements poll.Config's Explain: what each line from a device is to the patterns.
 func (c *channel) explain(in bool, b []byte) string {
-	line, _, whole := c.lines.next(b, 0)
-	if !in || !whole || line == nil {
-		return ""
-	}
-	list := c.patterns
-	for _, r := range c.requests {
-		list = append(list[:len(list):len(list)], r.expect)
-	}
 	var words []string
-	for _, p := range list {
-		match := p.re.FindSubmatchIndex(line)
-		if match == nil {
-			continue
+	for at := 0; in; {
+		line, next, whole := c.lines.next(b, at)
+		if !whole {
+			break
 		}
-		text := p.name + ":"
-		for i, name := range p.re.SubexpNames() {
-			if name != "" && match[2*i] >= 0 {
-				text += fmt.Sprintf(" %s=%q", name, part(line, match, i))
+		at = next
+		for _, p := range c.readers() {
+			if match := p.re.FindSubmatchIndex(line); line != nil && match != nil {
+				words = append(words, p.explain(line, match))
 			}
 		}
-		words = append(words, text)
 	}
 	return strings.Join(words, "; ")
 }

@@ -4,6 +4,8 @@ package text
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"linkd/drivers"
 	"linkd/drivers/poll"
@@ -47,10 +49,8 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 			"devices: [{name: d1, tags: […]}]")}
 	}
 	c := &channel{writable: map[string]*request{}}
-	if c.set, err = tags.CompileText(ch, models); err != nil {
-		return nil, err
-	}
-	if err := c.options(ch.Options); err != nil {
+	c.set, err = tags.CompileText(ch, models)
+	if err := errors.Join(err, c.options(ch.Options)); err != nil {
 		return nil, err
 	}
 	if err := c.bind(); err != nil {
@@ -129,8 +129,8 @@ func (c *channel) bind() error {
 		case t.Writable && w.send.Chooses() && t.Type != tags.TypeBool:
 			errs = append(errs, t.Fault("is a %s, but its write has {value:ON|OFF}, which is for a bool", t.Type))
 		case n+asked == 0 && (!t.Writable || t.Address != ""):
-			errs = append(errs, t.Fault("address is %q; write a named group of a pattern or of a request's expect, as in "+
-				"temperature or weather.temperature", t.Address))
+			errs = append(errs, t.Fault("address is %q; write a named group of a pattern or of a request's expect; there "+
+				"are %s", t.Address, strings.Join(c.groups(), ", ")))
 		case t.Readback && asked == 0:
 			errs = append(errs, t.Fault("readback needs a request that brings the tag"))
 		case asked > 0 && t.Poll == 0:
@@ -141,6 +141,30 @@ func (c *channel) bind() error {
 		errs = append(errs, c.sendable(d)...)
 	}
 	return errors.Join(append(errs, c.unused()...)...)
+}
+
+// groups are the addresses that tags can have.
+func (c *channel) groups() (list []string) {
+	for _, p := range c.readers() {
+		for _, group := range p.re.SubexpNames() {
+			if group != "" && group != "unit" && group != "device" {
+				list = append(list, p.name+"."+group)
+			}
+		}
+	}
+	if list == nil {
+		list = []string{"none"}
+	}
+	return list
+}
+
+// readers are the patterns that read values.
+func (c *channel) readers() []*pattern {
+	list := slices.Clone(c.patterns)
+	for _, r := range c.requests {
+		list = append(list, r.expect)
+	}
+	return list
 }
 
 // sendable finds what cannot be sent to a device.

@@ -37,8 +37,8 @@ const (
 func TestRefusedConfig(t *testing.T) {
 	tests := []struct{ channel, want string }{
 		{`poll: 1s`, "a text channel has devices"},
-		{oneTag, `tag t: address is "t"; write a named group of a pattern`},
-		{oneTag + `, options: {patterns: {p: '(?P<u>x)'}}`, `tag t: address is "t"; write a named group`},
+		{oneTag, `tag t: address is "t"; write a named group of a pattern or of a request's expect; there are none`},
+		{oneTag + `, options: {patterns: {p: '(?P<u>x)'}}`, "expect; there are p.u"},
 		{oneTag + `, options: {patterns: {p: '(?P<t>x'}}`, "patterns.p is no regular expression that Go knows: " +
 			"error parsing regexp: missing closing )"},
 		{oneTag + `, options: {patterns: {p: '(?P<t>(x{100}){10}y{999}z{999})'}}`, "patterns.p is too costly to match"},
@@ -164,42 +164,6 @@ func TestRubbish(t *testing.T) {
 	}
 }
 
-// TestAllocations: regexp makes one slice for the groups of each line that matches; nothing else is made.
-func TestAllocations(t *testing.T) {
-	ch, err := load(`poll: 1s, options: {patterns: {p: '^T=(?P<t>\S+) H=(?P<h>\d+)$'}, requests: {q: {send: "Q", ` +
-		`expect: '^Q (?P<q>\d+)$'}}}, devices: [{name: d, tags: [{name: t, address: t}, {name: h, address: h, type: ` +
-		`uint8}, {name: q, address: q, type: int64}]}]`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, m := &link{}, ch.Machine()
-	now := int64(1e18)
-	m.Open(now, l)
-	line, answer, rubbish := []byte("T=-21.5 H=45\r\n"), []byte("Q 4711\n"), []byte("hello hello\n")
-	tests := []struct {
-		name string
-		want float64
-		run  func()
-	}{
-		{"unasked", 1, func() { m.Receive(now, line, l) }},
-		{"poll", 1, func() {
-			now += 1e9
-			m.Timer(now, l)
-			m.Receive(now+1e6, answer, l)
-		}},
-		{"rubbish", 0, func() { m.Receive(now, rubbish, l) }},
-	}
-	for _, tt := range tests {
-		before := l.values
-		if n := testing.AllocsPerRun(100, tt.run); n != tt.want {
-			t.Errorf("%s: %v allocations, want %v", tt.name, n, tt.want)
-		}
-		if tt.want > 0 && l.values == before {
-			t.Errorf("%s: nothing was read", tt.name)
-		}
-	}
-}
-
 // TestExplain: what the patterns make of a line, for people who tap.
 func TestExplain(t *testing.T) {
 	ch, err := load(oneTag + `, poll: 1s, options: {patterns: {p: 'T=(?P<t>\d+)'}, requests: {q: {send: Q, expect: ` +
@@ -209,6 +173,9 @@ func TestExplain(t *testing.T) {
 	}
 	explain := ch.(drivers.Explainer).Explain
 	if got, want := explain(true, []byte("T=21\r\n")), `p: t="21"; q: t="2"`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := explain(true, []byte("T=2\n\nT=3x\nT")), `p: t="2"; q: t="2"; p: t="3"; q: t="3" x="x"`; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if explain(true, []byte("T=21")) != "" || explain(true, []byte("\n")) != "" || explain(false, []byte("T=2\n")) != "" {
