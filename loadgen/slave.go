@@ -172,6 +172,7 @@ func jitter(asked histogram, period int64) Interval {
 
 func (p *Polls) String() string {
 	return fmt.Sprintf("%d received, %d answered (%d refused, %d late, %d in pieces, %d with rubbish, "+
-		"%d with a heartbeat inside); %d dropped, %d to dead devices, %d to other units, %d unsent", p.Received, p.Answered, p.Exceptions,
-		p.Late, p.Fragmented, p.Garbage, p.BeatInside, p.Dropped, p.Dead, p.OtherUnit, p.Unsent+p.Flooded)
+		"%d with a heartbeat inside); %d dropped, %d to dead devices, %d to other units, %d unsent",
+		p.Received, p.Answered, p.Exceptions, p.Late, p.Fragmented, p.Garbage, p.BeatInside, p.Dropped, p.Dead,
+		p.OtherUnit, p.Unsent+p.Flooded)
 }
