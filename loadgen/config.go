@@ -28,7 +28,7 @@ const (
 )
 
 // Modes returns all modes.
-func Modes() []string { return []string{Idle, Echo, Push, ModbusRTU, ModbusTCP} }
+func Modes() []string { return []string{Idle, Echo, Push, ModbusRTU, ModbusTCP, DLT645} }
 
 // When a device counts as up.
 const (
@@ -64,7 +64,7 @@ type Config struct {
 	Heartbeat     time.Duration // a device that sent nothing for this long sends its heartbeat; 0: never
 	HeartbeatSend []byte        // the heartbeat's bytes; default: the preset's own
 
-	Mode    string  // Idle (default), Echo, Push, or one in which the devices answer: ModbusRTU, ModbusTCP
+	Mode    string  // Idle (default), Echo, Push, or one in which the devices answer: see Modes
 	Confirm string  // ConfirmSent (default) or ConfirmEcho
 	Rate    float64 // messages a second over all devices; echo: 0 is closed loop, as fast as answers come
 	Size    int     // bytes of a data frame, 16 to 65536 (ddp: to 1024); default 64
@@ -168,7 +168,7 @@ func (c *Config) validate() error {
 	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
 	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
 	c.Slave.validate(c, say)
-	say(c.Verify != "" && !c.answers(), "verify with mode %s; it belongs to %s and %s", c.Mode, ModbusRTU, ModbusTCP)
+	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s", c.Mode, ModbusRTU, ModbusTCP)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize
 	if c.Preset == "ddp" {

@@ -14,12 +14,15 @@ import "encoding/binary"
 const (
 	maxRequest = 260 // bytes of the longest frame, of any protocol here
 	maxAnswer  = 260
+	// modbusRefusal is added to the function of a request that is refused.
+	modbusRefusal = 0x80
 )
 
 // request is one request to a device. Its PDU is borrowed from the device's buffer.
 type request struct {
 	unit byte
-	tid  uint16 // TCP
+	tid  uint16  // Modbus TCP
+	addr [6]byte // DL/T 645
 	pdu  []byte
 }
 
@@ -31,6 +34,8 @@ type dialect struct {
 	wrap func(dst []byte, q *request, pdu []byte) []byte
 	// refuses: a request to a unit that is not there is answered, not ignored.
 	refuses bool
+	// refusal is set in the first byte of an answer that refuses.
+	refusal byte
 }
 
 func modbusRTU() *dialect {
@@ -42,6 +47,7 @@ func modbusRTU() *dialect {
 			dst = append(append(dst, q.unit), pdu...)
 			return binary.LittleEndian.AppendUint16(dst, modbusCRC(dst[start:]))
 		},
+		refusal: modbusRefusal,
 	}
 }
 
@@ -57,6 +63,7 @@ func modbusTCP() *dialect {
 			return append(append(dst, q.unit), pdu...)
 		},
 		refuses: true,
+		refusal: modbusRefusal,
 	}
 }
 
@@ -171,7 +178,7 @@ func appendPDU(dst []byte, q *request, of registers, dev int, now int64) []byte 
 		}
 	}
 	if code != 0 {
-		return append(dst[:start], fc|0x80, code)
+		return append(dst[:start], fc|modbusRefusal, code)
 	}
 	return dst
 }

@@ -277,7 +277,7 @@ func TestConfigErrors(t *testing.T) {
 	}{
 		{"target", func(c *Config) { c.Target = "" }, "target is empty; give host:port"},
 		{"devices", func(c *Config) { c.Devices = 0 }, "devices 0; give 1 to 10000000"},
-		{"mode", func(c *Config) { c.Mode = "x" }, `mode "x"; give one of idle, echo, push, modbus-rtu, modbus-tcp`},
+		{"mode", func(c *Config) { c.Mode = "x" }, `mode "x"; give one of idle, echo, push, modbus-rtu, modbus-tcp, dlt645`},
 		{"size", func(c *Config) { c.Size = 15 }, "size 15; give 16 to 65536 bytes"},
 		{"size of ddp", func(c *Config) { c.Preset, c.ID, c.Size = "ddp", "{n:011}", 1025 }, "size 1025; give 16 to 1024"},
 		{"push", func(c *Config) { c.Mode = Push }, "mode push without a rate"},

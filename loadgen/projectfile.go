@@ -26,7 +26,7 @@ func ProjectFile(cfg Config) (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%w: target %q; give host:port", ErrConfig, cfg.Target)
-	case !cfg.answers():
+	case !cfg.describesItself():
 		return "", fmt.Errorf("%w: a project for mode %s; give %s or %s", ErrConfig, cfg.Mode, ModbusRTU, ModbusTCP)
 	case cfg.Slave.Registers != SelfDescribing:
 		return "", fmt.Errorf("%w: a project for registers %s; give %s", ErrConfig, cfg.Slave.Registers, SelfDescribing)

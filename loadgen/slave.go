@@ -9,6 +9,7 @@ import (
 const (
 	ModbusRTU = "modbus-rtu"
 	ModbusTCP = "modbus-tcp"
+	DLT645    = "dlt645"
 )
 
 // What the registers of devices that answer hold.
@@ -41,7 +42,10 @@ const (
 )
 
 // answers reports whether the devices answer what the server asks.
-func (c *Config) answers() bool { return c.Mode == ModbusRTU || c.Mode == ModbusTCP }
+func (c *Config) answers() bool { return c.describesItself() || c.Mode == DLT645 }
+
+// describesItself reports whether the devices have registers that a verdict can be given over.
+func (c *Config) describesItself() bool { return c.Mode == ModbusRTU || c.Mode == ModbusTCP }
 
 func (s *Slave) setDefaults() {
 	s.UnitFrom = or(s.UnitFrom, 1)
@@ -57,7 +61,8 @@ func (s *Slave) validate(c *Config, say func(wrong bool, format string, args ...
 	if !c.answers() {
 		bare := Slave{}
 		bare.setDefaults()
-		say(*s != bare, "units, latency and faults with mode %s; they belong to %s and %s", c.Mode, ModbusRTU, ModbusTCP)
+		say(*s != bare, "units, latency and faults with mode %s; they belong to %s, %s and %s", c.Mode, ModbusRTU, ModbusTCP,
+			DLT645)
 		return
 	}
 	say(s.UnitFrom < 1 || s.UnitTo > 247 || s.UnitTo < s.UnitFrom || s.UnitTo-s.UnitFrom >= mostUnits,
@@ -172,6 +177,7 @@ func jitter(asked histogram, period int64) Interval {
 
 func (p *Polls) String() string {
 	return fmt.Sprintf("%d received, %d answered (%d refused, %d late, %d in pieces, %d with rubbish, "+
-		"%d with a heartbeat inside); %d dropped, %d to dead devices, %d to other units, %d unsent", p.Received, p.Answered, p.Exceptions,
-		p.Late, p.Fragmented, p.Garbage, p.BeatInside, p.Dropped, p.Dead, p.OtherUnit, p.Unsent+p.Flooded)
+		"%d with a heartbeat inside); %d dropped, %d to dead devices, %d to other units, %d unsent",
+		p.Received, p.Answered, p.Exceptions, p.Late, p.Fragmented, p.Garbage, p.BeatInside, p.Dropped, p.Dead,
+		p.OtherUnit, p.Unsent+p.Flooded)
 }

@@ -14,6 +14,7 @@ type slave struct {
 	dialect   *dialect
 	registers registers
 	self      *selfDescribing // the registers, where they are that
+	meters    *meters         // DL/T 645 has these instead
 	asked     []asked         // by device
 	answers   []answer        // those outstanding, and free places
 	spare     []int32         // free places in answers
@@ -54,9 +55,13 @@ func newSlave(cfg *Config, first, count int) *slave {
 	if cfg.Mode == ModbusTCP {
 		s.dialect = modbusTCP()
 	}
-	if s.cfg.Registers == Greenhouse {
+	switch {
+	case cfg.Mode == DLT645:
+		s.dialect = dlt645()
+		s.meters = &meters{first: cfg.From + first, from: s.cfg.UnitFrom, to: s.cfg.UnitTo}
+	case s.cfg.Registers == Greenhouse:
 		s.registers = newGreenhouses(cfg, first, count)
-	} else {
+	default:
 		s.self = newSelfDescribing(cfg, first, count)
 		s.registers = s.self
 	}
@@ -111,6 +116,9 @@ func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 	if w.phase == traffic {
 		out.InTraffic++
 	}
+	if s.meters != nil {
+		q.unit = byte(s.meters.unit(q, int(d.i)))
+	}
 	w.interval(now, a, q)
 	there := int(q.unit) >= s.cfg.UnitFrom && int(q.unit) <= s.cfg.UnitTo
 	switch {
@@ -135,12 +143,15 @@ func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 		out.Late++
 		delay = s.cfg.LateBy
 	}
-	if there {
+	switch {
+	case !there:
+		s.pdu = append(s.pdu[:0], q.pdu[0]|modbusRefusal, targetSilent)
+	case s.meters != nil:
+		s.pdu = s.meters.answer(s.pdu[:0], q, int(d.i), now)
+	default:
 		s.pdu = appendPDU(s.pdu[:0], q, s.registers, int(d.i), now)
-	} else {
-		s.pdu = append(s.pdu[:0], q.pdu[0]|0x80, targetSilent)
 	}
-	if s.pdu[0] >= 0x80 {
+	if s.pdu[0]&s.dialect.refusal != 0 {
 		out.Exceptions++
 	}
 	a.outstanding++

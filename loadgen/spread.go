@@ -37,7 +37,8 @@ func ParseSpread(s string) (Spread, error) {
 	}
 	p := Spread{Kind: kind}
 	for i, text := range args {
-		v, err := 0.0, error(nil)
+		var v float64
+		var err error
 		if kind == "lognormal" && i == 1 {
 			v, err = strconv.ParseFloat(strings.TrimSpace(text), 64)
 		} else {

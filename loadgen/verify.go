@@ -106,15 +106,11 @@ func (f *follower) open(ctx context.Context) (err error) {
 	}
 	late := time.AfterFunc(verifyAnswer, f.cancel)
 	defer late.Stop()
-	res, err := f.get(ctx, "/api/v1/events?values=true")
-	if err != nil {
-		return err
-	}
-	f.body = res.Body
-	return nil
+	f.body, err = f.get(ctx, "/api/v1/events?values=true")
+	return err
 }
 
-func (f *follower) get(ctx context.Context, path string) (*http.Response, error) {
+func (f *follower) get(ctx context.Context, path string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(f.cfg.Verify, "/")+path, nil)
 	if err != nil {
 		return nil, err
@@ -131,19 +127,19 @@ func (f *follower) get(ctx context.Context, path string) (*http.Response, error)
 		res.Body.Close()
 		return nil, fmt.Errorf("GET %s: %s: %s", path, res.Status, bytes.TrimSpace(said))
 	}
-	return res, nil
+	return res.Body, nil
 }
 
 // losses is how many events and values the server could not hand to its readers so far; 0 where it does not say.
 func (f *follower) losses(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, verifyAnswer)
 	defer cancel()
-	res, err := f.get(ctx, "/metrics")
+	body, err := f.get(ctx, "/metrics")
 	if err != nil {
 		return 0, err
 	}
-	defer res.Body.Close()
-	lines := bufio.NewScanner(io.LimitReader(res.Body, mostMetrics))
+	defer body.Close()
+	lines := bufio.NewScanner(io.LimitReader(body, mostMetrics))
 	for lines.Scan() {
 		if n, ok := strings.CutPrefix(lines.Text(), lostMetric+" "); ok {
 			v, _ := strconv.ParseFloat(n, 64)

@@ -46,7 +46,11 @@ models:
       - {name: heating, address: "input:2", type: uint16, scale: 0.1, unit: "%%"}
       - {name: setpoint, address: "holding:0", type: int16, scale: 0.1, unit: "°C", writable: true, clamp: [5, 40]}
 channels:
-  - {name: "ch_{connection}", connection: "s1/g*", driver: modbus-rtu, poll: 2s, devices: [{name: d1, unit: 1, model: climate}]}
+  - name: "ch_{connection}"
+    connection: "s1/g*"
+    driver: modbus-rtu
+    poll: 2s
+    devices: [{name: d1, unit: 1, model: climate}]
 `
 
 // demoCommand is `linkd demo`: serve, with simulated greenhouses that dial in.
@@ -91,7 +95,7 @@ func (d *demo) run(opt serving, signals <-chan os.Signal, stderr io.Writer) erro
 	if err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	opt.file = filepath.Join(dir, "greenhouse.yaml")
 	if err := os.WriteFile(opt.file, fmt.Appendf(nil, demoProject, d.devices), 0o600); err != nil {
 		return fmt.Errorf("demo: %w", err)

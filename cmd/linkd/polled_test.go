@@ -29,8 +29,8 @@ func printed(t *testing.T, args ...string) string {
 func polled(t *testing.T, in *instance, args ...string) (r loadgen.Result, said string, status int) {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.Command(binary, slices.Concat([]string{"loadgen", "--target", "127.0.0.1:" + in.port(t, "s1"), "--verify",
-		in.url, "-o", "json"}, args)...)
+	own := []string{"loadgen", "--target", "127.0.0.1:" + in.port(t, "s1"), "--verify", in.url, "-o", "json"}
+	cmd := exec.Command(binary, slices.Concat(own, args)...)
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output() // the status tells
 	if err := json.Unmarshal(out, &r); err != nil {
@@ -39,8 +39,8 @@ func polled(t *testing.T, in *instance, args ...string) (r loadgen.Result, said 
 	return r, stderr.String(), cmd.ProcessState.ExitCode()
 }
 
-// TestNoMixUp: 200 links with two units each, whose answers come late, in pieces, among rubbish and heartbeats or not at
-// all, and which redial: no value that linkd shows is another's.
+// TestNoMixUp: 200 links with two units each, whose answers come late, in pieces, among rubbish and heartbeats or not
+// at all, and which redial: no value that linkd shows is another's.
 func TestNoMixUp(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"modbus-rtu", "modbus-tcp"} {
@@ -126,7 +126,7 @@ func TestPolledUsage(t *testing.T) {
 		{append(modbus, "--registers", "mine"), `registers "mine"; give self or greenhouse`},
 		{append(modbus, "--heartbeat-inside", "1%"), "heartbeat inside with preset auto, which has none of its own"},
 		{[]string{"--mode", "modbus-rtu"}, "mode modbus-rtu without a duration; give how long the devices answer"},
-		{[]string{"--drop", "1%"}, "units, latency and faults with mode idle; they belong to modbus-rtu and modbus-tcp"},
+		{[]string{"--drop", "1%"}, "units, latency and faults with mode idle; they belong to modbus-rtu, modbus-tcp and dlt645"},
 		{[]string{"--verify", "http://127.0.0.1:1"}, "verify with mode idle"},
 	} {
 		out, err := exec.Command(binary, append([]string{"loadgen", "--target", "127.0.0.1:0", "--print-project"},
