@@ -179,7 +179,13 @@ func (t Type) limits(size int) (low, high float64) {
 	return 0, math.Exp2(bits) - 1
 }
 
-// Invert turns what people write into what goes on the wire. The error says what would be right.
+// unsigned reports whether Decode reads the type as a Uint.
+func (t Type) unsigned() bool {
+	return t == TypeUint8 || t == TypeUint16 || t == TypeUint32 || t == TypeUint64 || t == TypeBCD
+}
+
+// Invert turns what people write into what goes on the wire, of the kind that Decode reads there. The error says what
+// would be right.
 func (t *Tag) Invert(v Value) (Value, error) {
 	switch {
 	case !t.Writable:
@@ -192,17 +198,20 @@ func (t *Tag) Invert(v Value) (Value, error) {
 		return Value{}, fmt.Errorf("%w: %s is out of range; write %s", ErrValue, v, t.wants())
 	}
 	if t.plain && v.Kind != KindFloat && t.Type != TypeFloat32 && t.Type != TypeFloat64 {
-		return v, nil // exact, beyond 2^53 too
+		if t.Type.unsigned() {
+			return Uint(v.bits), nil // exact, beyond 2^53 too
+		}
+		return v, nil
 	}
 	if t.divide != 0 {
 		f = (f - t.offset) * t.divide
 	} else {
 		f = (f - t.offset) / t.scale
 	}
-	switch t.Type {
-	case TypeFloat32, TypeFloat64:
+	switch {
+	case t.Type == TypeFloat32 || t.Type == TypeFloat64:
 		return Float(f), nil
-	case TypeUint64:
+	case t.Type.unsigned():
 		return Uint(uint64(min(math.Round(f), math.MaxUint64))), nil
 	}
 	return Int(int64(math.Round(f))), nil

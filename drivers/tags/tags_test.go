@@ -274,3 +274,32 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// TestReadBack: what is written and read back is the same value, of the same kind, in each type of number.
+func TestReadBack(t *testing.T) {
+	for _, name := range strings.Fields("int8 uint8 int16 uint16 int32 uint32 int64 uint64 float32 float64 bcd") {
+		for _, scale := range []float64{1, 0.5} {
+			for _, written := range []any{"40", 40.0, 40} {
+				_, tag := compile(t, project.Tag{Type: name, Scale: scale, Writable: true})
+				v, err := tag.Parse(written)
+				if err != nil {
+					t.Fatal(err)
+				}
+				raw, err := tag.Invert(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := tag.Encode(nil, raw)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, ok := tag.Decode(b)
+				want, _ := tag.Convert(raw)
+				back, _ := tag.Convert(got)
+				if !ok || back != want || back.Float() != 40 {
+					t.Errorf("%s, scale %g, written %T: read back %#v, want %#v", name, scale, written, back, want)
+				}
+			}
+		}
+	}
+}
