@@ -57,8 +57,7 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 		return nil, &project.FieldError{Field: "devices", Err: errors.New("a dlt645 channel has devices; write " +
 			`devices: [{name: m1, address: "123456789012", model: …}]`)}
 	}
-	ch, models = c.version.formats(ch, models)
-	if c.set, err = tags.Compile(ch, models); err != nil {
+	if c.set, err = tags.Compile(c.version.formats(ch, models)); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(c.addresses(), c.identifiers(written(ch, models))); err != nil {
@@ -141,7 +140,7 @@ func (c *channel) addresses() error {
 	return c.set.Distinct(false)
 }
 
-// identifiers reads the tags' addresses. list is the tags as the project file has them, with the table's formats.
+// identifiers reads the tags' addresses. list is the tags as the project file has them.
 func (c *channel) identifiers(list []*project.Tag) error {
 	c.refs = make([]ref, len(c.set.Tags))
 	var errs []error
@@ -167,14 +166,18 @@ func (c *channel) ref(t *tags.Tag, typed bool) (ref, error) {
 		return r, t.Fault("address is %q; write the data identifier of DL/T 645-%s as %d hex digits in quotes, such as %q",
 			t.Address, v.year, 2*v.size, example)
 	}
-	if k := v.item(id); k != nil && k.typ == t.Type && k.length == t.Size {
+	k := v.item(id)
+	if k != nil && k.typ == t.Type && k.length == t.Size {
 		r.signed, r.size = k.signed, max(k.size, k.length)
 	}
 	most := maxRead - v.size
 	switch {
 	case v.block(id):
 		return r, t.Fault("address is %q, a block of several values; write a tag for each of its identifiers", t.Address)
-	case !typed:
+	case !typed && k != nil && k.length != t.Size:
+		return r, t.Fault("length is %d, but %s %s has %d bytes; leave length out, or write its type too", t.Size, t.Address,
+			k.what, k.length)
+	case !typed && k == nil:
 		return r, t.Fault("address is %q, of which linkd does not know the format; write its type, as in "+
 			"type: bcd, length: 4, scale: 0.01", t.Address)
 	case t.Size > most:
@@ -185,7 +188,7 @@ func (c *channel) ref(t *tags.Tag, typed bool) (ref, error) {
 		return r, t.Fault("writable needs the meter's password; write options: {password: \"000000\", level: 2}, or " +
 			"leave writable out")
 	case r.signed || r.size != t.Size:
-		return r, t.Fault("%s is measured by the meter; leave writable out", v.item(id).what)
+		return r, t.Fault("%s is measured by the meter; leave writable out", k.what)
 	case v.size+len(c.key)+t.Size > maxSent:
 		return r, t.Fault("length is %d; a write holds at most %d bytes", t.Size, maxSent-v.size-len(c.key))
 	}

@@ -23,8 +23,8 @@ func (v *version) functionName(control byte) string {
 	return fmt.Sprintf("function %02X", control&function)
 }
 
-// explain implements poll.Config's Explain: meter, function, identifier, and the value where the table knows its format.
-// Passwords of writes are not shown.
+// explain implements poll.Config's Explain: meter, function, identifier, and the value that is read, where the table
+// knows its format. Passwords of writes are not shown.
 func (v *version) explain(_ bool, b []byte) string {
 	from := 0
 	for from < len(b) && b[from] == wakeUp {

@@ -9,8 +9,8 @@ import (
 //
 //	68 A0..A5 68 C L D1..DL CS 16
 //
-// A0..A5 is the address, two BCD digits a byte, the lowest first; C the control code, L the number of bytes of data, each
-// sent plus 33H; CS the sum of all from the first 68 on. Any number of FE may go before.
+// A0..A5 is the address, two BCD digits a byte, the lowest first; C the control code, L the number of bytes of data,
+// each sent plus 33H; CS the sum of all from the first 68 on. Any number of FE may go before.
 const (
 	start   = 0x68
 	end     = 0x16
