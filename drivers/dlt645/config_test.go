@@ -1,8 +1,10 @@
 package dlt645
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"linkd/drivers"
 	"linkd/drivers/tags"
@@ -52,6 +54,12 @@ func TestRefusedConfig(t *testing.T) {
 		{`poll: 1m, options: {operator: "1"}, ` + meter + energy, `operator is "1"; write 8 digits in quotes`},
 		{`poll: 1m, options: {version: 1997, operator: "00000001"}, ` + meter + energy,
 			"operator is for version 2007; leave it out"},
+		{`poll: 1m, options: {broadcast_time: daily}, ` + meter + energy,
+			`broadcast_time is "daily"; write a duration such as 24h, from 1m0s to 168h0m0s`},
+		{`poll: 1m, options: {broadcast_time: 1s}, ` + meter + energy, `broadcast_time is "1s"; write a duration`},
+		{`poll: 1m, options: {time_zone: "+08:00"}, ` + meter + energy, "time_zone is for broadcast_time; leave it out"},
+		{`poll: 1m, options: {broadcast_time: 24h, time_zone: Asia/Shanghai}, ` + meter + energy,
+			`time_zone is "Asia/Shanghai"; write how far the meters' clocks are ahead of UTC in quotes, as in "+08:00"`},
 		{`poll: 1m, options: {max_block: 3}, ` + meter + energy, "max_block is no option of this driver"},
 	}
 	for _, tt := range tests {
@@ -145,5 +153,17 @@ func TestExplain(t *testing.T) {
 		if got := tt.version.explain(true, tt.frame); got != tt.want {
 			t.Errorf("% x: %q, want %q", tt.frame, got, tt.want)
 		}
+	}
+}
+
+// TestTime: the broadcast of 2017-06-05 10:22:51, as a public firmware's comment has it.
+func TestTime(t *testing.T) {
+	want := unhex("68 99 99 99 99 99 99 68 08 06 84 55 43 38 39 4a 4b 16")
+	got := appendTime(nil, 0, time.Date(2017, 6, 5, 10, 22, 51, 0, time.FixedZone("", 8*3600)))
+	if !bytes.Equal(got, want) {
+		t.Errorf("% x, want % x", got, want)
+	}
+	if text := v2007().explain(false, got); text != "all meters: broadcast time 17-06-05 10:22:51" {
+		t.Errorf("explained as %q", text)
 	}
 }

@@ -28,6 +28,7 @@ type channel struct {
 	meters  [][6]byte // by device: addresses as on the wire
 	refs    []ref     // by tag
 	wakeUp  int
+	said    []poll.Announcement
 	key     []byte // what goes before the value of a write; nil: there is no password
 }
 
@@ -45,7 +46,8 @@ const (
 )
 
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
-	own, err := poll.ParseOptions(ch.Options, "version", "wake_up", "password", "level", "operator")
+	own, err := poll.ParseOptions(ch.Options, "version", "wake_up", "password", "level", "operator",
+		"broadcast_time", "time_zone")
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +65,8 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 	if err := errors.Join(c.addresses(), c.identifiers(written(ch, models))); err != nil {
 		return nil, err
 	}
-	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.version.explain, Options: own, MaxFrame: maxFrame}
+	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.version.explain, Options: own, MaxFrame: maxFrame,
+		Announce: c.said}
 	for d := range c.set.Devices {
 		cfg.Plan = append(cfg.Plan, c.plan(d)...)
 	}
@@ -100,6 +103,7 @@ func (c *channel) options(m map[string]any) error {
 		return o.Err()
 	}
 	c.wakeUp = o.Count("wake_up", defaultWakeUp, 0, mostWakeUp)
+	c.said = c.clock(o)
 	level := o.Count("level", defaultLevel, 0, 99)
 	var password [3]byte
 	var operator [4]byte
@@ -114,7 +118,7 @@ func (c *channel) options(m map[string]any) error {
 		o.Fault("operator", "is for version 2007; leave it out")
 	}
 	if secret != "" {
-		c.key = append([]byte{byte(level/10<<4 | level%10)}, password[:]...)
+		c.key = append([]byte{bcd(level)}, password[:]...)
 		if c.version.codeAndLevel {
 			c.key = append(c.key, operator[:]...)
 		}

@@ -68,6 +68,10 @@ func (v *version) words(f frame) string {
 	text := "meter " + addressText(f.address) + " " + v.functionName(f.control)
 	answers := f.control&fromMeter != 0
 	switch {
+	case f.control == broadcastTime && len(f.data) == 6:
+		var room [6]byte
+		d := reversed(room[:], f.data)
+		return fmt.Sprintf("all meters: broadcast time %x-%x-%x %x:%x:%x", d[0:1], d[1:2], d[2:3], d[3:4], d[4:5], d[5:6])
 	case answers && f.control&refused != 0 && len(f.data) == 1:
 		return text + ": refused, " + v.errorText(f.data[0]-offset)
 	case answers && f.control&refused != 0:

@@ -10,8 +10,8 @@ import (
 )
 
 // TestAnnounce: an announcement is made soon after the link has opened and at its intervals, waits for no answer, never
-// stands between a question and its answer, and leaves silence behind it. A device that dials in anew within the interval
-// does not hear it again.
+// stands between a question and its answer, and leaves silence behind it. A device that dials in anew within the
+// interval does not hear it again.
 func TestAnnounce(t *testing.T) {
 	var said []int64
 	w := newWorld(t, []entry{{0, 1, 100 * ms}}, func(cfg *Config, _ *world) {
