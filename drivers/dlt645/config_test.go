@@ -1,8 +1,10 @@
 package dlt645
 
 import (
+	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"linkd/drivers"
 	"linkd/drivers/tags"
@@ -11,16 +13,17 @@ import (
 // TestRefusedConfig: what is wrong with a channel is told with what would be right.
 func TestRefusedConfig(t *testing.T) {
 	const meter = `devices: [{name: m1, address: "123456789012", tags: [`
+	const energy = `{name: t, address: "00010000"}]}]`
 	tests := []struct{ channel, want string }{
 		{`poll: 1m`, `a dlt645 channel has devices; write devices: [{name: m1, address: "123456789012", model: …}]`},
-		{meter + `{name: t, address: "00010000"}]}]`, "write poll: 10s"},
-		{`poll: 1m, devices: [{name: m1, address: "12345", tags: [{name: t, address: "00010000"}]}]`,
+		{meter + energy, "write poll: 10s"},
+		{`poll: 1m, devices: [{name: m1, address: "12345", tags: [` + energy,
 			`address of device m1 is "12345"; write the meter's own 12 digits in quotes, leading zeros too`},
-		{`poll: 1m, devices: [{name: m1, address: "AAAAAAAAAAAA", tags: [{name: t, address: "00010000"}]}]`,
+		{`poll: 1m, devices: [{name: m1, address: "AAAAAAAAAAAA", tags: [` + energy,
 			`address of device m1 is "AAAAAAAAAAAA"; write the meter's own 12 digits`},
-		{`poll: 1m, devices: [{name: m1, address: "999999999999", tags: [{name: t, address: "00010000"}]}]`,
+		{`poll: 1m, devices: [{name: m1, address: "999999999999", tags: [` + energy,
 			`address of device m1 is "999999999999"; write the meter's own 12 digits`},
-		{`poll: 1m, devices: [{name: m1, tags: [{name: t, address: "00010000"}]}]`, `address of device m1 is ""`},
+		{`poll: 1m, devices: [{name: m1, tags: [` + energy, `address of device m1 is ""`},
 		{`poll: 1m, ` + meter + `{name: t, address: "00010000"}]}, {name: m2, address: ` +
 			`"123456789012", tags: [{name: t, address: "00010000"}]}]`,
 			"devices m1 and m2 both have id 123456789012, and what they say is told apart by it; write another address"},
@@ -31,6 +34,8 @@ func TestRefusedConfig(t *testing.T) {
 		{`poll: 1m, ` + meter + `{name: t, address: "0201010x"}]}]`, `address is "0201010x"; write the data identifier`},
 		{`poll: 1m, ` + meter + `{name: t, address: "00900200"}]}]`,
 			`address is "00900200", of which linkd does not know the format; write its type, as in type: bcd, length: 4`},
+		{`poll: 1m, ` + meter + `{name: t, address: "02020100", length: 4}]}]`,
+			"length is 4, but 02020100 current has 3 bytes; leave length out, or write its type too"},
 		{`poll: 1m, ` + meter + `{name: t, address: "0201FF00"}]}]`,
 			`address is "0201FF00", a block of several values; write a tag for each of its identifiers`},
 		{`poll: 1m, options: {version: 1997}, ` + meter + `{name: t, address: "901F"}]}]`, `address is "901F", a block`},
@@ -42,14 +47,20 @@ func TestRefusedConfig(t *testing.T) {
 			`writable: true}]}]`, "length is 39; a write holds at most 38 bytes"},
 		{`poll: 1m, ` + meter + `{name: t, address: "04990001", type: bytes, length: 197}]}]`,
 			"length is 197; an answer holds at most 196 bytes"},
-		{`poll: 1m, options: {version: 2010}, ` + meter + `{name: t, address: "00010000"}]}]`, `version is "2010"; write 2007 or 1997`},
-		{`poll: 1m, options: {wake_up: 17}, ` + meter + `{name: t, address: "00010000"}]}]`, "wake_up is 17; write a whole number from 0 to 16"},
-		{`poll: 1m, options: {level: 100}, ` + meter + `{name: t, address: "00010000"}]}]`, "level is 100; write a whole number from 0 to 99"},
-		{`poll: 1m, options: {password: "12a456"}, ` + meter + `{name: t, address: "00010000"}]}]`, "password is not 6 digits; write them in quotes"},
-		{`poll: 1m, options: {operator: "1"}, ` + meter + `{name: t, address: "00010000"}]}]`, `operator is "1"; write 8 digits in quotes`},
-		{`poll: 1m, options: {version: 1997, operator: "00000001"}, ` + meter + `{name: t, address: "00010000"}]}]`,
+		{`poll: 1m, options: {version: 2010}, ` + meter + energy, `version is "2010"; write 2007 or 1997`},
+		{`poll: 1m, options: {wake_up: 17}, ` + meter + energy, "wake_up is 17; write a whole number from 0 to 16"},
+		{`poll: 1m, options: {level: 100}, ` + meter + energy, "level is 100; write a whole number from 0 to 99"},
+		{`poll: 1m, options: {password: "12a456"}, ` + meter + energy, "password is not 6 digits; write them in quotes"},
+		{`poll: 1m, options: {operator: "1"}, ` + meter + energy, `operator is "1"; write 8 digits in quotes`},
+		{`poll: 1m, options: {version: 1997, operator: "00000001"}, ` + meter + energy,
 			"operator is for version 2007; leave it out"},
-		{`poll: 1m, options: {max_block: 3}, ` + meter + `{name: t, address: "00010000"}]}]`, "max_block is no option of this driver"},
+		{`poll: 1m, options: {broadcast_time: daily}, ` + meter + energy,
+			`broadcast_time is "daily"; write a duration such as 24h, from 1m0s to 168h0m0s`},
+		{`poll: 1m, options: {broadcast_time: 1s}, ` + meter + energy, `broadcast_time is "1s"; write a duration`},
+		{`poll: 1m, options: {time_zone: "+08:00"}, ` + meter + energy, "time_zone is for broadcast_time; leave it out"},
+		{`poll: 1m, options: {broadcast_time: 24h, time_zone: Asia/Shanghai}, ` + meter + energy,
+			`time_zone is "Asia/Shanghai"; write how far the meters' clocks are ahead of UTC in quotes, as in "+08:00"`},
+		{`poll: 1m, options: {max_block: 3}, ` + meter + energy, "max_block is no option of this driver"},
 	}
 	for _, tt := range tests {
 		_, err := parse(tt.channel)
@@ -84,7 +95,8 @@ func TestFormats(t *testing.T) {
 		{"options: {version: 1997}, ", `address: "b650"`, "bcd 2  12.345"},
 	}
 	for _, tt := range tests {
-		text := "poll: 1m, " + tt.options + `devices: [{name: m1, address: "123456789012", tags: [{name: t, ` + tt.tag + "}]}]"
+		text := "poll: 1m, " + tt.options + `devices: [{name: m1, address: "123456789012", tags: [{name: t, ` + tt.tag +
+			"}]}]"
 		p, err := parse(text)
 		if err != nil {
 			t.Errorf("%s: %v", tt.tag, err)
@@ -114,7 +126,8 @@ func TestExplain(t *testing.T) {
 	}{
 		{v2007(), unhex("fe fe fe fe " + asked), "meter 000000000161 read 00010000 forward active energy"},
 		{v2007(), unhex(answered), "meter 000000000161 read 00010000 forward active energy = 0.26 kWh"},
-		{v2007(), unhex(energy + energy), "meter 123456789012 read 00010000 forward active energy = 1234.56 kWh, and 20 bytes more"},
+		{v2007(), unhex(energy + energy),
+			"meter 123456789012 read 00010000 forward active energy = 1234.56 kWh, and 20 bytes more"},
 		{v2007(), unhex(refusal), "meter 123456789012 read: refused, no such data, wrong password, or not authorised"},
 		{v1997(), unhex(voltage97), "meter 000000000003 read B611 voltage = 100 V"},
 		{v2007(), c.ask(0, 0x91, 0x02020100, []byte{0x34, 0x12, 0x80}).asks,
@@ -140,5 +153,17 @@ func TestExplain(t *testing.T) {
 		if got := tt.version.explain(true, tt.frame); got != tt.want {
 			t.Errorf("% x: %q, want %q", tt.frame, got, tt.want)
 		}
+	}
+}
+
+// TestTime: the broadcast of 2017-06-05 10:22:51, as a public firmware's comment has it.
+func TestTime(t *testing.T) {
+	want := unhex("68 99 99 99 99 99 99 68 08 06 84 55 43 38 39 4a 4b 16")
+	got := appendTime(nil, 0, time.Date(2017, 6, 5, 10, 22, 51, 0, time.FixedZone("", 8*3600)))
+	if !bytes.Equal(got, want) {
+		t.Errorf("% x, want % x", got, want)
+	}
+	if text := v2007().explain(false, got); text != "all meters: broadcast time 17-06-05 10:22:51" {
+		t.Errorf("explained as %q", text)
 	}
 }

@@ -28,6 +28,7 @@ type channel struct {
 	meters  [][6]byte // by device: addresses as on the wire
 	refs    []ref     // by tag
 	wakeUp  int
+	said    []poll.Announcement
 	key     []byte // what goes before the value of a write; nil: there is no password
 }
 
@@ -45,7 +46,8 @@ const (
 )
 
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
-	own, err := poll.ParseOptions(ch.Options, "version", "wake_up", "password", "level", "operator")
+	own, err := poll.ParseOptions(ch.Options, "version", "wake_up", "password", "level", "operator",
+		"broadcast_time", "time_zone")
 	if err != nil {
 		return nil, err
 	}
@@ -57,14 +59,14 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 		return nil, &project.FieldError{Field: "devices", Err: errors.New("a dlt645 channel has devices; write " +
 			`devices: [{name: m1, address: "123456789012", model: …}]`)}
 	}
-	ch, models = c.version.formats(ch, models)
-	if c.set, err = tags.Compile(ch, models); err != nil {
+	if c.set, err = tags.Compile(c.version.formats(ch, models)); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(c.addresses(), c.identifiers(written(ch, models))); err != nil {
 		return nil, err
 	}
-	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.version.explain, Options: own, MaxFrame: maxFrame}
+	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.version.explain, Options: own, MaxFrame: maxFrame,
+		Announce: c.said}
 	for d := range c.set.Devices {
 		cfg.Plan = append(cfg.Plan, c.plan(d)...)
 	}
@@ -101,6 +103,7 @@ func (c *channel) options(m map[string]any) error {
 		return o.Err()
 	}
 	c.wakeUp = o.Count("wake_up", defaultWakeUp, 0, mostWakeUp)
+	c.said = c.clock(o)
 	level := o.Count("level", defaultLevel, 0, 99)
 	var password [3]byte
 	var operator [4]byte
@@ -115,7 +118,7 @@ func (c *channel) options(m map[string]any) error {
 		o.Fault("operator", "is for version 2007; leave it out")
 	}
 	if secret != "" {
-		c.key = append([]byte{byte(level/10<<4 | level%10)}, password[:]...)
+		c.key = append([]byte{bcd(level)}, password[:]...)
 		if c.version.codeAndLevel {
 			c.key = append(c.key, operator[:]...)
 		}
@@ -141,7 +144,7 @@ func (c *channel) addresses() error {
 	return c.set.Distinct(false)
 }
 
-// identifiers reads the tags' addresses. list is the tags as the project file has them, with the table's formats.
+// identifiers reads the tags' addresses. list is the tags as the project file has them.
 func (c *channel) identifiers(list []*project.Tag) error {
 	c.refs = make([]ref, len(c.set.Tags))
 	var errs []error
@@ -167,14 +170,18 @@ func (c *channel) ref(t *tags.Tag, typed bool) (ref, error) {
 		return r, t.Fault("address is %q; write the data identifier of DL/T 645-%s as %d hex digits in quotes, such as %q",
 			t.Address, v.year, 2*v.size, example)
 	}
-	if k := v.item(id); k != nil && k.typ == t.Type && k.length == t.Size {
+	k := v.item(id)
+	if k != nil && k.typ == t.Type && k.length == t.Size {
 		r.signed, r.size = k.signed, max(k.size, k.length)
 	}
 	most := maxRead - v.size
 	switch {
 	case v.block(id):
 		return r, t.Fault("address is %q, a block of several values; write a tag for each of its identifiers", t.Address)
-	case !typed:
+	case !typed && k != nil && k.length != t.Size:
+		return r, t.Fault("length is %d, but %s %s has %d bytes; leave length out, or write its type too", t.Size, t.Address,
+			k.what, k.length)
+	case !typed && k == nil:
 		return r, t.Fault("address is %q, of which linkd does not know the format; write its type, as in "+
 			"type: bcd, length: 4, scale: 0.01", t.Address)
 	case t.Size > most:
@@ -185,7 +192,7 @@ func (c *channel) ref(t *tags.Tag, typed bool) (ref, error) {
 		return r, t.Fault("writable needs the meter's password; write options: {password: \"000000\", level: 2}, or " +
 			"leave writable out")
 	case r.signed || r.size != t.Size:
-		return r, t.Fault("%s is measured by the meter; leave writable out", v.item(id).what)
+		return r, t.Fault("%s is measured by the meter; leave writable out", k.what)
 	case v.size+len(c.key)+t.Size > maxSent:
 		return r, t.Fault("length is %d; a write holds at most %d bytes", t.Size, maxSent-v.size-len(c.key))
 	}

@@ -23,8 +23,8 @@ func (v *version) functionName(control byte) string {
 	return fmt.Sprintf("function %02X", control&function)
 }
 
-// explain implements poll.Config's Explain: meter, function, identifier, and the value where the table knows its format.
-// Passwords of writes are not shown.
+// explain implements poll.Config's Explain: meter, function, identifier, and the value that is read, where the table
+// knows its format. Passwords of writes are not shown.
 func (v *version) explain(_ bool, b []byte) string {
 	from := 0
 	for from < len(b) && b[from] == wakeUp {
@@ -68,6 +68,10 @@ func (v *version) words(f frame) string {
 	text := "meter " + addressText(f.address) + " " + v.functionName(f.control)
 	answers := f.control&fromMeter != 0
 	switch {
+	case f.control == broadcastTime && len(f.data) == 6:
+		var room [6]byte
+		d := reversed(room[:], f.data)
+		return fmt.Sprintf("all meters: broadcast time %x-%x-%x %x:%x:%x", d[0:1], d[1:2], d[2:3], d[3:4], d[4:5], d[5:6])
 	case answers && f.control&refused != 0 && len(f.data) == 1:
 		return text + ": refused, " + v.errorText(f.data[0]-offset)
 	case answers && f.control&refused != 0:

@@ -45,7 +45,7 @@ func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) 
 	f.deadline = 0
 	took := now - f.firstAt
 	m.sample(took)
-	m.quietTo = now + int64(m.c.cfg.Gap)
+	m.quietTo = max(m.quietTo, now+int64(m.c.cfg.Gap))
 	x := m.exchange(f)
 	why := m.take(x, answer, l)
 	if f.entry == command {

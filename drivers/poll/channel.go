@@ -41,6 +41,11 @@ func New(cfg Config) (*Channel, error) {
 	if cfg.InFlight > 1 && !cfg.Distinct {
 		return nil, errors.New("several questions in flight need answers that name their question")
 	}
+	for _, a := range cfg.Announce {
+		if a.Every <= 0 {
+			return nil, errors.New("an announcement needs an interval")
+		}
+	}
 	c := &Channel{cfg: cfg, hears: cfg.Hear != nil}
 	for i, p := range cfg.Plan {
 		if len(c.classes) > maxClasses {
@@ -89,7 +94,7 @@ func (c *Channel) Machine() drivers.Machine {
 	}
 	m.classes = make([]classState, len(c.classes))
 	m.units = make([]unitState, len(c.cfg.Tags.Devices))
-	if c.parts != nil {
+	if c.parts != nil || len(c.cfg.Announce) > 0 {
 		m.seldom()
 	}
 	return m

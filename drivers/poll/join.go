@@ -55,6 +55,7 @@ func (c *Channel) Join(others []drivers.Channel) (drivers.Channel, error) {
 		parts = append(parts, p)
 		sets = append(sets, one.cfg.Tags)
 		cfg.Plan = append(cfg.Plan, p.plan(one.cfg.Plan)...)
+		cfg.Announce = append(cfg.Announce, one.cfg.Announce...)
 		cfg.Distinct = cfg.Distinct && one.cfg.Distinct
 		cfg.MaxFrame = max(cfg.MaxFrame, one.cfg.MaxFrame)
 		device, tag = device+len(one.cfg.Tags.Devices), tag+len(one.cfg.Tags.Tags)

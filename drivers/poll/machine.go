@@ -38,11 +38,12 @@ type machine struct {
 
 // rare is what few links need.
 type rare struct {
-	own     *plan      // in place of the channel's; nil: the channel's
-	learned int64      // when it became so
-	shifted shifted    // where the channel has parts
-	rest    []flight   // further places, where several questions may be in flight
-	later   []deferred // entries that wait for a window of late answers to close
+	own      *plan      // in place of the channel's; nil: the channel's
+	learned  int64      // when it became so
+	shifted  shifted    // where the channel has parts
+	rest     []flight   // further places, where several questions may be in flight
+	later    []deferred // entries that wait for a window of late answers to close
+	announce []int64    // when each announcement is due
 }
 
 // seldom returns the part of the machine that few links need.
@@ -131,6 +132,7 @@ func (m *machine) Open(now int64, l drivers.Link) {
 		within := min(k.every, int64(firstWithin))
 		m.classes[i] = classState{due: now + spread(l.Number()+uint64(i), within), next: idle}
 	}
+	m.openAnnouncements(now, l)
 	m.next(now, l)
 }
 
@@ -154,7 +156,7 @@ func (m *machine) next(now int64, l drivers.Link) {
 		if f.deadline != 0 || now < m.quietTo {
 			continue
 		}
-		if !m.order(now, f, l) && !m.poll(now, f, l) {
+		if !m.order(now, f, l) && (m.announce(now, l) || !m.poll(now, f, l)) {
 			break
 		}
 	}
@@ -189,7 +191,7 @@ func earlier(a, b int64) int64 {
 
 // waits is the time at which something is to be asked, 0 for never.
 func (m *machine) waits() int64 {
-	at := earlier(m.ordered(), m.deferredUntil())
+	at := earlier(earlier(m.ordered(), m.deferredUntil()), m.announced())
 	for i := range m.classes {
 		if m.classes[i].next == idle {
 			at = earlier(at, m.classes[i].due)

@@ -64,6 +64,8 @@ type Config struct {
 	// frame that answers the question in flight, or may become its answer, is not offered. b may hold many frames: a Hear
 	// that takes all at once looks at each byte once.
 	Hear func(b []byte, l drivers.Link) (from, to int)
+	// Announce is what is said unasked to all devices; nil: nothing.
+	Announce []Announcement
 	// Explain is for people who tap; may be nil. For what is no frame of the protocol it returns "" or what begins with
 	// NoFrame.
 	Explain func(in bool, b []byte) string
