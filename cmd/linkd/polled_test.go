@@ -126,7 +126,8 @@ func TestPolledUsage(t *testing.T) {
 		{append(modbus, "--registers", "mine"), `registers "mine"; give self or greenhouse`},
 		{append(modbus, "--heartbeat-inside", "1%"), "heartbeat inside with preset auto, which has none of its own"},
 		{[]string{"--mode", "modbus-rtu"}, "mode modbus-rtu without a duration; give how long the devices answer"},
-		{[]string{"--drop", "1%"}, "units, latency and faults with mode idle; they belong to modbus-rtu, modbus-tcp and dlt645"},
+		{[]string{"--drop", "1%"},
+			"units, latency and faults with mode idle; they belong to modbus-rtu, modbus-tcp and dlt645"},
 		{[]string{"--verify", "http://127.0.0.1:1"}, "verify with mode idle"},
 	} {
 		out, err := exec.Command(binary, append([]string{"loadgen", "--target", "127.0.0.1:0", "--print-project"},
