@@ -168,7 +168,8 @@ func (c *Config) validate() error {
 	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
 	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
 	c.Slave.validate(c, say)
-	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s", c.Mode, ModbusRTU, ModbusTCP)
+	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s",
+		c.Mode, ModbusRTU, ModbusTCP)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize
 	if c.Preset == "ddp" {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The question for the voltage of phase A of meter 000000000161, and a meter's answer to it as it was captured: 100.1 V.
+// The question for the voltage of phase A of meter 000000000161, and a meter's answer to it as captured: 100.1 V.
 const (
 	meterQuestion = "FE FE FE FE 68 61 01 00 00 00 00 68 11 04 33 34 34 35 17 16"
 	meterCaptured = "68 61 01 00 00 00 00 68 91 06 33 34 34 35 34 43 10 16"

@@ -29,6 +29,7 @@ type asked struct {
 	buf         [maxRequest]byte // bytes of a request that is not yet complete
 	n           int16
 	outstanding int8
+	begun       int32 // 1 + the place of the answer that has gone out in part: no other comes between; 0: none
 	dead        bool
 	question    uint64 // the first that came, whose intervals are measured; 0: none yet
 	at          int64  // when it last came; 0: not in this link
@@ -76,7 +77,7 @@ func newSlave(cfg *Config, first, count int) *slave {
 // linked forgets what the device was asked on its link before.
 func (s *slave) linked(d *device) {
 	a := &s.asked[d.i]
-	a.n, a.outstanding, a.at = 0, 0, 0
+	a.n, a.outstanding, a.begun, a.at = 0, 0, 0, 0
 }
 
 // requests takes bytes from the server.
@@ -228,6 +229,10 @@ func (w *worker) reply(now int64) {
 			s.spare = append(s.spare, t.dev)
 			continue
 		}
+		if begun := s.asked[a.dev].begun; begun != 0 && begun != t.dev+1 {
+			s.due.add(timer{at: now + pieceGap/4, dev: t.dev})
+			continue
+		}
 		sent := w.clock()
 		w.out.Times[ownLag].record(sent - t.at)
 		w.piece(sent, d, t.dev)
@@ -258,11 +263,13 @@ func (w *worker) piece(now int64, d *device, place int32) {
 	case !stands:
 		w.out.Polls.Unsent++
 	case a.off < a.n:
+		s.asked[d.i].begun = place + 1
 		s.due.add(timer{at: now + w.random.Int64N(pieceGap), dev: place})
 		return
 	default:
 		w.out.Polls.Answered++
 		s.asked[d.i].outstanding--
+		s.asked[d.i].begun = 0
 	}
 	s.spare = append(s.spare, place)
 }
