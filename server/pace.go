@@ -46,7 +46,10 @@ func (h *eventLoop) turn() {
 		l.rest()
 		return
 	}
-	nap(l.until(h.grid))
+	if !h.opened { // else more may wait: gnet accepts one link between two turns
+		nap(l.until(h.grid))
+	}
+	h.opened = false
 	h.bell.ring()
 }
 
