@@ -5,10 +5,10 @@ FUZZTIME ?= 60s
 LINT     := tools/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run check lint test bench-core fuzz packages clean
+.PHONY: help build demo run check lint test bench-core bench-drivers fuzz packages clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/linkd
 	$(GO) build -o bin/linkd ./cmd/linkd
@@ -51,6 +51,10 @@ RESULTS ?= bin/bench
 bench-core: build ## what linkd costs: micro-benchmarks, then against a bare gnet server (docs/performance.md)
 	$(GO) test -run '^$$' -bench '$(MICRO)' -benchtime 200ms -benchmem -timeout 4m ./routing ./codec ./server
 	bin/linkd bench run idle storm echo --out $(RESULTS)
+
+bench-drivers: build ## what polls cost: drivers' micro-benchmarks, then against a C and a Go poller (docs/performance.md)
+	$(GO) test -run '^$$' -bench '^BenchmarkPoll$$' -benchtime 200ms -benchmem -timeout 4m ./drivers/... ./server
+	bin/linkd bench run poll --out $(RESULTS)/polls
 
 clean: ## remove what the other targets built
 	rm -rf bin tools/bin

@@ -195,8 +195,8 @@ func (b *bench) highest(ctx context.Context, peer string) ([]Figure, error) {
 }
 
 // lagBounds are the upper bounds, in seconds, by which all servers count how late polls were started.
-var lagBounds = [...]float64{0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
-	1}
+var lagBounds = [...]float64{0.00025, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.004, 0.006, 0.01, 0.02, 0.05, 0.1, 0.2,
+	0.5, 1}
 
 // quantile is in milliseconds, even within the bounds between which it lies; above all bounds it is the last
 // of them, of nothing 0.

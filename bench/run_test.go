@@ -19,33 +19,49 @@ func TestRun(t *testing.T) {
 		t.Fatalf("build linkd: %v\n%s", err, out)
 	}
 	peers := Peers()
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, Gnet), "./gnet")
+	build := exec.Command("go", "build", "-o", dir, "./gnet", "./net")
 	build.Dir = "peers"
 	if out, err := build.CombinedOutput(); err != nil { // its dependencies may not be at hand: it is another module
-		t.Logf("without %s, which does not build: %v\n%s", Gnet, err, out)
+		t.Logf("without the other servers, which do not build: %v\n%s", err, out)
 		peers = []string{Linkd}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	var progress []string
 	r, err := Run(ctx, Config{Linkd: linkd, PeersDir: "peers", Peers: peers, Rounds: 1, Devices: []int{200}, Links: 20,
-		Rate: 500, Window: 200 * time.Millisecond, Progress: func(line string) { progress = append(progress, line) }})
+		Rate: 500, Window: 400 * time.Millisecond, Polled: 50, Seldom: time.Second,
+		Progress: func(line string) { progress = append(progress, line) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := 4 * len(peers); len(r.Samples) != want || len(progress) != want || len(r.Disturbances) != 3 {
-		t.Fatalf("%d samples, %d lines of progress, %d disturbances; want %d, %d, 3", len(r.Samples), len(progress),
-			len(r.Disturbances), want, want)
-	}
-	for i, s := range r.Samples {
-		if s.Peer != peers[i%len(peers)] {
-			t.Errorf("run %d is one of %s: the servers do not take turns", i, s.Peer)
+	peers = r.Config.Peers // without epoll where there is no compiler
+	want := 0
+	for _, name := range r.Config.Scenarios {
+		sc, _ := scenarioNamed(name)
+		for _, m := range sc.cases(&r.Config) {
+			for _, peer := range r.Config.peersOf(name) {
+				if m.peers != nil && !slices.Contains(m.peers, peer) {
+					continue
+				}
+				if s := r.Samples[want]; s.Scenario != name || s.Case != m.name || s.Peer != peer {
+					t.Errorf("run %d is %s %s %s, want %s %s %s", want, s.Scenario, s.Case, s.Peer, name, m.name, peer)
+				}
+				want++
+			}
 		}
-		if s.Iterations == 0 || len(s.Figures) < 3 {
+	}
+	if len(r.Samples) != want || len(progress) < want || len(r.Disturbances) != 4 || len(r.Notes) > 1 ||
+		len(peers) > 1 && slices.Contains(peers, Epoll) != (len(r.Notes) == 0) {
+		t.Fatalf("%d samples, %d lines of progress, %d disturbances, notes %q; want %d, as many, 4", len(r.Samples),
+			len(progress), len(r.Disturbances), r.Notes, want)
+	}
+	positive := []string{stormUnit, messageUnit, "msg/s", "all-up-s", pollUnit, "poll/s", coreUnit, lagP99Unit}
+	for _, s := range r.Samples {
+		if s.Iterations == 0 || len(s.Figures) == 0 {
 			t.Errorf("empty sample %+v", s)
 		}
 		for _, f := range s.Figures {
-			if slices.Contains([]string{stormUnit, messageUnit, "msg/s", "all-up-s"}, f.Unit) && f.Value <= 0 {
+			if slices.Contains(positive, f.Unit) && f.Value <= 0 || f.Unit == "lost" && f.Value != 0 {
 				t.Errorf("%s %s: %v %s", s.Scenario, s.Peer, f.Value, f.Unit)
 			}
 		}
@@ -90,5 +106,22 @@ func TestRunNeedsLinkd(t *testing.T) {
 		Devices: []int{10}, Links: 10})
 	if err == nil {
 		t.Error("a linkd that is not there was measured")
+	}
+}
+
+// TestWithoutCompiler: the C program is left out where it cannot be built, and the report says so.
+func TestWithoutCompiler(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	c := Config{Scenarios: []string{"poll"}, Peers: []string{Linkd, Epoll}}.withDefaults()
+	b := &bench{Config: c, report: &Report{Config: c}}
+	if err := b.build(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.peersOf("poll"); !slices.Equal(got, []string{Linkd}) || len(b.report.Notes) != 1 {
+		t.Errorf("measured: %v, notes %q; want linkd alone and one note", got, b.report.Notes)
+	}
+	var out bytes.Buffer
+	if err := b.report.Print(&out); err != nil || !bytes.Contains(out.Bytes(), []byte("epoll is left out")) {
+		t.Errorf("%v, the report does not say that epoll is left out:\n%s", err, out.Bytes())
 	}
 }

@@ -40,6 +40,11 @@ type eventLoop struct {
 	timer *time.Timer
 	paces bool // the bell has been rung: the next turn comes by itself; touched on the loop, as bell is
 	bell  *bell
+	// opened says that a link has come since the last turn.
+	opened bool
+	grid  time.Duration // on which the loop paces itself; 0: it does not
+	// decidedAt is the loop's time when grid was decided last.
+	decidedAt int64
 }
 
 func newEngine(p *provider, loops int) *engine {
@@ -105,6 +110,7 @@ func (e *engine) host(c gnet.Conn) *eventLoop {
 	}
 	h := &eventLoop{gnet: el}
 	h.loop = e.p.srv.addLoop(e.p, h, monotonic(e.started))
+	h.decidedAt = h.loop.read()
 	h.timer = time.AfterFunc(time.Hour, func() { _ = h.run(h.turn) })
 	h.timer.Stop()
 	e.loopsMu.Lock()
@@ -128,6 +134,7 @@ func (e *engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.None
 	}
 	h := e.host(c)
+	h.opened = true
 	pt := noPoint
 	if d, ok := c.Context().(*dialled); ok {
 		pt = d.point

@@ -13,40 +13,71 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// paceTick is how long a busy loop sleeps at most between two looks at its sockets.
-const paceTick = 2 * time.Millisecond
+// The grids on which a loop that polls looks at its timers and sockets: a busy loop on the first, one that has less to
+// do on the second, where several polls share one wake. To be woken costs far more than a poll.
+const (
+	paceTick  = 2 * time.Millisecond
+	quietTick = 8 * time.Millisecond
+)
 
-// busyTick is how many sends and receipts of polling drivers in one tick make a loop a busy one.
-const busyTick = 2
+// busyTick is how many sends and receipts of polling drivers in each tick of a grid put a loop on that grid;
+// paceWindow is how long they are counted before that is decided anew.
+const (
+	busyTick   = 2
+	paceWindow = 32 * time.Millisecond
+)
 
-// turn runs the timers that are due. A loop that is busy with polls then paces itself: it sleeps to the next boundary
-// of paceTick and rings its bell, so that gnet's epoll_wait never blocks and finds what has come meanwhile in one
-// batch, and the next turn behind it. Each block costs the Go scheduler more than the poll itself: it takes the
-// processor away and gives it back. A loop that has grown quiet leaves a timer for the next due time and blocks in
-// epoll as ever.
+// turn runs the timers that are due. A loop that polls then paces itself: it sleeps to the next boundary of its grid
+// and rings its bell, so that gnet's epoll_wait never blocks and finds what has come meanwhile in one batch, and the
+// next turn behind it. Each block costs the Go scheduler more than the poll itself: it takes the processor away and
+// gives it back. A loop with next to nothing to do leaves a timer for the next due time and blocks in epoll as ever.
 func (h *eventLoop) turn() {
 	l := h.loop
 	l.tick()
-	busy := l.traded >= busyTick
-	l.traded = 0
-	if busy && h.bell == nil {
+	if l.now-h.decidedAt >= int64(paceWindow) {
+		h.grid = gridFor(l.traded, time.Duration(l.now-h.decidedAt))
+		l.traded, h.decidedAt = 0, l.now
+	}
+	if h.grid > 0 && h.bell == nil {
 		h.hang()
 	}
-	if h.paces = busy && h.bell.hangs(); !h.paces {
+	if h.paces = h.grid > 0 && h.bell.hangs(); !h.paces {
 		l.waking, l.dirty = false, true
 		l.rest()
 		return
 	}
-	// The wheel's milliseconds count from epoch, so that what is due by the boundary is run at the boundary.
-	nap(paceTick - time.Duration((l.clock()-l.epoch)%int64(paceTick)))
+	if !h.opened { // else more may wait: gnet accepts one link between two turns
+		nap(l.until(h.grid))
+	}
+	h.opened = false
 	h.bell.ring()
+}
+
+// gridFor is the grid for what was sent and received in a time, 0 for none.
+func gridFor(traded int, passed time.Duration) time.Duration {
+	for _, grid := range [...]time.Duration{paceTick, quietTick} {
+		if time.Duration(traded) >= busyTick*(passed/grid) {
+			return grid
+		}
+	}
+	return 0
+}
+
+// until is the time to the next boundary of a grid. Grids begin at epoch, as the wheel's milliseconds do, so that what
+// is due by a boundary is run at it.
+func (l *loop) until(grid time.Duration) time.Duration {
+	return grid - time.Duration((l.clock()-l.epoch)%int64(grid))
 }
 
 // nap sleeps without telling the Go scheduler, so that the processor stays with this thread. A stop of the world waits
 // for it: d must be short.
 func nap(d time.Duration) {
-	ts := syscall.NsecToTimespec(int64(d))
-	_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&ts)), 0, 0) // a signal ends it early
+	left := syscall.NsecToTimespec(int64(d))
+	for interrupted := true; interrupted; { // by the scheduler's signals, every 10 ms
+		_, _, err := syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&left)),
+			uintptr(unsafe.Pointer(&left)), 0)
+		interrupted = err == syscall.EINTR
+	}
 }
 
 // bell is a pair of sockets by which a loop calls itself again once it has looked at all its others. A task that posts

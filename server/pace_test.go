@@ -90,25 +90,48 @@ func TestBusyTurnPostsNoTask(t *testing.T) {
 	r := &reactor{}
 	h := &eventLoop{gnet: r, loop: benchLoop(t), timer: time.AfterFunc(time.Hour, func() {})}
 	defer h.timer.Stop()
-	h.loop.traded = busyTick
-	h.turn()
+	window := func(traded int) {
+		h.loop.traded, h.decidedAt = traded, h.loop.read()-int64(paceWindow)
+		h.turn()
+	}
+	const busy = busyTick * int(paceWindow/paceTick)
+	window(busy)
 	if h.paces || r.enrolled == nil {
 		t.Fatalf("the first busy turn: paces %v, enrolled %v; want a bell that is being hung", h.paces, r.enrolled)
 	}
 	defer func() { _ = r.enrolled.Close() }()
 	defer h.bell.take()
 	h.bell.open = true // gnet's OnOpen
-	h.loop.traded = busyTick
-	h.turn()
+	window(busy)
 	rung := make([]byte, 8)
 	if n, err := r.enrolled.Read(rung); n != 1 || err != nil || !h.paces {
 		t.Errorf("a busy turn: paces %v, %d bytes from the bell, %v; want true, 1, none", h.paces, n, err)
 	}
-	h.loop.traded = busyTick - 1
-	if h.turn(); h.paces {
+	if window(0); h.paces {
 		t.Error("a quiet loop paces itself")
 	}
 	if r.tasks != 0 {
 		t.Errorf("%d tasks were posted, want 0", r.tasks)
+	}
+}
+
+func TestGridFor(t *testing.T) {
+	for _, tt := range []struct {
+		traded int
+		passed time.Duration
+		want   time.Duration
+	}{
+		{32, paceWindow, paceTick},
+		{31, paceWindow, quietTick},
+		{8, paceWindow, quietTick},
+		{7, paceWindow, 0},
+		{2000, time.Second, paceTick},
+		{600, time.Second, quietTick},
+		{100, time.Second, 0},
+		{0, time.Hour, 0},
+	} {
+		if got := gridFor(tt.traded, tt.passed); got != tt.want {
+			t.Errorf("%d in %v: a grid of %v, want %v", tt.traded, tt.passed, got, tt.want)
+		}
 	}
 }

@@ -22,6 +22,18 @@ type framing interface {
 	fault(b []byte) string
 }
 
+// open is f.open, by f's own type: by way of the interface dst would have to outlive the call, an allocation a poll.
+func open(f framing, dst, frame []byte) (unit byte, pdu []byte, ok bool) {
+	switch f := f.(type) {
+	case rtu:
+		return f.open(dst, frame)
+	case tcp:
+		return f.open(dst, frame)
+	default:
+		return ascii{}.open(dst, frame)
+	}
+}
+
 // The largest frames.
 const (
 	maxPDU   = 253

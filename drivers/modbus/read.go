@@ -88,7 +88,7 @@ func extent(refs []ref) (first, last int) {
 // Take implements poll.Exchange.
 func (r *reading) Take(frame []byte, l drivers.Link) tags.Reason {
 	var room [maxASCII]byte
-	_, pdu, _ := r.framing.open(room[:], frame)
+	_, pdu, _ := open(r.framing, room[:], frame)
 	if why := exception(pdu); why != tags.Fine {
 		return why
 	}

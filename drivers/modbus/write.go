@@ -17,7 +17,7 @@ type writing struct{ question }
 // Take implements poll.Exchange.
 func (w *writing) Take(frame []byte, _ drivers.Link) tags.Reason {
 	var room [maxASCII]byte
-	_, pdu, _ := w.framing.open(room[:], frame)
+	_, pdu, _ := open(w.framing, room[:], frame)
 	return exception(pdu)
 }
 

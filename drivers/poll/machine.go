@@ -290,9 +290,9 @@ func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
 	return true
 }
 
-// mistakable reports whether the answer that u's device owes could be taken for that to entry e. Where other entries have
-// its shape, the entry whose answer is owed waits for the end of the window too: each time it is asked the window would
-// begin again, and the others would never be asked.
+// mistakable reports whether the answer that u's device owes could be taken for that to entry e. Where other entries
+// have its shape, the entry whose answer is owed waits for the end of the window too: each time it is asked the window
+// would begin again, and the others would never be asked.
 func (m *machine) mistakable(u *unitState, e int, p *Planned) bool {
 	mine := shape(p.Exchange)
 	if u.entry == several || u.shape != mine {

@@ -7,9 +7,9 @@
 // Many protocols have no transaction id: an answer that comes after its question was given up looks like the answer to
 // the next question of the same shape. So one question is in flight at a time, and for LateWindow after a question that
 // timed out its device is asked nothing of that shape but that same question again, whose late answer is a true answer.
-// Questions to other devices go on, as an answer names its device, and so do those of another shape (Shaped). An answer that comes later still than LateWindow can be taken for
-// another: the window is the bound of what this package promises. A protocol whose answers name their question
-// (Config.Distinct) needs none of this.
+// Questions to other devices go on, as an answer names its device, and so do those of another shape (Shaped). An answer
+// that comes later still than LateWindow can be taken for another: the window is the bound of what this package
+// promises. A protocol whose answers name their question (Config.Distinct) needs none of this.
 package poll
 
 import (
@@ -30,8 +30,8 @@ type Exchange interface {
 	Take(answer []byte, l drivers.Link) tags.Reason
 }
 
-// Shaped is an Exchange whose answers have a shape: an answer, refusals included, is never taken for that of an exchange
-// with the same device and another shape. Exchanges that are not Shaped are all of one shape.
+// Shaped is an Exchange whose answers have a shape: an answer, refusals included, is never taken for that of an
+// exchange with the same device and another shape. Exchanges that are not Shaped are all of one shape.
 type Shaped interface {
 	Shape() uint8
 }
