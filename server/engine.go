@@ -42,7 +42,7 @@ type eventLoop struct {
 	bell  *bell
 	// opened says that a link has come since the last turn.
 	opened bool
-	grid  time.Duration // on which the loop paces itself; 0: it does not
+	grid   time.Duration // on which the loop paces itself; 0: it does not
 	// decidedAt is the loop's time when grid was decided last.
 	decidedAt int64
 }

@@ -22,6 +22,7 @@ var exampleCalls = map[string][]call{
 		{"127.0.0.1", "c0002\r\n", "s1/c2", "raw"},
 		{"127.0.0.1", "c0003hello", "s1/c3", "raw"},
 	},
+	"binary.yaml": {{"127.0.0.1", "c0001", "s1/c1", "binary"}},
 	"meters.yaml": {{"127.0.0.1", "c0001\r\n", "s1/c1", "dlt645"}},
 	"fixed-ip.yaml": {
 		{"127.0.0.2", "", "plant/boiler", "raw"},

@@ -3,6 +3,7 @@ package catalog
 
 import (
 	"linkd/drivers"
+	"linkd/drivers/binary"
 	"linkd/drivers/dlt645"
 	"linkd/drivers/json"
 	"linkd/drivers/modbus"
@@ -16,6 +17,6 @@ func New() drivers.Table {
 	return drivers.Table{
 		raw.Driver(),
 		modbus.RTU(), modbus.TCP(), modbus.ASCII(),
-		dlt645.Driver(), text.Driver(), json.Driver(), sim.Driver(),
+		dlt645.Driver(), binary.Driver(), text.Driver(), json.Driver(), sim.Driver(),
 	}
 }

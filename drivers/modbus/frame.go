@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+
+	"linkd/drivers/checksum"
 )
 
 // framing is how a PDU travels: RTU, TCP or ASCII (Modbus over serial line V1.02, sections 2.5.1 and 2.5.2; Modbus
@@ -80,7 +82,7 @@ func (rtu) wrap(dst []byte, unit byte, _ uint16, pdu []byte) []byte {
 	start := len(dst)
 	dst = append(dst, unit)
 	dst = append(dst, pdu...)
-	return binary.LittleEndian.AppendUint16(dst, crc16(dst[start:]))
+	return binary.LittleEndian.AppendUint16(dst, checksum.CRC16Modbus(dst[start:]))
 }
 
 func (rtu) at(b []byte, unit byte, _ uint16, head []byte, size int) (int, bool) {
@@ -91,11 +93,11 @@ func (rtu) at(b []byte, unit byte, _ uint16, head []byte, size int) (int, bool) 
 	if !ok || len(b) < n+3 {
 		return 0, ok
 	}
-	return n + 3, binary.LittleEndian.Uint16(b[n+1:]) == crc16(b[:n+1])
+	return n + 3, binary.LittleEndian.Uint16(b[n+1:]) == checksum.CRC16Modbus(b[:n+1])
 }
 
 func (rtu) open(_, b []byte) (byte, []byte, bool) {
-	if len(b) < 4 || len(b) > maxRTU || binary.LittleEndian.Uint16(b[len(b)-2:]) != crc16(b[:len(b)-2]) {
+	if len(b) < 4 || len(b) > maxRTU || binary.LittleEndian.Uint16(b[len(b)-2:]) != checksum.CRC16Modbus(b[:len(b)-2]) {
 		return 0, nil, false
 	}
 	return b[0], b[1 : len(b)-2], true
@@ -107,7 +109,7 @@ func (rtu) fault(b []byte) string {
 	}
 	n := len(b) - 2
 	return fmt.Sprintf("its CRC is % x, of these bytes it would be % x", b[n:],
-		binary.LittleEndian.AppendUint16(nil, crc16(b[:n])))
+		binary.LittleEndian.AppendUint16(nil, checksum.CRC16Modbus(b[:n])))
 }
 
 // misfit says that b is not as long as a frame can be; empty when it is.
@@ -238,27 +240,3 @@ func (ascii) fault(b []byte) string {
 }
 
 var crlf = []byte("\r\n")
-
-// crcTable is of CRC-16/MODBUS: polynomial 8005 reflected, initially FFFF (over serial line V1.02, section 6.2.2).
-var crcTable = func() (t [256]uint16) {
-	for i := range t {
-		c := uint16(i)
-		for range 8 {
-			if c&1 != 0 {
-				c = c>>1 ^ 0xA001
-			} else {
-				c >>= 1
-			}
-		}
-		t[i] = c
-	}
-	return t
-}()
-
-func crc16(b []byte) uint16 {
-	c := uint16(0xFFFF)
-	for _, x := range b {
-		c = c>>8 ^ crcTable[byte(c)^x]
-	}
-	return c
-}
