@@ -40,8 +40,6 @@ type eventLoop struct {
 	timer *time.Timer
 	paces bool // the bell has been rung: the next turn comes by itself; touched on the loop, as bell is
 	bell  *bell
-	// opened says that a link has come since the last turn.
-	opened bool
 	grid  time.Duration // on which the loop paces itself; 0: it does not
 	// decidedAt is the loop's time when grid was decided last.
 	decidedAt int64
@@ -134,7 +132,6 @@ func (e *engine) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 		return nil, gnet.None
 	}
 	h := e.host(c)
-	h.opened = true
 	pt := noPoint
 	if d, ok := c.Context().(*dialled); ok {
 		pt = d.point
