@@ -46,7 +46,7 @@ func (h *eventLoop) turn() {
 		l.rest()
 		return
 	}
-	if !h.opened { // else more may wait: gnet accepts one link between two turns
+	if !h.opened { // else more links may wait: gnet accepts one between two turns
 		nap(l.until(h.grid))
 	}
 	h.opened = false
