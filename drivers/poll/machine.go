@@ -387,9 +387,10 @@ func (m *machine) owes(u *unitState, f *flight) {
 		return
 	}
 	entry, kind := f.entry, shape(m.exchange(f))
-	if u.owed > 0 && u.lateUntil > f.sentAt && u.shape != kind {
+	switch {
+	case u.owed > 0 && u.lateUntil > f.sentAt && (u.entry == several || u.shape != kind):
 		entry = several
-	} else if u.entry != entry {
+	case u.entry != entry:
 		u.owed = 0
 	}
 	u.owed = min(u.owed+1, 200)

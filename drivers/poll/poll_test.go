@@ -190,12 +190,34 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestNoAnswerOfAnother: whatever is late, lost, split, glued or rubbish, no answer is taken for another question's.
+// TestNoAnswerOfAnother: whatever is late, lost, split, glued or rubbish, no answer is taken for another question's,
+// be all answers of one shape or of two.
 func TestNoAnswerOfAnother(t *testing.T) {
+	t.Run("one shape", func(t *testing.T) { noAnswerOfAnother(t, writes) })
+	t.Run("two shapes", func(t *testing.T) {
+		noAnswerOfAnother(t, func(cfg *Config, w *world) {
+			for i := range cfg.Plan {
+				a := *cfg.Plan[i].Exchange.(*ask)
+				a.write = a.addr%2 == 0
+				cfg.Plan[i].Exchange = &formed{a}
+			}
+			cfg.Writes = func(*drivers.Command) (out, back []Exchange, err error) {
+				return []Exchange{&formed{ask{addr: 14, write: true, wrong: &w.wrong}}}, nil, nil
+			}
+		})
+	})
+}
+
+// formed is an ask that tells of the shape of its answers: a reading's or a write's.
+type formed struct{ ask }
+
+func (f *formed) Shape() uint8 { return f.kind('A', 'B') }
+
+func noAnswerOfAnother(t *testing.T, more func(*Config, *world)) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		list := []entry{{0, 1, sec}, {0, 2, sec}, {0, 3, 300 * ms}, {1, 4, sec}, {1, 5, 2 * sec}}
-		w := newWorld(t, list, writes)
+		list := []entry{{0, 1, sec}, {0, 2, sec}, {0, 3, 300 * ms}, {1, 4, sec}, {1, 5, 2 * sec}, {0, 6, sec}}
+		w := newWorld(t, list, more)
 		late := 0
 		w.asked = func(q []byte) {
 			a := answerTo(q, byte(rnd.Uint32()))
