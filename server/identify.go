@@ -152,9 +152,7 @@ func (s *session) bind(now int64, pt uint32, secret []byte) {
 	}
 	s.settled()
 	s.phase = phaseOnline // from here on a driver that panics is one of an online link
-	if s.values != nil && s.values.machine != nil {
-		s.machine, s.values.machine = s.values.machine, nil
-	} else if s.served != nil {
+	if s.machine == nil && s.served != nil {
 		s.machine = s.served.compile.Machine()
 	}
 	s.loop.counters.identified(time.Duration(s.loop.millis(now)-s.acceptedAt) * time.Millisecond)

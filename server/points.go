@@ -72,7 +72,7 @@ type points struct {
 	spare   []uint32 // indexes of conns given back
 	spans   []span
 	byName  map[string]uint32
-	kept    [stripeCount]map[uint32]*values   // tags of points that are offline
+	kept    [stripeCount]map[uint32]legacy    // of points that are offline
 	queued  [stripeCount]map[uint32][]*queued // writes that wait for points that are offline
 }
 

@@ -159,7 +159,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	pt.sessions++
 	s.point, s.watched = n, pt.flags&pointWatched != 0
 	s.served = (*p.served.Load())[pt.channel]
-	p.takeValues(s, n)
+	p.inherit(s, n)
 	p.limit.forgive(s.remote().Addr(), now)
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
 		session: s.number, addr: s.addr, port: s.port})
@@ -243,5 +243,5 @@ func (p *provider) freed(s *session, now int64) *values {
 	if p.dialer != nil {
 		p.dialer.lost(s.point)
 	}
-	return p.leaveValues(s, s.point)
+	return p.bequeath(s, s.point)
 }

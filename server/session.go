@@ -40,40 +40,38 @@ const (
 // session is one link, from accept to close: a state machine without I/O, stepped on its loop. It is a place in the
 // loop's table, used again after the link has gone; generation tells one use from the next.
 type session struct {
-	generation        atomic.Uint32
+	// What a poll touches stands together.
+	timers            [2]timerNode
 	bytesIn, bytesOut atomic.Uint64 // read by other goroutines too
+	conn              conn
+	loop              *loop
+	set               *settings // of the provider, at accept
+	served            *served   // the channel that serves it; nil when none does
+	machine           drivers.Machine
+	values            *values                    // of the channel's tags; nil when it has none
+	in                *bytebufferpool.ByteBuffer // before identity: all that came; later: what the preset cannot use yet
+	frame             *bytebufferpool.ByteBuffer // what the driver has not taken yet
+	stream            codec.Stream
+	place, point      uint32
+	lastIn            uint32 // times are the wheel's milliseconds; 0: not set
+	lastOut           uint32
+	quietAt           uint32 // silence until then decides what the bytes in hand mean
+	stallAt           uint32 // the outbound buffer must have moved by then
+	phase             phase
+	reason            Reason
+	inStep            bool // a step of this session is running
+	gone              bool // the socket has closed
+	waits             bool // counted among the links without identity
+	watched           bool // somebody taps the connection point
 
-	conn    conn
-	loop    *loop
-	set     *settings // of the provider, at accept
-	served  *served   // the channel that serves it; nil when none does
-	machine drivers.Machine
-	values  *values                    // of the channel's tags; nil when it has none
-	in      *bytebufferpool.ByteBuffer // before identity: all that came; later: what the preset cannot use yet
-	frame   *bytebufferpool.ByteBuffer // what the driver has not taken yet
-	id      *bytebufferpool.ByteBuffer // the id, where the preset needs it for every packet, and of a stranger
-
-	number     uint64 // of the session, in this process
-	timers     [2]timerNode
-	addr       [16]byte // source address, IPv4 mapped
-	stream     codec.Stream
-	acceptedAt uint32 // times are the wheel's milliseconds; 0: not set
-	lastIn     uint32
-	lastOut    uint32
-	quietAt    uint32 // silence until then decides what the bytes in hand mean
-	stallAt    uint32 // the outbound buffer must have moved by then
-	stallMark  uint32 // low bits of the bytes that the kernel had taken when stallAt was set
-	place      uint32
-	point      uint32
 	port       uint16
-
-	phase   phase
-	reason  Reason
-	inStep  bool // a step of this session is running
-	gone    bool // the socket has closed
-	waits   bool // counted among the links without identity
-	watched bool // somebody taps the connection point
-	detail  string
+	generation atomic.Uint32
+	acceptedAt uint32
+	stallMark  uint32                     // low bits of the bytes that the kernel had taken when stallAt was set
+	number     uint64                     // of the session, in this process
+	addr       [16]byte                   // source address, IPv4 mapped
+	id         *bytebufferpool.ByteBuffer // the id, where the preset needs it for every packet, and of a stranger
+	detail     string
 }
 
 // reset makes the place ready for the next link. Its timers must be disarmed.
@@ -273,11 +271,8 @@ func (s *session) finish() {
 	l.wheel.disarm(timerNumber(s.place, driverTimer))
 	was := s.phase
 	s.phase = phaseClosed
-	if m := s.machine; m != nil && was == phaseOnline {
+	if s.machine != nil && was == phaseOnline && !s.guardClose(now, s.machine) {
 		s.machine = nil
-		if whole := s.guardClose(now, m); whole && s.values != nil {
-			s.values.machine = m // with what it has learned of the devices
-		}
 	}
 	l.provider.left(s, was, now)
 	l.recycle(s)

@@ -316,7 +316,7 @@ func (s *Server) sample(ranges []*tagRange) error {
 func (p *provider) sampleKept(r *tagRange) {
 	p.pts.lock(r.n)
 	defer p.pts.unlock(r.n)
-	if v := p.pts.kept[r.n%stripeCount][r.n]; v != nil && v.served == r.served {
+	if v := p.pts.kept[r.n%stripeCount][r.n].values; v != nil && v.served == r.served {
 		r.take(v, time.Now().UnixNano())
 	}
 }

@@ -9,42 +9,47 @@ import (
 
 // values are the tags of one connection point: its session's while it is online, its stripe's while it is not.
 type values struct {
-	served  *served
-	block   tags.Block
-	machine drivers.Machine // of the session that has ended, for the next one; nil while there is one
+	served *served
+	block  tags.Block
 }
 
-// takeValues gives the session that has just got connection point n its values: those that the session before left,
-// or new ones. The caller holds the stripe.
-func (p *provider) takeValues(s *session, n uint32) {
-	s.values = nil
+// legacy is what a session leaves for the next one of its connection point.
+type legacy struct {
+	values  *values
+	machine drivers.Machine // with what it has learned of the devices; nil: nothing
+}
+
+// inherit gives the session that has just got connection point n what the session before left, or new values. The
+// caller holds the stripe.
+func (p *provider) inherit(s *session, n uint32) {
+	s.values, s.machine = nil, nil
 	if s.served == nil || s.served.set == nil {
 		return
 	}
 	kept := p.pts.kept[n%stripeCount]
-	v := kept[n]
+	was := kept[n]
 	delete(kept, n)
-	if v == nil || v.served != s.served {
-		v = &values{served: s.served, block: tags.NewBlock(s.served.set)}
+	if was.values == nil || was.values.served != s.served {
+		was = legacy{values: &values{served: s.served, block: tags.NewBlock(s.served.set)}}
 	}
-	v.block.MarkAll(tags.NotPolled)
-	s.values = v
+	was.values.block.MarkAll(tags.NotPolled)
+	s.values, s.machine = was.values, was.machine
 }
 
-// leaveValues keeps the values of a session that ends and still had connection point n: bad from now on. The caller
-// holds the stripe.
-func (p *provider) leaveValues(s *session, n uint32) *values {
+// bequeath keeps the values and the machine of a session that ends and still had connection point n, and returns the
+// values, bad from now on; nil for none. The caller holds the stripe.
+func (p *provider) bequeath(s *session, n uint32) *values {
 	v := s.values
-	s.values = nil
 	if v == nil {
 		return nil
 	}
 	v.block.MarkAll(tags.Offline)
 	i := n % stripeCount
 	if p.pts.kept[i] == nil {
-		p.pts.kept[i] = map[uint32]*values{}
+		p.pts.kept[i] = map[uint32]legacy{}
 	}
-	p.pts.kept[i][n] = v
+	p.pts.kept[i][n] = legacy{v, s.machine}
+	s.values, s.machine = nil, nil
 	return v
 }
 

@@ -71,7 +71,7 @@ func (m *machine) exchange(f *flight) Exchange {
 func (m *machine) answer(now int64, f *flight, why tags.Reason, took int64, l drivers.Link) {
 	p := m.plan()
 	e := &p.entries[f.entry]
-	u := &m.units[e.Device]
+	u := m.unit(e.Device)
 	u.fails, u.retryAt = 0, 0
 	if u.owed > 0 && u.entry == f.entry { // of several questions one was answered; the others may be, later
 		u.lateUntil = f.sentAt + int64(m.c.cfg.LateWindow)
@@ -95,8 +95,8 @@ func (m *machine) answer(now int64, f *flight, why tags.Reason, took int64, l dr
 func (m *machine) split(e int, parts []Planned) {
 	before := m.plan()
 	m.seldom().own = before.split(e, parts)
-	for k := range m.classes {
-		state := &m.classes[k]
+	for k := range before.classes {
+		state := m.class(k)
 		for i, entry := range before.classes[k].entries {
 			if entry != e {
 				continue
@@ -130,8 +130,8 @@ func (m *machine) recall(l drivers.Link) {
 func (m *machine) unasked(now int64, b []byte, l drivers.Link) int {
 	p := m.plan()
 	kept := len(b)
-	for d := range m.units {
-		u := &m.units[d]
+	for d := range m.c.cfg.Tags.Devices {
+		u := m.unit(d)
 		if u.owed == 0 || u.lateUntil <= now || u.entry < 0 || int(u.entry) >= len(p.entries) {
 			continue
 		}

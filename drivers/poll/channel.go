@@ -89,11 +89,15 @@ func (c *Channel) Explain(in bool, b []byte) string {
 // Machine implements drivers.Channel.
 func (c *Channel) Machine() drivers.Machine {
 	m := &machine{c: c}
-	if n := c.cfg.InFlight; n > 1 {
-		m.seldom().rest = make([]flight, n-1)
+	if n := len(c.classes); n > 1 {
+		m.seldom().classes = make([]classState, n-1)
 	}
-	m.classes = make([]classState, len(c.classes))
-	m.units = make([]unitState, len(c.cfg.Tags.Devices))
+	if n := len(c.cfg.Tags.Devices); n > 1 {
+		m.seldom().units = make([]unitState, n-1)
+	}
+	if n := c.cfg.InFlight; n > 1 {
+		m.seldom().flights = make([]flight, n-1)
+	}
 	if c.parts != nil || len(c.cfg.Announce) > 0 {
 		m.seldom()
 	}

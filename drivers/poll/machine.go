@@ -24,26 +24,29 @@ type machine struct {
 	c       *Channel
 	rare    *rare // nil: nothing of it
 	orders  *orders
-	classes []classState
-	units   []unitState // by device
-
-	one flight
-
 	quietTo int64 // the gap after an answer
-	srtt    uint32
-	rttvar  uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
-	seq     uint16 // of the last question
-	turn    uint8  // the class that asked last
+
+	// The first of each, which is all that most links have; the others are in rare.
+	firstClass  classState
+	firstUnit   unitState
+	firstFlight flight
+
+	srtt   uint32
+	rttvar uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
+	seq    uint16 // of the last question
+	turn   uint8  // the class that asked last
 }
 
 // rare is what few links need.
 type rare struct {
-	own      *plan      // in place of the channel's; nil: the channel's
-	learned  int64      // when it became so
-	shifted  shifted    // where the channel has parts
-	rest     []flight   // further places, where several questions may be in flight
-	later    []deferred // entries that wait for a window of late answers to close
-	announce []int64    // when each announcement is due
+	classes  []classState // but the first
+	units    []unitState  // by device, but the first
+	flights  []flight     // but the first, where several questions may be in flight
+	own      *plan        // in place of the channel's; nil: the channel's
+	learned  int64        // when it became so
+	shifted  shifted      // where the channel has parts
+	later    []deferred   // entries that wait for a window of late answers to close
+	announce []int64      // when each announcement is due
 }
 
 // seldom returns the part of the machine that few links need.
@@ -59,7 +62,23 @@ func (m *machine) flights() int {
 	if m.rare == nil {
 		return 1
 	}
-	return len(m.rare.rest) + 1
+	return len(m.rare.flights) + 1
+}
+
+// class returns where class i stands.
+func (m *machine) class(i int) *classState {
+	if i == 0 {
+		return &m.firstClass
+	}
+	return &m.rare.classes[i-1]
+}
+
+// unit returns what is known of device i.
+func (m *machine) unit(i int) *unitState {
+	if i == 0 {
+		return &m.firstUnit
+	}
+	return &m.rare.units[i-1]
 }
 
 // flight is a place for one question.
@@ -76,9 +95,9 @@ type flight struct {
 // flight returns place i.
 func (m *machine) flight(i int) *flight {
 	if i == 0 {
-		return &m.one
+		return &m.firstFlight
 	}
-	return &m.rare.rest[i-1]
+	return &m.rare.flights[i-1]
 }
 
 // flying returns the place where the question of an entry is in flight, nil for none.
@@ -118,10 +137,10 @@ func (m *machine) plan() plan {
 
 // Open implements drivers.Machine.
 func (m *machine) Open(now int64, l drivers.Link) {
-	m.one, m.quietTo, m.srtt, m.rttvar = flight{}, 0, 0, 0
-	clear(m.units)
+	m.firstFlight, m.firstUnit, m.quietTo, m.srtt, m.rttvar = flight{}, unitState{}, 0, 0, 0
 	if r := m.rare; r != nil {
-		clear(r.rest)
+		clear(r.units)
+		clear(r.flights)
 		r.later = nil
 		if now-r.learned > int64(remember) {
 			r.own = nil
@@ -130,7 +149,7 @@ func (m *machine) Open(now int64, l drivers.Link) {
 	}
 	for i, k := range m.c.classes {
 		within := min(k.every, int64(firstWithin))
-		m.classes[i] = classState{due: now + spread(l.Number()+uint64(i), within), next: idle}
+		*m.class(i) = classState{due: now + spread(l.Number()+uint64(i), within), next: idle}
 	}
 	m.openAnnouncements(now, l)
 	m.next(now, l)
@@ -192,9 +211,9 @@ func earlier(a, b int64) int64 {
 // waits is the time at which something is to be asked, 0 for never.
 func (m *machine) waits() int64 {
 	at := earlier(earlier(m.ordered(), m.deferredUntil()), m.announced())
-	for i := range m.classes {
-		if m.classes[i].next == idle {
-			at = earlier(at, m.classes[i].due)
+	for i := range m.c.classes {
+		if k := m.class(i); k.next == idle {
+			at = earlier(at, k.due)
 		} else {
 			at = 1 // a round is under way
 		}
@@ -211,9 +230,9 @@ func (m *machine) poll(now int64, f *flight, l drivers.Link) bool {
 			return true
 		}
 	}
-	for range m.classes {
-		m.turn = uint8((int(m.turn) + 1) % len(m.classes))
-		k := &m.classes[m.turn]
+	for range m.c.classes {
+		m.turn = uint8((int(m.turn) + 1) % len(m.c.classes))
+		k := m.class(int(m.turn))
 		late := int64(unclear)
 		if k.next == idle {
 			if k.due > now {
@@ -272,7 +291,7 @@ func (m *machine) missed(l drivers.Link) {
 // no answer that could be taken for this one's. An entry whose next round is far away is put off until that window has
 // closed; others miss a round.
 func (m *machine) askable(now int64, e int, p *Planned, l drivers.Link) bool {
-	u := &m.units[p.Device]
+	u := m.unit(p.Device)
 	if u.lateUntil != 0 && now >= u.lateUntil {
 		u.lateUntil, u.owed = 0, 0
 	}
@@ -359,7 +378,7 @@ func (m *machine) timeout(now int64, f *flight, l drivers.Link) {
 	}
 	p := m.plan()
 	e := &p.entries[f.entry]
-	u := &m.units[e.Device]
+	u := m.unit(e.Device)
 	m.owes(u, f)
 	if int(f.tries) < m.c.cfg.Retries && u.fails < deadAfter {
 		f.tries++

@@ -45,7 +45,7 @@ func (m *machine) ordered() int64 {
 // hold is until when the first command has to wait for a late answer that could be taken for its own, 0 for not.
 func (m *machine) hold() int64 {
 	o := m.orders
-	u := &m.units[o.list[0].Device]
+	u := m.unit(o.list[0].Device)
 	if u.lateUntil == 0 || len(o.exchanges) == 0 {
 		return 0
 	}
@@ -83,7 +83,7 @@ func (m *machine) order(now int64, f *flight, l drivers.Link) bool {
 // orderAnswer settles an exchange of the first command that was answered; words are the device's, where it refuses.
 func (m *machine) orderAnswer(why tags.Reason, words string) {
 	o := m.orders
-	u := &m.units[o.list[0].Device]
+	u := m.unit(o.list[0].Device)
 	u.fails, u.retryAt = 0, 0
 	switch {
 	case why != tags.Fine && o.at < o.writes:
@@ -99,7 +99,7 @@ func (m *machine) orderAnswer(why tags.Reason, words string) {
 
 // orderTimeout gives the first command up: it is not sent again, as the device may have done it.
 func (m *machine) orderTimeout(f *flight) {
-	m.owes(&m.units[m.orders.list[0].Device], f)
+	m.owes(m.unit(m.orders.list[0].Device), f)
 	m.settle(drivers.TimedOut, tags.Timeout, "")
 }
 

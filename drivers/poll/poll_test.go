@@ -263,7 +263,7 @@ func TestSteadyPollAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() {
 		w.now += int64(sec)
 		m.Timer(w.now, l)
-		if m.one.deadline == 0 {
+		if m.firstFlight.deadline == 0 {
 			t.Fatal("nothing was asked")
 		}
 		m.Receive(w.now+int64(5*ms), answer, l)
