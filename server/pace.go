@@ -69,15 +69,13 @@ func (l *loop) until(grid time.Duration) time.Duration {
 	return grid - time.Duration((l.clock()-l.epoch)%int64(grid))
 }
 
-// nap sleeps without telling the Go scheduler, so that the processor stays with this thread. A stop of the world waits
-// for it: d must be short.
+// nap sleeps without telling the Go scheduler, so that the processor stays with this thread. A signal ends it early: so
+// the scheduler interrupts a loop that it wants to stop, for the collector or after 10 ms, and the turn that follows
+// naps again. To sleep what is left of d instead would be to sleep for ever, as the kernel adds its timers' slack to
+// what it says is left, and the collector interrupts again before that has passed.
 func nap(d time.Duration) {
-	left := syscall.NsecToTimespec(int64(d))
-	for interrupted := true; interrupted; { // by the scheduler's signals, every 10 ms
-		_, _, err := syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&left)),
-			uintptr(unsafe.Pointer(&left)), 0)
-		interrupted = err == syscall.EINTR
-	}
+	t := syscall.NsecToTimespec(int64(d))
+	_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
 // bell is a pair of sockets by which a loop calls itself again once it has looked at all its others. A task that posts

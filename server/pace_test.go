@@ -2,14 +2,17 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"linkd/drivers"
 	"linkd/project"
@@ -134,4 +137,29 @@ func TestGridFor(t *testing.T) {
 			t.Errorf("%d in %v: a grid of %v, want %v", tt.traded, tt.passed, got, tt.want)
 		}
 	}
+}
+
+// TestSignalEndsNap: the collector interrupts a thread every few microseconds until its goroutine can be looked at. That
+// is less than the slack by which the kernel lengthens what it says is left of a sleep: a nap that slept on would end
+// when the signals do, and the collection when the nap does.
+func TestSignalEndsNap(t *testing.T) {
+	thread, woken := make(chan int), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		thread <- unix.Gettid()
+		nap(time.Minute)
+		close(woken)
+	}()
+	id := <-thread
+	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); {
+		if err := unix.Tgkill(unix.Getpid(), id, unix.SIGURG); err != nil && !errors.Is(err, unix.ESRCH) {
+			t.Fatal(err)
+		}
+		select {
+		case <-woken:
+			return
+		default:
+		}
+	}
+	t.Fatal("a nap of a minute has slept through 10 s of signals")
 }
