@@ -110,7 +110,7 @@ func (s *session) schedule(now int64) {
 	if s.stallAt != 0 {
 		first(s.stallAt)
 	}
-	armed := s.timers[sessionTimer]
+	armed := l.node(n)
 	switch {
 	case !any:
 		l.wheel.disarm(n)

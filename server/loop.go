@@ -41,7 +41,12 @@ type conn interface {
 	OutboundBuffered() int       // bytes taken and not yet given to the kernel
 }
 
-type chunk [1 << chunkBits]session
+// chunk is some places of a loop's table. Their timers stand apart from the sessions: to link one touches its neighbours
+// in the wheel, which are then few lines of memory for many links.
+type chunk struct {
+	sessions [1 << chunkBits]session
+	timers   [timerKinds][1 << chunkBits]timerNode
+}
 
 // loop is all that lives on one event loop: its sessions, their timers, its clock and its mailbox. Everything but the
 // mailbox, the chunks and the counters is touched only there.
@@ -148,7 +153,7 @@ func (l *loop) room(n int) []byte {
 }
 
 func (l *loop) at(place uint32) *session {
-	return &(*l.chunks.Load())[place>>chunkBits][place&(1<<chunkBits-1)]
+	return &(*l.chunks.Load())[place>>chunkBits].sessions[place&(1<<chunkBits-1)]
 }
 
 // find returns the session that a handle names, nil when it has gone. Off the loop, only its atomic fields may be read.
@@ -158,7 +163,7 @@ func (l *loop) find(h handle) *session {
 	if int(place>>chunkBits) >= len(chunks) {
 		return nil
 	}
-	s := &chunks[place>>chunkBits][place&(1<<chunkBits-1)]
+	s := &chunks[place>>chunkBits].sessions[place&(1<<chunkBits-1)]
 	if s.generation.Load() != generation {
 		return nil
 	}
@@ -167,13 +172,14 @@ func (l *loop) find(h handle) *session {
 
 // node implements nodeTable: each session has two timers, its own (odd numbers) and its driver's.
 func (l *loop) node(n uint32) *timerNode {
-	s := l.at((n - 1) >> 1)
-	return &s.timers[(n-1)&1]
+	place := (n - 1) >> 1
+	return &(*l.chunks.Load())[place>>chunkBits].timers[(n-1)&1][place&(1<<chunkBits-1)]
 }
 
 const (
 	sessionTimer = 0
 	driverTimer  = 1
+	timerKinds   = 2
 )
 
 func timerNumber(place uint32, which uint32) uint32 { return place<<1 + which + 1 }
@@ -317,9 +323,9 @@ func (l *loop) step(s *session, f func()) {
 // each calls f for every session that has a link.
 func (l *loop) each(f func(s *session)) {
 	for _, c := range *l.chunks.Load() {
-		for i := range c {
-			if c[i].conn != nil {
-				f(&c[i])
+		for i := range c.sessions {
+			if s := &c.sessions[i]; s.conn != nil {
+				f(s)
 			}
 		}
 	}

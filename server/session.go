@@ -41,7 +41,6 @@ const (
 // loop's table, used again after the link has gone; generation tells one use from the next.
 type session struct {
 	// What a poll touches stands together.
-	timers            [2]timerNode
 	bytesIn, bytesOut atomic.Uint64 // read by other goroutines too
 	conn              conn
 	loop              *loop
@@ -84,7 +83,7 @@ func (s *session) reset() {
 	s.bytesIn.Store(0)
 	s.bytesOut.Store(0)
 	s.conn, s.set, s.served, s.machine, s.values, s.detail = nil, nil, nil, nil, nil, ""
-	s.number, s.timers, s.addr, s.stream = 0, [2]timerNode{}, [16]byte{}, codec.Stream{}
+	s.number, s.addr, s.stream = 0, [16]byte{}, codec.Stream{}
 	s.acceptedAt, s.lastIn, s.lastOut, s.quietAt, s.stallAt, s.stallMark = 0, 0, 0, 0, 0, 0
 	s.point, s.port = 0, 0
 	s.phase, s.reason, s.inStep, s.gone, s.waits, s.watched = phaseFree, notClosed, false, false, false, false
