@@ -41,7 +41,7 @@ type conn interface {
 	OutboundBuffered() int       // bytes taken and not yet given to the kernel
 }
 
-// chunk is some places of a loop's table. Their timers stand apart from the sessions: to link one touches its neighbours
+// chunk is some places of a loop's table. Their timers stand apart from the sessions: to arm one touches its neighbours
 // in the wheel, which are then few lines of memory for many links.
 type chunk struct {
 	sessions [1 << chunkBits]session

@@ -139,9 +139,9 @@ func TestGridFor(t *testing.T) {
 	}
 }
 
-// TestSignalEndsNap: the collector interrupts a thread every few microseconds until its goroutine can be looked at. That
-// is less than the slack by which the kernel lengthens what it says is left of a sleep: a nap that slept on would end
-// when the signals do, and the collection when the nap does.
+// TestSignalEndsNap: the collector interrupts a thread every few microseconds until its goroutine can be looked at.
+// That is less than the slack by which the kernel lengthens what it says is left of a sleep: a nap that slept on would
+// end when the signals do, and the collection when the nap does.
 func TestSignalEndsNap(t *testing.T) {
 	thread, woken := make(chan int), make(chan struct{})
 	go func() {
