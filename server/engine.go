@@ -243,7 +243,9 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
-// gnetLog passes gnet's log lines on. gnet keeps one logger for the process, so all engines give it the same.
+// gnetLog passes gnet's log lines on. gnet keeps one logger for the process, so all engines give it the same. It warns of
+// one thing, an event of a connection that was closed after epoll reported it: that is how a loop's turn closes links
+// whose devices have hung up, as many as there are, and no news.
 type gnetLog struct{ log *slog.Logger }
 
 func (g gnetLog) Debugf(format string, args ...any) {
@@ -253,7 +255,7 @@ func (g gnetLog) Infof(format string, args ...any) {
 	g.log.Debug("gnet: " + fmt.Sprintf(format, args...))
 }
 func (g gnetLog) Warnf(format string, args ...any) {
-	g.log.Warn("gnet: " + fmt.Sprintf(format, args...))
+	g.log.Debug("gnet: " + fmt.Sprintf(format, args...))
 }
 func (g gnetLog) Errorf(format string, args ...any) {
 	g.log.Error("gnet: " + fmt.Sprintf(format, args...))
