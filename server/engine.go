@@ -243,9 +243,9 @@ func addrPort(a net.Addr) netip.AddrPort {
 	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }
 
-// gnetLog passes gnet's log lines on. gnet keeps one logger for the process, so all engines give it the same. It warns of
-// one thing, an event of a connection that was closed after epoll reported it: that is how a loop's turn closes links
-// whose devices have hung up, as many as there are, and no news.
+// gnetLog passes gnet's log lines on. gnet keeps one logger for the process, so all engines give it the same. It warns
+// of one thing, an event of a connection that was closed after epoll reported it. So it is when devices have hung up and
+// a loop's turn finds out first: no news.
 type gnetLog struct{ log *slog.Logger }
 
 func (g gnetLog) Debugf(format string, args ...any) {

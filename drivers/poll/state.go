@@ -1,0 +1,118 @@
+package poll
+
+// machine is one link.
+type machine struct {
+	c       *Channel
+	rare    *rare // nil: nothing of it
+	orders  *orders
+	quietTo int64 // the gap after an answer
+
+	// The first of each, which is all that most links have; the others are in rare.
+	firstClass  classState
+	firstUnit   unitState
+	firstFlight flight
+
+	srtt   uint32
+	rttvar uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
+	seq    uint16 // of the last question
+	turn   uint8  // the class that asked last
+}
+
+// rare is what few links need.
+type rare struct {
+	classes  []classState // but the first
+	units    []unitState  // by device, but the first
+	flights  []flight     // but the first, where several questions may be in flight
+	own      *plan        // in place of the channel's; nil: the channel's
+	learned  int64        // when it became so
+	shifted  shifted      // where the channel has parts
+	later    []deferred   // entries that wait for a window of late answers to close
+	announce []int64      // when each announcement is due
+}
+
+// seldom returns the part of the machine that few links need.
+func (m *machine) seldom() *rare {
+	if m.rare == nil {
+		m.rare = new(rare)
+	}
+	return m.rare
+}
+
+// plan is what the link follows.
+func (m *machine) plan() plan {
+	if m.rare != nil && m.rare.own != nil {
+		return *m.rare.own
+	}
+	return plan{m.c.cfg.Plan, m.c.classes}
+}
+
+// flights is how many questions may be in flight.
+func (m *machine) flights() int {
+	if m.rare == nil {
+		return 1
+	}
+	return len(m.rare.flights) + 1
+}
+
+// class returns where class i stands.
+func (m *machine) class(i int) *classState {
+	if i == 0 {
+		return &m.firstClass
+	}
+	return &m.rare.classes[i-1]
+}
+
+// unit returns what is known of device i.
+func (m *machine) unit(i int) *unitState {
+	if i == 0 {
+		return &m.firstUnit
+	}
+	return &m.rare.units[i-1]
+}
+
+// flight is a place for one question.
+type flight struct {
+	firstAt  int64 // when the question was asked first
+	sentAt   int64 // when it was asked last
+	deadline int64 // of its answer; 0: nothing is in flight here
+	late     int64 // how late the question was, or unclear
+	entry    int32 // of the plan, or none or command
+	seq      uint16
+	tries    uint8
+}
+
+// flight returns place i.
+func (m *machine) flight(i int) *flight {
+	if i == 0 {
+		return &m.firstFlight
+	}
+	return &m.rare.flights[i-1]
+}
+
+// flying returns the place where the question of an entry is in flight, nil for none.
+func (m *machine) flying(entry int) *flight {
+	for i := range m.flights() {
+		if f := m.flight(i); f.deadline != 0 && int(f.entry) == entry {
+			return f
+		}
+	}
+	return nil
+}
+
+// classState is where a class stands.
+type classState struct {
+	due  int64
+	next int32 // position in the round that is under way; idle between rounds
+}
+
+const idle = -1
+
+// unitState is what a link knows of one device.
+type unitState struct {
+	retryAt   int64 // it is dead, and asked again then; 0: it is not
+	lateUntil int64 // late answers may come until then; 0: none is owed
+	entry     int32 // whose answer is owed: of the plan, or command, or several
+	shape     uint8 // of the answer that is owed
+	owed      uint8
+	fails     uint8 // polls in a row without an answer
+}
