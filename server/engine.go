@@ -244,8 +244,8 @@ func addrPort(a net.Addr) netip.AddrPort {
 }
 
 // gnetLog passes gnet's log lines on. gnet keeps one logger for the process, so all engines give it the same. It warns
-// of one thing, an event of a connection that was closed after epoll reported it. So it is when devices have hung up and
-// a loop's turn finds out first: no news.
+// of one thing, an event of a connection that was closed after epoll reported it: no news, as devices hang up and a
+// loop's turn may find out first.
 type gnetLog struct{ log *slog.Logger }
 
 func (g gnetLog) Debugf(format string, args ...any) {
