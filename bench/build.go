@@ -67,6 +67,14 @@ func splitCores() cores {
 
 const pinner = "taskset"
 
+// String says who has which cores.
+func (c cores) String() string {
+	if c.server == "" {
+		return "server and load share the cores"
+	}
+	return fmt.Sprintf("server on core %s, load on %s", c.server, c.others)
+}
+
 // on is the command that runs a program on some cores only.
 func (b *bench) on(list, name string, args []string) (string, []string) {
 	if list == "" {

@@ -22,6 +22,7 @@ type Stamp struct {
 	CPU       string    `json:"cpu"`
 	Cores     int       `json:"cores"`
 	OpenFiles int       `json:"open_files"` // hard limit
+	PollCores string    `json:"poll_cores"` // how server and load have the cores while polls are measured
 }
 
 func stampNow(ctx context.Context, openFiles int) Stamp {
@@ -31,7 +32,8 @@ func stampNow(ctx context.Context, openFiles int) Stamp {
 	cpu, _ := read(model, "/proc/cpuinfo")
 	return Stamp{Commit: commit(ctx), Command: strings.Join(append([]string{"linkd"}, os.Args[1:]...), " "),
 		Time: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Kernel: kernel, CPU: cpu, Cores: runtime.NumCPU(), OpenFiles: openFiles}
+		Kernel: kernel, CPU: cpu, Cores: runtime.NumCPU(), OpenFiles: openFiles,
+		PollCores: splitCores().String()}
 }
 
 func commit(ctx context.Context) string {
@@ -49,6 +51,6 @@ func commit(ctx context.Context) string {
 
 // String is one line for people.
 func (s Stamp) String() string {
-	return fmt.Sprintf("commit %s, %s, Linux %s, %d x %s, %d open files", s.Commit, s.Go, s.Kernel, s.Cores, s.CPU,
-		s.OpenFiles)
+	return fmt.Sprintf("commit %s, %s, Linux %s, %d x %s, %d open files; polls: %s", s.Commit, s.Go, s.Kernel, s.Cores,
+		s.CPU, s.OpenFiles, s.PollCores)
 }

@@ -193,6 +193,9 @@ func (c *checker) catalog(cat Catalog, n *node, ch *Channel, kind LinkKind) {
 		if fe := (*FieldError)(nil); errors.As(err, &fe) && n != nil {
 			at = n.path(fe.Field)
 		}
+		if at != nil && at.bad {
+			continue // what is wrong with it has been said
+		}
 		if at != nil {
 			at = &node{line: at.line, col: at.col}
 		}

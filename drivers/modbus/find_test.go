@@ -255,6 +255,7 @@ func TestRefusedConfig(t *testing.T) {
 		{`poll: 1s`, "a Modbus channel has devices"},
 		{`devices: [{name: d, unit: 1, tags: [{name: t, address: "input:0"}]}]`, "write poll: 10s"},
 		{`poll: 1s, devices: [{name: d, unit: 0, tags: [{name: t, address: "input:0"}]}]`, "write 1 to 247"},
+		{`poll: 1s, devices: [{name: d, unit: 300, tags: [{name: t, address: "input:0"}]}]`, "unit is 300; write"},
 		{`poll: 1s, devices: [{name: d, unit: 3, tags: [{name: t, address: "input:0"}]}, {name: e, unit: 3, ` +
 			`tags: [{name: t, address: "input:1"}]}]`, "unit of device e is 3, which is device d's already"},
 		{`poll: 1s, devices: [{name: d, unit: 1, tags: [{name: t, address: "inputs:0"}]}]`, "write coil:0"},
@@ -277,6 +278,9 @@ func TestRefusedConfig(t *testing.T) {
 		_, err := project.Parse("f", []byte(src), drivers.Table{RTU()})
 		if err == nil || !strings.Contains(err.Error(), "f:5:") || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.channel, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: one fault is told more than once: %v", tt.channel, err)
 		}
 	}
 }
