@@ -155,8 +155,11 @@ func FuzzExplain(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, v := range []*version{v2007(), v1997()} {
-			trimmed := bytes.TrimLeft(b, "\xfe")
-			_, n, ok := frameAt(trimmed)
+			awake := b
+			for len(awake) > 0 && awake[0] == wakeUp { // TrimLeft takes all that is no UTF-8 for one character
+				awake = awake[1:]
+			}
+			_, n, ok := frameAt(awake)
 			whole := ok && n > 0
 			if text := v.explain(true, b); whole == strings.HasPrefix(text, poll.NoFrame) || text == "" {
 				t.Fatalf("a frame: %v; words: %q", whole, text)
