@@ -289,6 +289,31 @@ func TestBlock(t *testing.T) {
 	check(at(22), `words good "" 22 22`)
 }
 
+// TestBlockKeeps: every value, state and time comes back as it went in.
+func TestBlockKeeps(t *testing.T) {
+	set, _ := compile(t, project.Tag{Type: "int16", Scale: 1})
+	b := tags.NewBlock(set)
+	reasons := []tags.Reason{tags.NotPolled, tags.Timeout, tags.NegativeAcknowledge}
+	for _, now := range []int64{0, 1, 1_700_000_000_123, 1 << 32, 1<<42 - 1} { // milliseconds
+		for _, v := range []tags.Value{tags.Bool(true), tags.Int(-1), tags.Int(math.MinInt64), tags.Uint(math.MaxUint64),
+			tags.Float(-0.1), tags.Text("words")} {
+			read := now * int64(time.Millisecond)
+			b.Put(0, v, read)
+			s := b.Get(0, read)
+			if s.Value != v || s.Quality != tags.Good || s.Reason != tags.Fine || s.TS != read || s.Changed != read {
+				t.Errorf("%v put at %d is %+v", v, now, s)
+			}
+			for _, r := range reasons {
+				b.Mark(0, r, read)
+				if got := b.Get(0, read); got.Value != v || got.Quality != tags.Bad || got.Reason != r || got.TS != read ||
+					got.Changed != read {
+					t.Errorf("%v put at %d and marked %v is %+v", v, now, r, got)
+				}
+			}
+		}
+	}
+}
+
 // TestNoAllocation pins 0 allocations from bytes to stored value.
 func TestNoAllocation(t *testing.T) {
 	set, tag := compile(t, project.Tag{Type: "int16", Scale: 0.1})
