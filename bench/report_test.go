@@ -41,7 +41,7 @@ func TestRatios(t *testing.T) {
 // sampled is a report of two rounds: linkd's ratios are 1 and 1.3, its median memory 700.
 func sampled() *Report {
 	r := &Report{Stamp: Stamp{Commit: "abc", Go: "go1", OS: "linux", Arch: "amd64", Kernel: "6", CPU: "X", Cores: 2,
-		Command: "linkd bench run"}, Config: Config{Rounds: 2, Peers: Peers()}}
+		Command: "linkd bench run", PollCores: cores{}.String()}, Config: Config{Rounds: 2, Peers: Peers()}}
 	add := func(scenario, peer string, round int, figures ...Figure) {
 		r.Samples = append(r.Samples, Sample{Scenario: scenario, Peer: peer, Case: "n=10", Round: round, Iterations: 10,
 			Figures: figures})
@@ -69,7 +69,7 @@ func TestPrint(t *testing.T) {
 		}
 	}
 	want := []string{
-		"commit abc, go1, Linux 6, 2 x X, 0 open files",
+		"commit abc, go1, Linux 6, 2 x X, 0 open files; polls: server and load share the cores",
 		"rounds 2, median (least to most)",
 		"scenario case unit linkd gnet linkd/gnet target",
 		"idle n=10 B/device 700 (600 to 800) - <= 800: met",
