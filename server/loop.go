@@ -209,8 +209,12 @@ func (l *loop) tick() {
 }
 
 // sync brings the wheel's clock to now without running timers that a tick will run, so that delays armed from here on
-// count from now and not from the last tick.
+// count from now and not from the last tick. It leaves a wheel alone that runs a slot: ahead of that slot, a timer one
+// turn of the wheel after it would be put into it, and run at once, again and again.
 func (l *loop) sync(now int64) {
+	if l.wheel.runs {
+		return
+	}
 	to := l.millis(now)
 	if l.wheel.count == 0 {
 		l.wheel.now = to

@@ -11,6 +11,7 @@ import "math/bits"
 type wheel struct {
 	now   uint32 // milliseconds; wraps after 49 days, differences stay right
 	count int
+	runs  bool // advance is running a slot, which stays the one of now
 	nodes nodeTable
 	heads [wheelSlots]uint32 // number of the first node, 0: none
 	full  [wheelSlots / 64]uint64
@@ -108,10 +109,12 @@ func (w *wheel) advance(now uint32, fire func(n uint32)) {
 		w.now += step
 		w.cascade()
 		slot := int(w.now & (1<<level0Bits - 1))
+		w.runs = true
 		for n := w.heads[slot]; n != 0; n = w.heads[slot] {
 			w.disarm(n)
 			fire(n)
 		}
+		w.runs = false
 	}
 }
 

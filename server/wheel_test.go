@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 type flatNodes []timerNode
@@ -85,6 +86,31 @@ func TestWheelFarthest(t *testing.T) {
 	}
 	if fired != reach*3+17 {
 		t.Fatalf("fired at %d, want %d", fired, reach*3+17)
+	}
+}
+
+// TestArmWhileLate: a timer that is armed from a slot which runs late, for exactly one turn of the first level after
+// that slot, does not run before its time. It would be found in the slot that is being run, and armed again, for ever.
+func TestArmWhileLate(t *testing.T) {
+	l := benchLoop(t)
+	at := func(ms int64) int64 { return l.epoch + ms*int64(time.Millisecond) }
+	n := timerNumber(l.open(1, at(0)).place, driverTimer)
+	l.arm(n, at(0), int64(10*time.Millisecond))
+	fired := 0
+	advance := func(ms int64) {
+		l.wheel.advance(l.millis(at(ms)), func(uint32) {
+			if fired++; fired == 1 {
+				l.arm(n, at(ms), int64(251*time.Millisecond))
+			}
+		})
+	}
+	for _, step := range []struct {
+		ms   int64
+		want int
+	}{{15, 1}, {265, 1}, {266, 2}} {
+		if advance(step.ms); fired != step.want {
+			t.Fatalf("at %d ms it has run %d times, want %d", step.ms, fired, step.want)
+		}
 	}
 }
 
