@@ -17,10 +17,10 @@ type wheel struct {
 	full  [wheelSlots / 64]uint64
 }
 
-// nodeTable finds the node with a number from 1; the loop keeps nodes inside its sessions.
+// nodeTable finds the node with a number from 1; the loop keeps them beside its sessions.
 type nodeTable interface{ node(n uint32) *timerNode }
 
-// timerNode is one timer, embedded in what it belongs to.
+// timerNode is one timer.
 type timerNode struct {
 	next, prev uint32 // numbers; prev 0: first of its slot
 	due        uint32 // milliseconds on the wheel's clock
