@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"linkd/drivers"
-	"linkd/drivers/tags"
 	"linkd/project"
 )
 
@@ -132,7 +131,7 @@ func (s *session) serve(now int64, ch *served) {
 	s.served, s.values = ch, nil
 	if ch != nil {
 		if ch.set != nil {
-			s.values = &values{served: ch, block: tags.NewBlock(ch.set)}
+			s.values = newValues(ch)
 		}
 		s.machine = ch.compile.Machine()
 		s.start(now)

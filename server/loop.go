@@ -208,29 +208,9 @@ func (l *loop) tick() {
 	l.rest()
 }
 
-// sync brings the wheel's clock to now without running timers that a tick will run, so that delays armed from here on
-// count from now and not from the last tick. It leaves a wheel alone that runs a slot: ahead of that slot, a timer one
-// turn of the wheel after it would be put into it, and run at once, again and again.
-func (l *loop) sync(now int64) {
-	if l.wheel.runs {
-		return
-	}
-	to := l.millis(now)
-	if l.wheel.count == 0 {
-		l.wheel.now = to
-		return
-	}
-	if next, _ := l.wheel.untilNext(); to-l.wheel.now >= next {
-		to = l.wheel.now + next - 1 // stay before the first slot that must fire
-	}
-	if int32(to-l.wheel.now) > 0 {
-		l.wheel.now = to
-	}
-}
-
 // arm sets a timer of a session, d nanoseconds from now.
 func (l *loop) arm(n uint32, now, d int64) {
-	l.sync(now)
+	l.wheel.follow(l.millis(now))
 	behind := int64(l.millis(now) - l.wheel.now)
 	l.dirty = true
 	l.wheel.arm(n, (d+int64(time.Millisecond)-1)/int64(time.Millisecond)+behind)

@@ -13,6 +13,8 @@ type values struct {
 	block  tags.Block
 }
 
+func newValues(c *served) *values { return &values{served: c, block: tags.NewBlock(c.set)} }
+
 // legacy is what a session leaves for the next one of its connection point.
 type legacy struct {
 	values  *values
@@ -30,7 +32,7 @@ func (p *provider) inherit(s *session, n uint32) {
 	was := kept[n]
 	delete(kept, n)
 	if was.values == nil || was.values.served != s.served {
-		was = legacy{values: &values{served: s.served, block: tags.NewBlock(s.served.set)}}
+		was = legacy{values: newValues(s.served)}
 	}
 	was.values.block.MarkAll(tags.NotPolled)
 	s.values, s.machine = was.values, was.machine

@@ -118,6 +118,25 @@ func (w *wheel) advance(now uint32, fire func(n uint32)) {
 	}
 }
 
+// follow brings the clock to now without running what advance will run, so that a node that is armed next lies no
+// higher than it must. The clock stays where it is while a slot runs: ahead of that slot, a node due one turn of the
+// first level after it would be put into it, and fire at once, again and again.
+func (w *wheel) follow(now uint32) {
+	if w.runs {
+		return
+	}
+	if w.count == 0 {
+		w.now = now
+		return
+	}
+	if next, _ := w.untilNext(); now-w.now >= next {
+		now = w.now + next - 1 // before the first slot that must fire
+	}
+	if int32(now-w.now) > 0 {
+		w.now = now
+	}
+}
+
 // cascade places the nodes of the upper slots that begin at this millisecond again, nearer.
 func (w *wheel) cascade() {
 	for level, shift := 1, level0Bits; level < levels; level, shift = level+1, shift+levelBits {
