@@ -162,6 +162,7 @@ func (e *engine) OnTraffic(c gnet.Conn) gnet.Action {
 	if !ok {
 		return heard(c)
 	}
+	s.expect()
 	b, err := c.Next(-1) // everything: gnet's buffer stays empty, what is kept is kept by the session
 	if err != nil || len(b) == 0 {
 		return gnet.None

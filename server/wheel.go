@@ -18,7 +18,11 @@ type wheel struct {
 }
 
 // nodeTable finds the node with a number from 1; the loop keeps them beside its sessions.
-type nodeTable interface{ node(n uint32) *timerNode }
+type nodeTable interface {
+	node(n uint32) *timerNode
+	// ahead is told the node that fires next, and the one after it or 0.
+	ahead(n, after uint32)
+}
 
 // timerNode is one timer.
 type timerNode struct {
@@ -112,6 +116,9 @@ func (w *wheel) advance(now uint32, fire func(n uint32)) {
 		w.runs = true
 		for n := w.heads[slot]; n != 0; n = w.heads[slot] {
 			w.disarm(n)
+			if next := w.heads[slot]; next != 0 {
+				w.nodes.ahead(next, w.nodes.node(next).next)
+			}
 			fire(n)
 		}
 		w.runs = false

@@ -10,6 +10,30 @@ import (
 type flatNodes []timerNode
 
 func (f flatNodes) node(n uint32) *timerNode { return &f[n] }
+func (f flatNodes) ahead(_, _ uint32)        {}
+
+// foresight is told what comes.
+type foresight struct {
+	flatNodes
+	told [][2]uint32
+}
+
+func (f *foresight) ahead(n, after uint32) { f.told = append(f.told, [2]uint32{n, after}) }
+
+// TestWheelTellsAhead: before each node of a slot fires, the wheel names the two that follow.
+func TestWheelTellsAhead(t *testing.T) {
+	f := &foresight{flatNodes: make(flatNodes, 5)}
+	w := &wheel{nodes: f}
+	for n := range uint32(4) {
+		w.arm(n+1, 3)
+	}
+	var fired []uint32
+	w.advance(3, func(n uint32) { fired = append(fired, n) })
+	want := [][2]uint32{{fired[1], fired[2]}, {fired[2], fired[3]}, {fired[3], 0}}
+	if len(fired) != 4 || !slices.Equal(f.told, want) {
+		t.Fatalf("fired %v, told %v, want %v", fired, f.told, want)
+	}
+}
 
 // TestWheelFiresWhenDue holds the wheel against a plain list: each node fires exactly once, at its due millisecond,
 // whatever the steps in which the clock moves, across the wrap of the clock too.

@@ -3,6 +3,8 @@ package tags
 import (
 	"math"
 	"time"
+
+	"linkd/internal/prefetch"
 )
 
 // Block is the values of one link, 20 bytes a tag without a pointer in them.
@@ -97,3 +99,6 @@ func (b *Block) overdue(i int, now int64) bool {
 	c, every := &b.cells[i], b.set.Tags[i].Poll
 	return c.quality() == Good && every > 0 && now-c.read() > int64(missedPolls*every+staleSlack)
 }
+
+// Prefetch has the processor fetch the values, which are needed next.
+func (b *Block) Prefetch() { prefetch.Slice(b.cells) }
