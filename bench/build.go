@@ -7,40 +7,54 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// build compiles the other servers that the scenarios need. Without a C compiler epoll is left out, which the report
-// says.
-func (b *bench) build(ctx context.Context) error {
-	var needed []string
-	for _, s := range b.Scenarios {
-		needed = append(needed, b.peersOf(s)...)
+// recipe is how a server of bench/peers is built, in that folder, and started.
+type recipe struct {
+	tool         string
+	build, start []string // arguments for the tool; the program and its first arguments
+}
+
+// recipeOf is for a server whose program goes to dir.
+func recipeOf(peer, dir string) recipe {
+	out := filepath.Join(dir, peer)
+	switch peer {
+	case CEpoll:
+		return recipe{"gcc", []string{"-O2", "-o", out, filepath.Join(CEpoll, "epoll.c")}, []string{out}}
+	case CPaced:
+		return recipe{"gcc", []string{"-O2", "-o", out, filepath.Join(CEpoll, "epoll.c")}, []string{out, "-paced"}}
+	case Java:
+		return recipe{"javac", []string{"-d", out, filepath.Join(Java, "Server.java")},
+			[]string{"java", "-Xss256k", "-Xmx2g", "-cp", out, "Server"}}
 	}
-	for _, peer := range []string{Gnet, Net} {
-		if !slices.Contains(needed, peer) {
+	return recipe{"go", []string{"build", "-o", out, "./" + peer}, []string{out}}
+}
+
+// build compiles the other servers that the scenarios need. One whose compiler is not there is left out, which the
+// report says.
+func (b *bench) build(ctx context.Context) error {
+	for _, peer := range b.Peers {
+		if peer == Linkd || peer == External || !slices.ContainsFunc(b.Scenarios, func(s string) bool {
+			return slices.Contains(b.peersOf(s), peer)
+		}) {
 			continue
 		}
-		if err := b.compile(ctx, peer, "go", "build", "-o", filepath.Join(b.dir, peer), "./"+peer); err != nil {
+		r := recipeOf(peer, b.dir)
+		if _, err := exec.LookPath(r.tool); err != nil {
+			note := fmt.Sprintf("%s is left out, as it is built with %s, which is not there", peer, r.tool)
+			b.note(note)
+			b.Peers = slices.DeleteFunc(slices.Clone(b.Peers), func(p string) bool { return p == peer })
+			continue
+		}
+		b.Progress("build " + peer)
+		if err := b.compile(ctx, peer, r.tool, r.build...); err != nil {
 			return err
 		}
 	}
-	if !slices.Contains(needed, Epoll) {
-		return nil
-	}
-	if _, err := exec.LookPath(compiler); err == nil {
-		return b.compile(ctx, Epoll, compiler, "-O2", "-o", filepath.Join(b.dir, Epoll), filepath.Join(Epoll, "epoll.c"))
-	}
-	b.Peers = slices.DeleteFunc(slices.Clone(b.Peers), func(p string) bool { return p == Epoll })
 	b.report.Config.Peers = b.Peers
-	note := fmt.Sprintf("%s is left out, as it is built with %s, which is not there", Epoll, compiler)
-	b.report.Notes = append(b.report.Notes, note)
-	b.Progress(note)
 	return nil
 }
-
-const compiler = "gcc"
 
 func (b *bench) compile(ctx context.Context, peer, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
@@ -55,14 +69,14 @@ func (b *bench) compile(ctx context.Context, peer, name string, args ...string) 
 // cores are what the server and the load of one run are kept to; empty: all.
 type cores struct{ server, others string }
 
-// splitCores gives the server the first core and the load all others, so that what is measured does not depend on which
-// of them the kernel moves where. On a machine with one core, or without taskset, all share all.
-func splitCores() cores {
+// splitCores gives a server with so many loops as many cores and the load all others, so that what is measured does not
+// depend on which of them the kernel moves where. Where there are too few, or no taskset, all share all.
+func splitCores(loops int, pin bool) cores {
 	n := runtime.NumCPU()
-	if _, err := exec.LookPath(pinner); err != nil || n < 2 {
+	if _, err := exec.LookPath(pinner); err != nil || !pin || n <= loops {
 		return cores{}
 	}
-	return cores{server: "0", others: "1-" + strconv.Itoa(n-1)}
+	return cores{server: fmt.Sprintf("0-%d", loops-1), others: fmt.Sprintf("%d-%d", loops, n-1)}
 }
 
 const pinner = "taskset"
@@ -72,7 +86,7 @@ func (c cores) String() string {
 	if c.server == "" {
 		return "server and load share the cores"
 	}
-	return fmt.Sprintf("server on core %s, load on %s", c.server, c.others)
+	return fmt.Sprintf("server on cores %s, load on %s", c.server, c.others)
 }
 
 // on is the command that runs a program on some cores only.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,39 +15,85 @@ import (
 // load is a fleet that runs, in a process of its own.
 type load struct {
 	process
-	json bytes.Buffer
+	json   bytes.Buffer
+	churns bool // links that come and go are what was asked for
+	pushes bool // more is sent than the server may take
 }
+
+// result is what came of a fleet.
+type result struct{ loadgen.Result }
 
 // sources spreads the devices over 14 addresses, so that the search for a free port stays short in a large fleet.
 const sources = "127.0.1.0/28"
 
 // load starts a fleet of n devices towards a server.
 func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*load, error) {
-	l := &load{}
-	all := append([]string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "--id", "c{n:07}",
-		"--sources", sources, "-o", "json"}, args...)
-	name, all := b.on(s.cores.others, b.Linkd, all)
+	l := &load{churns: slices.Contains(args, "--churn"), pushes: slices.Contains(args, loadgen.Push)}
+	if s.external() {
+		args = append(args, b.LoadArgs...)
+	}
+	all := []string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "-o", "json"}
+	for name, value := range map[string]string{"--id": anyID, "--sources": sources} {
+		if !slices.Contains(args, name) {
+			all = append(all, name, value)
+		}
+	}
+	name, all := b.on(s.cores.others, b.Linkd, append(all, args...))
 	p, err := launch(ctx, &l.json, name, all...)
 	l.process = p
 	return l, err
 }
 
-// end stops the fleet and returns what came of it. An error where a device did not come up, was dropped or lost an
-// answer: such a run has no figure.
-func (l *load) end() (*loadgen.Result, error) {
-	ended := l.stop()
-	r := &loadgen.Result{}
-	if err := json.Unmarshal(l.json.Bytes(), r); err != nil {
-		return nil, fmt.Errorf("bench: the load gave no result (%w): %s", err, l.output.last())
+// end stops the fleet and returns what came of it.
+func (l *load) end() (result, error) { return l.outcome(l.stop()) }
+
+// left waits until the fleet has left by itself.
+func (l *load) left() (result, error) { return l.outcome(l.wait()) }
+
+// outcome reads the result. An error where a device did not come up, was dropped or lost an answer: such a run has no
+// figure.
+func (l *load) outcome(ended error) (r result, err error) {
+	if err := json.Unmarshal(l.json.Bytes(), &r); err != nil {
+		return r, fmt.Errorf("bench: the load gave no result (%w): %s", err, l.output.last())
 	}
-	if r.Up != int64(r.Devices) || len(r.Dropped) > 0 || r.Corrupt > 0 || r.Lost > 0 {
-		return nil, fmt.Errorf("bench: of %d devices %d came up, dropped %v, failed %v; %d echoes lost, %d corrupt",
-			r.Devices, r.Up, r.Dropped, r.Failed, r.Lost, r.Corrupt)
+	dropped := len(r.Dropped) > 0 && !l.churns
+	if r.Up != int64(r.Devices) || dropped || r.Corrupt > 0 || r.Lost > 0 && !l.pushes {
+		return r, fmt.Errorf("bench: of %d devices %d came up, dropped %v, failed %v; %d lost, %d corrupt", r.Devices,
+			r.Up, r.Dropped, r.Failed, r.Lost, r.Corrupt)
 	}
-	if ended != nil && !r.Stopped {
-		return nil, fmt.Errorf("bench: load: %w: %s", ended, l.output.last())
+	if ended != nil && !r.Stopped && !l.pushes {
+		return r, fmt.Errorf("bench: load: %w: %s", ended, l.output.last())
 	}
 	return r, nil
+}
+
+// roundTrips are the figures of a fleet that sends: how long answers took, and whether it could keep up itself.
+func (r *result) roundTrips() (list []Figure) {
+	if r.RTT.Count > 0 {
+		list = []Figure{{rttP50Unit, r.RTT.P50}, {rttP99Unit, r.RTT.P99}, {"rtt-max-ms", r.RTT.Max}}
+	}
+	return append(list, Figure{ownLagUnit, r.Lag.P99}, Figure{ownCoreUnit, r.ownCore()})
+}
+
+// ownCore is the generator's CPU time in per cent of a core, over the whole run.
+func (r *result) ownCore() float64 {
+	if r.Elapsed <= 0 {
+		return 0
+	}
+	return 100 * (r.CPUUser + r.CPUSys) / r.Elapsed
+}
+
+// curvesOf are the curves of a fleet's times.
+func curvesOf(r result) map[string][]CurvePoint {
+	return nil
+}
+
+// cadence is how regularly devices were asked, as they saw it.
+func (r *result) cadence() []Figure {
+	if r.Polls == nil || r.Polls.Interval.Count == 0 {
+		return nil
+	}
+	return []Figure{{"jitter-p99-ms", r.Polls.Interval.P99}}
 }
 
 const (
@@ -89,6 +136,15 @@ func (s *server) settle(ctx context.Context, what string, done func(stats) bool)
 		case <-every.C:
 		}
 	}
+}
+
+// rested is settle for a server of which nothing else is known than what it answers; one that is not ours is left alone.
+func (s *server) rested(ctx context.Context, what string, done func(stats) bool) error {
+	if s.external() {
+		return nil
+	}
+	_, err := s.settle(ctx, what, done)
+	return err
 }
 
 // bound is a condition for settle.

@@ -15,87 +15,58 @@ import (
 	"time"
 )
 
-// Names of the servers that can be measured. All but linkd are built from bench/peers.
+// Names of the servers that can be measured. All but linkd are built from bench/peers, whose README says what each is.
 const (
-	Linkd = "linkd"
-	Gnet  = "gnet"  // a bare gnet server
-	Epoll = "epoll" // a poller in C
-	Net   = "net"   // a poller in Go, a goroutine for each link
+	Linkd   = "linkd"
+	CEpoll  = "c-epoll" // C, one thread, epoll: the limit
+	CPaced  = "c-paced" // the same, which sleeps between ticks
+	Gnet    = "gnet"
+	Net     = "net" // a goroutine for each link
+	NBIO    = "nbio"
+	Netpoll = "netpoll"
+	Java    = "java-threads" // a thread for each link
 )
 
+// External is a server that runs already, wherever it is.
+const External = "external"
+
 // Peers lists the servers that can be measured.
-func Peers() []string { return []string{Linkd, Gnet, Epoll, Net} }
+func Peers() []string { return []string{Linkd, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java} }
 
 // configured is how many devices every server knows, however few of them dial in.
 const configured = 50_000
-
-// job is what a server is to do with its links: echo, or poll them.
-type job struct {
-	poll time.Duration // 0: echo
-}
-
-// fleetProject is what linkd serves: the same devices and ids as those of bench/peers.
-const fleetProject = `project: bench
-providers:
-  - name: s1
-    type: tcp-server
-    local_ip: 127.0.0.1
-    local_port: 0
-    conn_identity: common
-    fleets:
-      - {name: "f{n}", socket_conn_id: "c{n:07}", from: 1, to: %d}
-`
-
-const echoChannel = `channels:
-  - {name: "ch_{connection}", connection: "s1/f*", driver: raw, options: {echo: true}}
-`
-
-// registers is how many input registers each poll reads, and how many tags it so renews.
-const registers = 10
-
-// project is the project file for a job.
-func (j job) project() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, fleetProject, configured)
-	if j.poll == 0 {
-		b.WriteString(echoChannel)
-		return b.String()
-	}
-	b.WriteString("models:\n  - name: m\n    tags:\n")
-	for i := range registers {
-		fmt.Fprintf(&b, "      - {name: t%d, address: \"input:%d\", type: int16, scale: 0.1}\n", i, i)
-	}
-	fmt.Fprintf(&b, "channels:\n  - {name: \"ch_{connection}\", connection: \"s1/f*\", driver: modbus-rtu, poll: %s, "+
-		"devices: [{name: d, unit: 1, model: m}]}\n", j.poll)
-	return b.String()
-}
 
 // server is a server that runs.
 type server struct {
 	process
 	addr    string // for devices
 	freeURL string // POST gives free memory back to the system
-	cores   cores
-	stats   func(context.Context) (stats, error)
+	// POST with ?ms=200 holds up all links for so long; of bare servers.
+	stallURL string
+	bare     bool // it is of bench/peers
+	cores    cores
+	stats    func(context.Context) (stats, error)
+	// command has the server send something to the devices 1 to n, and returns when all have answered.
+	command func(ctx context.Context, n int) error
+	// firstPolls is how often it polls a device before it is told anything, where its job is to send commands.
+	firstPolls int
 }
 
-// start starts a server for a job. Where it polls it has one event loop, on a core of its own where there are two.
+// external reports whether the server is none of ours: nothing is known of it but its address.
+func (s *server) external() bool { return s.stats == nil }
+
+// start starts a server for a job.
 func (b *bench) start(ctx context.Context, peer string, j job) (*server, error) {
-	var c cores
-	loops := b.Loops
-	if j.poll > 0 {
-		c, loops = splitCores(), 1
+	return b.startOn(ctx, peer, j, splitCores(b.Loops, b.Pin))
+}
+
+// startOn starts it on some cores.
+func (b *bench) startOn(ctx context.Context, peer string, j job, c cores) (*server, error) {
+	start := b.startPeer
+	if peer == Linkd {
+		start = b.startLinkd
 	}
-	var s *server
-	var err error
-	switch peer {
-	case Linkd:
-		s, err = b.startLinkd(ctx, c, j, loops)
-	case Gnet:
-		s, err = b.startPeer(ctx, peer, c, "-loops", strconv.Itoa(loops), "-devices", strconv.Itoa(configured))
-	default:
-		s, err = b.startPeer(ctx, peer, c, "-n", strconv.Itoa(configured), "-p", strconv.FormatInt(j.poll.Milliseconds(), 10))
-	}
+	s, err := start(ctx, peer, c, j.withDefaults())
 	if err != nil {
 		return nil, err
 	}
@@ -111,16 +82,18 @@ type stats struct {
 	Polls uint64   `json:"polls"` // answered
 	Lost  uint64   `json:"lost"`  // unanswered, missed, refused
 	Lag   []uint64 `json:"lag"`   // polls by how late they were started: per bound of lagBounds, then the others
+	// Of bare servers that send commands:
+	Commands uint64 `json:"commands"` // answered
 }
 
 // startLinkd serves the project of a job.
-func (b *bench) startLinkd(ctx context.Context, c cores, j job, loops int) (*server, error) {
-	file := filepath.Join(b.dir, "bench.yaml")
+func (b *bench) startLinkd(ctx context.Context, _ string, c cores, j job) (*server, error) {
+	file := filepath.Join(b.dir, fmt.Sprintf("bench-%d.yaml", b.started.Add(1)))
 	if err := os.WriteFile(file, []byte(j.project()), 0o600); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	name, args := b.on(c.server, b.Linkd, []string{"serve", "-f", file, "--http", "127.0.0.1:0", "--debug",
-		"127.0.0.1:0", "--loops", strconv.Itoa(loops), "--drain", "5s", "--log-level", "info"})
+		"127.0.0.1:0", "--loops", strconv.Itoa(b.Loops), "--drain", "5s", "--log-level", "info"})
 	p, err := launch(ctx, nil, name, args...)
 	if err != nil {
 		return nil, err
@@ -130,6 +103,10 @@ func (b *bench) startLinkd(ctx context.Context, c cores, j job, loops int) (*ser
 	if err == nil {
 		s.freeURL = "http://" + found[0] + "/debug/free"
 		s.stats = func(ctx context.Context) (stats, error) { return linkdStats(ctx, found[1], j) }
+		s.command = func(ctx context.Context, n int) error { return commandLinkd(ctx, found[1], n) }
+		if j.kind == commands {
+			s.firstPolls = 1
+		}
 		s.addr, err = linkdAddr(ctx, found[1])
 	}
 	if err != nil {
@@ -139,8 +116,9 @@ func (b *bench) startLinkd(ctx context.Context, c cores, j job, loops int) (*ser
 }
 
 // startPeer starts a server of bench/peers.
-func (b *bench) startPeer(ctx context.Context, peer string, c cores, args ...string) (*server, error) {
-	name, args := b.on(c.server, filepath.Join(b.dir, peer), args)
+func (b *bench) startPeer(ctx context.Context, peer string, c cores, j job) (*server, error) {
+	program := recipeOf(peer, b.dir).start
+	name, args := b.on(c.server, program[0], append(program[1:], j.args(b.Loops)...))
 	p, err := launch(ctx, nil, name, args...)
 	if err != nil {
 		return nil, err
@@ -149,14 +127,17 @@ func (b *bench) startPeer(ctx context.Context, peer string, c cores, args ...str
 	if err != nil {
 		return nil, errors.Join(err, p.stop())
 	}
-	return &server{process: p, addr: found[0], freeURL: "http://" + found[1] + "/free",
+	control := "http://" + found[1]
+	s := &server{process: p, addr: found[0], freeURL: control + "/free", stallURL: control + "/stall", bare: true,
 		stats: func(ctx context.Context) (s stats, err error) {
-			body, err := request(ctx, http.MethodGet, "http://"+found[1]+"/stats")
+			body, err := request(ctx, http.MethodGet, control+"/stats")
 			if err == nil {
 				err = json.Unmarshal(body, &s)
 			}
 			return s, err
-		}}, nil
+		}}
+	s.command = func(ctx context.Context, n int) error { return commandPeer(ctx, s, control+"/command", n) }
+	return s, nil
 }
 
 var (
@@ -196,10 +177,32 @@ func linkdStats(ctx context.Context, api string, j job) (s stats, err error) {
 		return s, err
 	}
 	s.Bound, s.BytesIn = int(bound), uint64(in)
-	if j.poll > 0 {
+	if j.kind == polls || j.kind == commands {
 		err = s.polls(string(body))
 	}
 	return s, err
+}
+
+// put asks linkd for a change, on connections that are kept.
+func put(ctx context.Context, client *http.Client, url, body string) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := client.Do(r)
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+	if err == nil && answer.StatusCode >= 300 {
+		err = fmt.Errorf("PUT %s: %s: %s", url, answer.Status, text)
+	}
+	if err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	return nil
 }
 
 // metric finds one value in the Prometheus text format.

@@ -20,34 +20,43 @@ const (
 
 	steadyCase = "every=1s/"
 	fastCase   = "every=500ms/"
+	seldomCase = "seldom/"
 )
 
 func pollCases(c *Config) []measured {
+	most := slices.Max(c.Devices)
 	polls := func(n int, every time.Duration) measured {
 		return measured{name: fmt.Sprintf("every=%s/links=%d", every, n),
-			run: on(job{every}, func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
-				r, err := b.poll(ctx, s, n, every, b.Window)
-				return int(r.polls), r.figures(pollUnit), err
+			run: on(polling(every), func(ctx context.Context, b *bench, s *server) (sample, error) {
+				return b.poll(ctx, s, n, every, b.Window, pollUnit)
 			})}
 	}
-	most := slices.Max(c.Devices)
-	list := []measured{polls(c.Polled, time.Second), polls(c.Polled, 500*time.Millisecond),
-		{name: fmt.Sprintf("seldom/every=%s/links=%d", c.Seldom, most),
-			run: on(job{c.Seldom}, func(ctx context.Context, b *bench, s *server) (int, []Figure, error) {
-				r, err := b.poll(ctx, s, most, c.Seldom, 5*b.Window)
-				return int(r.polls), r.figures(coreUnit), err
-			})},
-		{name: fmt.Sprintf("memory/links=%d", most), peers: []string{Linkd},
-			run: func(ctx context.Context, b *bench, peer string) (int, []Figure, error) {
-				figure, err := b.channelMemory(ctx, peer, most)
-				return most, []Figure{figure}, err
-			}},
+	list := []measured{polls(c.Polled, time.Second)}
+	for _, percent := range c.Faulty {
+		list = append(list, measured{name: fmt.Sprintf("every=1s/links=%d/dead=%d%%/late=%d%%", c.Polled, percent, percent),
+			run: on(polling(time.Second), func(ctx context.Context, b *bench, s *server) (sample, error) {
+				share := strconv.Itoa(percent) + "%"
+				return b.poll(ctx, s, c.Polled, time.Second, b.Window, pollUnit, "--dead", share, "--late", share)
+			})})
 	}
+	if c.Brief {
+		return list
+	}
+	list = append(list, polls(c.Polled, 500*time.Millisecond), polls(c.Polled, 200*time.Millisecond),
+		measured{name: fmt.Sprintf("seldom/every=%s/links=%d", c.Seldom, most),
+			run: on(polling(c.Seldom), func(ctx context.Context, b *bench, s *server) (sample, error) {
+				return b.poll(ctx, s, most, c.Seldom, 5*b.Window, coreUnit)
+			})},
+		measured{name: fmt.Sprintf("memory/links=%d", most), peers: []string{Linkd},
+			run: func(ctx context.Context, b *bench, peer string) (sample, error) {
+				figure, err := b.channelMemory(ctx, peer, most)
+				return sample{iterations: most, figures: []Figure{figure}}, err
+			}})
 	if c.MaxRate {
 		list = append(list, measured{name: fmt.Sprintf("highest/links=%d", c.Polled),
-			run: func(ctx context.Context, b *bench, peer string) (int, []Figure, error) {
+			run: func(ctx context.Context, b *bench, peer string) (sample, error) {
 				figures, err := b.highest(ctx, peer)
-				return b.Polled, figures, err
+				return sample{iterations: b.Polled, figures: figures}, err
 			}})
 	}
 	return list
@@ -69,23 +78,27 @@ func (p *polled) figures(first string) []Figure {
 		{lagP50Unit, quantile(p.lag, 0.5)}, {lagP99Unit, quantile(p.lag, 0.99)}}
 }
 
-// asked returns what the devices do: answer within the time that a modem takes.
-func asked() []string {
-	return []string{"--mode", "modbus-rtu", "--latency", "uniform(5ms,50ms)", "--duration", "10m"}
+// asked returns what the devices do: answer within the time that a modem takes; and how else they behave.
+func asked(args ...string) []string {
+	return append([]string{"--mode", "modbus-rtu", "--latency", "uniform(5ms,50ms)", "--duration", "10m"}, args...)
 }
 
 // poll measures a window of polls, when all links have found their phase.
-func (b *bench) poll(ctx context.Context, s *server, n int, every, span time.Duration) (p polled, err error) {
-	l, err := b.load(ctx, s, n, asked()...)
+func (b *bench) poll(ctx context.Context, s *server, n int, every, span time.Duration, first string, how ...string) (
+	sample, error) {
+	l, err := b.load(ctx, s, n, asked(how...)...)
 	if err != nil {
-		return p, err
+		return sample{}, err
 	}
-	p, err = b.polls(ctx, s, n, every, span)
-	_, ended := l.end()
+	p, err := b.polls(ctx, s, n, every, span)
+	r, ended := l.end()
 	if err = errors.Join(err, ended); err == nil && p.polls == 0 {
 		err = errors.New("bench: nothing was polled while it was measured")
 	}
-	return p, err
+	if err != nil {
+		return sample{}, err
+	}
+	return sample{int(p.polls), append(p.figures(first), r.cadence()...), curvesOf(r)}, nil
 }
 
 // firstPoll is how long after it has come a link is polled for the first time at the latest; its next poll is up to
@@ -100,26 +113,11 @@ func (b *bench) polls(ctx context.Context, s *server, n int, every, span time.Du
 	if err := sleep(ctx, min(every, firstPoll)+every/2+warmUp); err != nil {
 		return p, err
 	}
-	before, err := s.stats(ctx)
+	before, after, u, err := b.watch(ctx, s, span)
 	if err != nil {
 		return p, err
 	}
-	from, began, err := cpuAt(s.pid())
-	if err != nil {
-		return p, err
-	}
-	if err := sleep(ctx, span); err != nil {
-		return p, err
-	}
-	to, ended, err := cpuAt(s.pid())
-	if err != nil {
-		return p, err
-	}
-	after, err := s.stats(ctx)
-	if err != nil {
-		return p, err
-	}
-	p = polled{after.Polls - before.Polls, after.Lost - before.Lost, to - from, ended.Sub(began), after.Lag}
+	p = polled{after.Polls - before.Polls, after.Lost - before.Lost, u.cpu, u.span, after.Lag}
 	for i := range p.lag {
 		p.lag[i] -= before.Lag[i]
 	}
@@ -128,7 +126,7 @@ func (b *bench) polls(ctx context.Context, s *server, n int, every, span time.Du
 
 // channelMemory is what a channel with tags adds to the memory of a link, beyond a link that is echoed.
 func (b *bench) channelMemory(ctx context.Context, peer string, n int) (Figure, error) {
-	with, err := b.linkMemory(ctx, peer, n, job{b.Seldom}, asked()...)
+	with, err := b.linkMemory(ctx, peer, n, polling(b.Seldom), asked()...)
 	if err != nil {
 		return Figure{}, err
 	}
@@ -154,7 +152,7 @@ func (b *bench) linkMemory(ctx context.Context, peer string, n int, j job, args 
 	if err != nil {
 		return 0, err
 	}
-	err = s.await(ctx, func(now stats) bool { return now.Bound == n && (j.poll == 0 || now.Polls >= uint64(n)) })
+	err = s.await(ctx, func(now stats) bool { return now.Bound == n && (j.kind != polls || now.Polls >= uint64(n)) })
 	full := int64(0)
 	if err == nil {
 		full, err = s.memory(ctx)
@@ -176,11 +174,11 @@ func (b *bench) highest(ctx context.Context, peer string) ([]Figure, error) {
 	best := Figure{"highest-poll/s", 0}
 	for rate := float64(lowestRate); rate <= mostRate; rate *= rateStep {
 		every := time.Duration(float64(b.Polled) / rate * float64(time.Second)).Round(time.Millisecond)
-		s, err := b.start(ctx, peer, job{every})
+		s, err := b.start(ctx, peer, polling(every))
 		if err != nil {
 			return nil, err
 		}
-		p, err := b.poll(ctx, s, b.Polled, every, b.Window)
+		p, err := b.highestStep(ctx, s, every)
 		if err := errors.Join(err, s.stop()); err != nil {
 			return nil, err
 		}
@@ -192,6 +190,16 @@ func (b *bench) highest(ctx context.Context, peer string) ([]Figure, error) {
 		best.Value = reached
 	}
 	return []Figure{best}, nil
+}
+
+func (b *bench) highestStep(ctx context.Context, s *server, every time.Duration) (p polled, err error) {
+	l, err := b.load(ctx, s, b.Polled, asked()...)
+	if err != nil {
+		return p, err
+	}
+	p, err = b.polls(ctx, s, b.Polled, every, b.Window)
+	_, ended := l.end()
+	return p, errors.Join(err, ended)
 }
 
 // lagBounds are the upper bounds, in seconds, by which all servers count how late polls were started.

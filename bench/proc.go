@@ -105,6 +105,42 @@ func parseOpenFiles(limits string) (int, error) {
 	return 0, fmt.Errorf("%w: limits has no Max open files", errProc)
 }
 
+// parseKernelMemory reads what the kernel keeps for itself, in bytes, from the text of /proc/meminfo: its objects, which
+// sockets are, and the stacks and page tables of threads and processes.
+func parseKernelMemory(meminfo string) (int64, error) {
+	sum, found := int64(0), 0
+	for line := range strings.Lines(meminfo) {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || name != "Slab" && name != "KernelStack" && name != "PageTables" {
+			continue
+		}
+		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%w: meminfo: %s %q, want a number and kB", errProc, name, strings.TrimSpace(value))
+		}
+		sum += kib << 10
+		found++
+	}
+	if found != 3 {
+		return 0, fmt.Errorf("%w: meminfo has %d of Slab, KernelStack and PageTables", errProc, found)
+	}
+	return sum, nil
+}
+
+// parseAvailable reads the memory that can still be used, in bytes, from the text of /proc/meminfo.
+func parseAvailable(meminfo string) (int64, error) {
+	for line := range strings.Lines(meminfo) {
+		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("%w: meminfo: MemAvailable %q, want a number and kB", errProc, strings.TrimSpace(rest))
+			}
+			return kib << 10, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: meminfo has no MemAvailable", errProc)
+}
+
 // parseCPUModel reads the model's name from /proc/cpuinfo; empty where there is none.
 func parseCPUModel(cpuinfo string) string {
 	for line := range strings.Lines(cpuinfo) {
@@ -124,6 +160,8 @@ func read[T any](parse func(string) (T, error), path string) (T, error) {
 	}
 	return parse(string(text))
 }
+
+func kernelMemory() (int64, error) { return read(parseKernelMemory, "/proc/meminfo") }
 
 // rssAnon is the resident anonymous memory of a process in bytes.
 func rssAnon(pid int) (int64, error) { return read(parseRSSAnon, fmt.Sprintf("/proc/%d/status", pid)) }

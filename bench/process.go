@@ -48,6 +48,11 @@ func (p *process) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	timer := time.AfterFunc(stopTime, func() { _ = p.cmd.Process.Kill() })
 	defer timer.Stop()
+	return p.wait()
+}
+
+// wait is stop for a program that ends by itself.
+func (p *process) wait() error {
 	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("bench: %s: %w: %s", filepath.Base(p.cmd.Path), err, p.output.last())
 	}

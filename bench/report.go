@@ -30,6 +30,14 @@ type Sample struct {
 	Round      int      `json:"round"`      // from 0
 	Iterations int      `json:"iterations"` // devices or messages
 	Figures    []Figure `json:"figures"`
+	// Curves are times by share, of the load's side: rtt, connect and so on.
+	Curves map[string][]CurvePoint `json:"curves,omitempty"`
+}
+
+// CurvePoint is a time that the share Quantile of all, 0 to 1, did not exceed.
+type CurvePoint struct {
+	Quantile float64 `json:"q"`
+	Ms       float64 `json:"ms"`
 }
 
 // Disturbance is what else happened on the machine during one round, in per cent of its CPU time.

@@ -51,7 +51,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	if len(r.Samples) != want || len(progress) < want || len(r.Disturbances) != 4 || len(r.Notes) > 1 ||
-		len(peers) > 1 && slices.Contains(peers, Epoll) != (len(r.Notes) == 0) {
+		len(peers) > 1 && slices.Contains(peers, CEpoll) != (len(r.Notes) == 0) {
 		t.Fatalf("%d samples, %d lines of progress, %d disturbances, notes %q; want %d, as many, 4", len(r.Samples),
 			len(progress), len(r.Disturbances), r.Notes, want)
 	}
@@ -112,7 +112,7 @@ func TestRunNeedsLinkd(t *testing.T) {
 // TestWithoutCompiler: the C program is left out where it cannot be built, and the report says so.
 func TestWithoutCompiler(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	c := Config{Scenarios: []string{"poll"}, Peers: []string{Linkd, Epoll}}.withDefaults()
+	c := Config{Scenarios: []string{"poll"}, Peers: []string{Linkd, CEpoll}}.withDefaults()
 	b := &bench{Config: c, report: &Report{Config: c}}
 	if err := b.build(t.Context()); err != nil {
 		t.Fatal(err)

@@ -22,10 +22,11 @@ type Stamp struct {
 	CPU       string    `json:"cpu"`
 	Cores     int       `json:"cores"`
 	OpenFiles int       `json:"open_files"` // hard limit
-	PollCores string    `json:"poll_cores"` // how server and load have the cores while polls are measured
+	CoresFor  string    `json:"cores_for"`  // how server and load have the cores
+	Settings  []Setting `json:"settings"`
 }
 
-func stampNow(ctx context.Context, openFiles int) Stamp {
+func stampNow(ctx context.Context, c *Config, openFiles int) Stamp {
 	text := func(s string) (string, error) { return strings.TrimSpace(s), nil }
 	model := func(s string) (string, error) { return parseCPUModel(s), nil }
 	kernel, _ := read(text, "/proc/sys/kernel/osrelease") // an unknown one is empty
@@ -33,7 +34,7 @@ func stampNow(ctx context.Context, openFiles int) Stamp {
 	return Stamp{Commit: commit(ctx), Command: strings.Join(append([]string{"linkd"}, os.Args[1:]...), " "),
 		Time: time.Now().UTC().Truncate(time.Second), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		Kernel: kernel, CPU: cpu, Cores: runtime.NumCPU(), OpenFiles: openFiles,
-		PollCores: splitCores().String()}
+		CoresFor: splitCores(c.Loops, c.Pin).String(), Settings: settings(c, openFiles)}
 }
 
 func commit(ctx context.Context) string {
@@ -51,6 +52,6 @@ func commit(ctx context.Context) string {
 
 // String is one line for people.
 func (s Stamp) String() string {
-	return fmt.Sprintf("commit %s, %s, Linux %s, %d x %s, %d open files; polls: %s", s.Commit, s.Go, s.Kernel, s.Cores,
-		s.CPU, s.OpenFiles, s.PollCores)
+	return fmt.Sprintf("commit %s, %s, Linux %s, %d x %s, %d open files; %s", s.Commit, s.Go, s.Kernel, s.Cores,
+		s.CPU, s.OpenFiles, s.CoresFor)
 }

@@ -20,13 +20,20 @@ func benchCommand() *cli.Command {
 		Usage:     "measure what linkd costs, beside bare servers that do the same job",
 		ArgsUsage: "list | run [SCENARIO…]",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "peers", Usage: "servers to measure in turn", Value: strings.Join(bench.Peers(), ",")},
+			&cli.StringFlag{Name: "peers", Usage: "servers to measure in turn: " + strings.Join(bench.Peers(), ",") +
+				"; empty: all"},
 			&cli.IntFlag{Name: "rounds", Usage: "how often each is measured; 0: 5, or 1 with --quick"},
 			&cli.BoolFlag{Name: "quick", Usage: "few devices, one round: to see that it works"},
-			&cli.StringFlag{Name: "devices", Usage: "idle: fleets of so many devices in turn; storm: the largest; " +
+			&cli.StringFlag{Name: "devices", Usage: "fleets of so many devices in turn, or the largest; " +
 				"empty: 5000,10000,19000"},
-			&cli.IntFlag{Name: "loops", Usage: "event loops of each server; 0: one a core"},
+			&cli.IntFlag{Name: "loops", Usage: "event loops of each server", Value: 1},
+			&cli.BoolFlag{Name: "pin", Usage: "server and load have cores of their own", Value: true},
+			&cli.IntFlag{Name: "total", Usage: "million: devices in all"},
+			&cli.StringFlag{Name: "nodes", Usage: "scale: processes to share the largest fleet, in turn; million: the first; " +
+				"empty: 1,2,4, or as many as descriptors demand"},
 			&cli.BoolFlag{Name: "max-rate", Usage: "poll: search for the highest rate too, which takes minutes"},
+			&cli.StringFlag{Name: "external", Usage: "measure the server that runs at `ADDR` too, from the load's side"},
+			&cli.StringFlag{Name: "external-args", Usage: "arguments of loadgen for it, as in '--preset line --id d{n:05}'"},
 			&cli.StringFlag{Name: "peers-dir", Usage: "source of the other servers", Value: "bench/peers"},
 			&cli.StringFlag{Name: "out", Usage: "write report.txt, report.json and bench.txt to `DIR`"},
 		},
@@ -46,7 +53,7 @@ func benchCommand() *cli.Command {
 
 func listScenarios(w io.Writer) error {
 	for _, s := range bench.Scenarios() {
-		if _, err := fmt.Fprintf(w, "%-6s %s\n", s.Name, s.Title); err != nil {
+		if _, err := fmt.Fprintf(w, "%-8s %s\n", s.Name, s.Title); err != nil {
 			return err
 		}
 	}
@@ -61,18 +68,21 @@ func runBench(c *cli.Context) error {
 	if n := c.Int("rounds"); n != 0 {
 		cfg.Rounds = n
 	}
-	if list := c.String("devices"); list != "" {
-		cfg.Devices = nil
-		for _, n := range strings.FieldsFunc(list, isComma) {
-			v, err := strconv.Atoi(n)
+	for name, to := range map[string]*[]int{"devices": &cfg.Devices, "nodes": &cfg.Nodes} {
+		if list := c.String(name); list != "" {
+			n, err := numbers(list)
 			if err != nil {
-				return usagef("--devices %q; give numbers, as in 5000,10000", list)
+				return usagef("--%s %q; give numbers, as in 1,2,4", name, list)
 			}
-			cfg.Devices = append(cfg.Devices, v)
+			*to = n
 		}
 	}
+	if n := c.Int("total"); n != 0 {
+		cfg.Total = n
+	}
 	cfg.Scenarios, cfg.Peers = c.Args().Tail(), strings.FieldsFunc(c.String("peers"), isComma)
-	cfg.Loops, cfg.PeersDir, cfg.MaxRate = c.Int("loops"), c.String("peers-dir"), c.Bool("max-rate")
+	cfg.Loops, cfg.PeersDir, cfg.MaxRate, cfg.Pin = c.Int("loops"), c.String("peers-dir"), c.Bool("max-rate"), c.Bool("pin")
+	cfg.Address, cfg.LoadArgs = c.String("external"), strings.Fields(c.String("external-args"))
 	cfg.Progress = func(line string) { fmt.Fprintln(c.App.ErrWriter, line) }
 	self, err := os.Executable()
 	if err != nil {
@@ -96,6 +106,17 @@ func runBench(c *cli.Context) error {
 	}
 	fmt.Fprintln(c.App.Writer)
 	return report.WriteBenchmark(c.App.Writer)
+}
+
+func numbers(list string) (all []int, err error) {
+	for _, text := range strings.FieldsFunc(list, isComma) {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 func isComma(r rune) bool { return r == ',' || r == ' ' }

@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+func downlinkCases(c *Config) []measured {
+	n := slices.Max(c.Devices)
+	return []measured{{name: fmt.Sprintf("n=%d", n), run: on(job{kind: commands},
+		func(ctx context.Context, b *bench, s *server) (sample, error) { return b.downlink(ctx, s, n) })}}
+}
+
+// downlink measures one command to each of n devices, from the first until the last device has answered. A bare server
+// is told once and sends to all; linkd is asked over its HTTP API for each device, and checks, writes and confirms.
+func (b *bench) downlink(ctx context.Context, s *server, n int) (sample, error) {
+	l, err := b.load(ctx, s, n, asked("--registers", "greenhouse")...)
+	if err != nil {
+		return sample{}, err
+	}
+	took, u, err := b.command(ctx, s, n)
+	_, ended := l.end()
+	if err := errors.Join(err, ended); err != nil {
+		return sample{}, err
+	}
+	return sample{iterations: n, figures: []Figure{{lastUnit, milliseconds(took)}, {commandUnit,
+		microseconds(u.cpu) / float64(n)}}}, nil
+}
+
+func (b *bench) command(ctx context.Context, s *server, n int) (took time.Duration, u used, err error) {
+	if _, err := s.settle(ctx, fmt.Sprintf("%d devices bound and polled once", n), func(now stats) bool {
+		return now.Bound == n && now.Polls >= uint64(s.firstPolls*n)
+	}); err != nil {
+		return 0, u, err
+	}
+	from, err := s.usage()
+	if err != nil {
+		return 0, u, err
+	}
+	if err := s.command(ctx, n); err != nil {
+		return 0, u, err
+	}
+	to, err := s.usage()
+	u = to.since(from)
+	return u.span, u, err
+}
+
+// commandPeer has a bare server send, and waits for the answers.
+func commandPeer(ctx context.Context, s *server, url string, n int) error {
+	before, err := s.stats(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := request(ctx, http.MethodPost, url); err != nil {
+		return err
+	}
+	limit, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for {
+		now, err := s.stats(ctx)
+		if err != nil {
+			return err
+		}
+		if now.Commands-before.Commands >= uint64(n) {
+			return nil
+		}
+		if err := sleep(limit, 5*time.Millisecond); err != nil {
+			return fmt.Errorf("bench: %d of %d devices have answered after %v", now.Commands-before.Commands, n, settleTime)
+		}
+	}
+}
+
+// writers is how many writes are asked of linkd at once.
+const writers = 64
+
+// commandLinkd writes a tag of each device. The first failure ends it.
+func commandLinkd(ctx context.Context, api string, n int) error {
+	var next atomic.Int64
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: writers}, Timeout: settleTime}
+	defer client.CloseIdleConnections()
+	all, ctx := errgroup.WithContext(ctx)
+	for range writers {
+		all.Go(func() error {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				url := fmt.Sprintf("http://%s/api/v1/tags/ch_f%d/d/setpoint", api, i)
+				if err := put(ctx, client, url, setpoint); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return all.Wait() //nolint:wrapcheck // put's, which says all
+}
+
+// setpoint is a value that every device takes, in tenths of a degree.
+const setpoint = `{"value": 210}`

@@ -1,0 +1,160 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+func millionCases(c *Config) []measured {
+	return []measured{
+		{name: fmt.Sprintf("n=%d", c.Total), run: func(ctx context.Context, b *bench, peer string) (sample, error) {
+			return b.million(ctx, peer, job{}, b.quietly)
+		}},
+		{name: fmt.Sprintf("n=%d/every=%s", c.Total, c.Seldom),
+			run: func(ctx context.Context, b *bench, peer string) (sample, error) {
+				return b.million(ctx, peer, polling(b.Seldom), b.oneRound)
+			}},
+	}
+}
+
+// million brings the whole fleet up, has something measured, and takes it down again.
+func (b *bench) million(ctx context.Context, peer string, j job,
+	measure func(context.Context, *cluster) ([]Figure, error)) (out sample, err error) {
+	nodes, err := b.nodesFor(b.Total)
+	if err != nil {
+		return sample{}, err
+	}
+	c, err := b.cluster(ctx, peer, j, nodes, b.Total)
+	if err != nil {
+		return sample{}, err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	if _, err := c.stats(ctx); err != nil { // what HTTP takes once belongs to the empty servers
+		return sample{}, err
+	}
+	empty, err := c.memory(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	without, err := kernelMemory()
+	if err != nil {
+		return sample{}, err
+	}
+	from, err := c.usage()
+	if err != nil {
+		return sample{}, err
+	}
+	how := []string{"--hold", "1h"}
+	if j.kind == polls {
+		how = asked()
+	}
+	if err := c.fill(ctx, append(how, "--ramp", "0")...); err != nil {
+		return sample{}, err
+	}
+	up, err := c.usage()
+	if err != nil {
+		return sample{}, err
+	}
+	up = up.since(from)
+	each := func(v float64) float64 { return v / float64(b.Total) }
+	out = sample{iterations: b.Total, figures: []Figure{{bindUnit, up.span.Seconds()},
+		{stormUnit, each(microseconds(up.cpu))}}}
+	b.Progress(fmt.Sprintf("  %d devices bound in %v", b.Total, up.span.Round(100*time.Millisecond)))
+	figures, err := measure(ctx, c)
+	if err != nil {
+		return sample{}, err
+	}
+	full, err := c.memory(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	with, err := kernelMemory()
+	if err != nil {
+		return sample{}, err
+	}
+	out.figures = append(out.figures, figures...)
+	out.figures = append(out.figures, Figure{idleUnit, each(float64(full - empty))},
+		Figure{kernelUnit, each(float64(with - without))})
+	began := time.Now()
+	if err := c.leave(ctx); err != nil {
+		return sample{}, err
+	}
+	out.figures = append(out.figures, Figure{"down-s", time.Since(began).Seconds()})
+	return out, nil
+}
+
+// quietly measures what the fleet takes while nothing is said: keepalive, and the time to look at nothing.
+func (b *bench) quietly(ctx context.Context, c *cluster) ([]Figure, error) {
+	after, span := keepaliveAfter, keepaliveSpan
+	if b.Brief {
+		after, span = warmUp, b.Window
+	}
+	if err := sleep(ctx, after); err != nil {
+		return nil, err
+	}
+	_, _, u, err := c.watch(ctx, span)
+	return []Figure{{"quiet-" + coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, err
+}
+
+// The first probes of the kernel come after a minute, as all servers set it.
+const (
+	keepaliveAfter = 30 * time.Second
+	keepaliveSpan  = 60 * time.Second
+)
+
+// oneRound measures while each device is polled once.
+func (b *bench) oneRound(ctx context.Context, c *cluster) ([]Figure, error) {
+	if err := sleep(ctx, min(b.Seldom, firstPoll)+b.Seldom/2); err != nil {
+		return nil, err
+	}
+	before, after, u, err := c.watch(ctx, b.Seldom)
+	if err == nil && after.Polls == before.Polls {
+		err = errors.New("bench: nothing was polled while it was measured")
+	}
+	if err != nil {
+		return nil, err
+	}
+	n := float64(after.Polls - before.Polls)
+	return []Figure{{pollUnit, microseconds(u.cpu) / n}, {"poll/s", n / u.span.Seconds()},
+		{"lost", float64(after.Lost - before.Lost)}, {coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, nil
+}
+
+// What a fleet takes of memory, of server and load together, and each process of both. Somewhat more than measured.
+const (
+	bytesPerDevice  = 13_000
+	bytesPerProcess = 40 << 20
+)
+
+// nodesFor returns how many processes a fleet takes, or says why this machine cannot have it.
+func (b *bench) nodesFor(total int) (int, error) {
+	if len(b.Nodes) > 0 && b.Nodes[0] > 1 && total/b.Nodes[0]+descriptorReserve <= b.openFiles {
+		return b.checked(total, b.Nodes[0])
+	}
+	share := b.openFiles - descriptorReserve
+	return b.checked(total, (total+share-1)/share)
+}
+
+func (b *bench) checked(total, nodes int) (int, error) {
+	available, err := read(parseAvailable, "/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	needed := int64(total)*bytesPerDevice + 2*int64(nodes)*bytesPerProcess
+	if available < needed {
+		return 0, fmt.Errorf("%w: %d devices in %d processes a side take about %d MiB of memory and %d MiB are left; "+
+			"give --total %d or fewer", ErrConfig, total, nodes, needed>>20, available>>20,
+			max(0, (available-2*int64(nodes)*bytesPerProcess)/bytesPerDevice))
+	}
+	low, high, err := portRange()
+	if err != nil {
+		return 0, err
+	}
+	if share := total/nodes + 1; high-low+1 < share {
+		return 0, fmt.Errorf("%w: each of %d nodes has %d devices behind one source address, and "+
+			"net.ipv4.ip_local_port_range has %d ports; widen it: sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
+			ErrConfig, nodes, share, high-low+1)
+	}
+	return nodes, nil
+}
