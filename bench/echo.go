@@ -89,8 +89,8 @@ func (b *bench) traffic(ctx context.Context, s *server, links int, args ...strin
 }
 
 // window waits for the traffic and counts what the server received and used in the time of the configuration.
-func (b *bench) window(ctx context.Context, s *server, links int, had uint64) (messages float64, cpu, span time.Duration,
-	err error) {
+func (b *bench) window(ctx context.Context, s *server, links int, had uint64) (
+	messages float64, cpu, span time.Duration, err error) {
 	// The identities are 8 bytes a device, so that more than that for each is traffic.
 	if err := s.await(ctx, func(now stats) bool {
 		return now.BytesIn-had > uint64(links*(8+messageBytes))

@@ -43,7 +43,8 @@ func (b *bench) scale(ctx context.Context, peer string, devices, nodes int) (out
 		return sample{}, err
 	}
 	rate := strconv.FormatFloat(b.Rate/float64(nodes), 'f', -1, 64)
-	if err := c.fill(ctx, "--mode", "echo", "--size", strconv.Itoa(messageBytes), "--rate", rate, "--duration", "10m"); err != nil {
+	err = c.fill(ctx, "--mode", "echo", "--size", strconv.Itoa(messageBytes), "--rate", rate, "--duration", "10m")
+	if err != nil {
 		return sample{}, err
 	}
 	if err := sleep(ctx, 2*warmUp); err != nil {
