@@ -165,23 +165,3 @@ func (c *cluster) stats(ctx context.Context) (sum stats, err error) {
 	}
 	return sum, nil
 }
-
-// watch looks at all servers before and after a time.
-func (c *cluster) watch(ctx context.Context, span time.Duration) (before, after stats, u used, err error) {
-	if before, err = c.stats(ctx); err != nil {
-		return before, after, u, err
-	}
-	from, err := c.usage()
-	if err != nil {
-		return before, after, u, err
-	}
-	if err := sleep(ctx, span); err != nil {
-		return before, after, u, err
-	}
-	to, err := c.usage()
-	if err != nil {
-		return before, after, u, err
-	}
-	after, err = c.stats(ctx)
-	return before, after, to.since(from), err
-}

@@ -102,7 +102,7 @@ func (b *bench) quietly(ctx context.Context, c *cluster) ([]Figure, error) {
 	if err := sleep(ctx, after); err != nil {
 		return nil, err
 	}
-	_, _, u, err := c.watch(ctx, span)
+	_, _, u, err := watch(ctx, c, span)
 	return []Figure{{"quiet-" + coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, err
 }
 
@@ -117,7 +117,7 @@ func (b *bench) oneRound(ctx context.Context, c *cluster) ([]Figure, error) {
 	if err := sleep(ctx, min(b.Seldom, firstPoll)+b.Seldom/2); err != nil {
 		return nil, err
 	}
-	before, after, u, err := c.watch(ctx, b.Seldom)
+	before, after, u, err := watch(ctx, c, b.Seldom)
 	if err == nil && after.Polls == before.Polls {
 		err = errors.New("bench: nothing was polled while it was measured")
 	}
@@ -125,7 +125,7 @@ func (b *bench) oneRound(ctx context.Context, c *cluster) ([]Figure, error) {
 		return nil, err
 	}
 	n := float64(after.Polls - before.Polls)
-	return []Figure{{pollUnit, microseconds(u.cpu) / n}, {"poll/s", n / u.span.Seconds()},
+	return []Figure{{pollUnit, u.each(n)}, {"poll/s", u.rate(n)},
 		{"lost", float64(after.Lost - before.Lost)}, {coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, nil
 }
 
