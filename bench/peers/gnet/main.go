@@ -36,6 +36,7 @@ func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	}, func() { _ = c.Close() })
 	l.Post = func(b []byte) error { return c.AsyncWrite(b, nil) }
 	c.SetContext(l)
+	s.wheel(c.EventLoop()) // from now on the loop is known
 	return nil, gnet.None
 }
 
