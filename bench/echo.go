@@ -76,7 +76,7 @@ func (b *bench) traffic(ctx context.Context, s *server, links int, args ...strin
 	if err != nil {
 		return sample{}, err
 	}
-	messages, cpu, span, err := b.window(ctx, s, links, before.BytesIn)
+	messages, u, err := b.window(ctx, s, links, before.BytesIn)
 	r, ended := l.end()
 	if err := errors.Join(err, ended); err != nil {
 		return sample{}, err
@@ -84,22 +84,21 @@ func (b *bench) traffic(ctx context.Context, s *server, links int, args ...strin
 	if messages == 0 {
 		return sample{}, errors.New("bench: no message came while it was measured")
 	}
-	figures := []Figure{{messageUnit, microseconds(cpu) / messages}, {rateUnit, messages / span.Seconds()}}
+	figures := []Figure{{messageUnit, u.each(messages)}, {rateUnit, u.rate(messages)}}
 	return sample{int(messages), append(figures, r.roundTrips()...), curvesOf(r)}, nil
 }
 
 // window waits for the traffic and counts what the server received and used in the time of the configuration.
-func (b *bench) window(ctx context.Context, s *server, links int, had uint64) (messages float64, cpu, span time.Duration,
-	err error) {
+func (b *bench) window(ctx context.Context, s *server, links int, had uint64) (messages float64, u used, err error) {
 	// The identities are 8 bytes a device, so that more than that for each is traffic.
 	if err := s.await(ctx, func(now stats) bool {
 		return now.BytesIn-had > uint64(links*(8+messageBytes))
 	}); err != nil {
-		return 0, 0, 0, err
+		return 0, u, err
 	}
 	if err := sleep(ctx, warmUp); err != nil {
-		return 0, 0, 0, err
+		return 0, u, err
 	}
-	before, after, u, err := b.watch(ctx, s, b.Window)
-	return float64(after.BytesIn-before.BytesIn) / messageBytes, u.cpu, u.span, err
+	before, after, u, err := watch(ctx, s, b.Window)
+	return float64(after.BytesIn-before.BytesIn) / messageBytes, u, err
 }

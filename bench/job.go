@@ -56,8 +56,8 @@ const registers = 10
 func (j job) project() string {
 	j = j.withDefaults()
 	var b strings.Builder
-	fmt.Fprintf(&b, "project: bench\nproviders:\n  - name: s1\n    type: tcp-server\n    local_ip: %s\n    local_port: 0\n"+
-		"    identity: {%s}\n    fleets:\n", j.ip, j.identity)
+	fmt.Fprintf(&b, "project: bench\nproviders:\n  - name: s1\n    type: tcp-server\n    local_ip: %s\n"+
+		"    local_port: 0\n    identity: {%s}\n    fleets:\n", j.ip, j.identity)
 	fleet := func(name string, from, to int) {
 		fmt.Fprintf(&b, "      - {name: \"%s{n}\", socket_conn_id: \"%s\", from: %d, to: %d}\n", name, j.id, from, to)
 	}

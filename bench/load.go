@@ -138,7 +138,7 @@ func (s *server) settle(ctx context.Context, what string, done func(stats) bool)
 	}
 }
 
-// rested is settle for a server of which nothing else is known than what it answers; one that is not ours is left alone.
+// rested is settle where the CPU time does not matter; a server that is not ours is left alone.
 func (s *server) rested(ctx context.Context, what string, done func(stats) bool) error {
 	if s.external() {
 		return nil

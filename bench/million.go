@@ -34,55 +34,63 @@ func (b *bench) million(ctx context.Context, peer string, j job,
 	if _, err := c.stats(ctx); err != nil { // what HTTP takes once belongs to the empty servers
 		return sample{}, err
 	}
-	empty, err := c.memory(ctx)
+	empty, err := c.footprint(ctx)
 	if err != nil {
 		return sample{}, err
 	}
-	without, err := kernelMemory()
-	if err != nil {
+	if out.figures, err = c.storm(ctx); err != nil {
 		return sample{}, err
 	}
-	from, err := c.usage()
-	if err != nil {
-		return sample{}, err
-	}
-	how := []string{"--hold", "1h"}
-	if j.kind == polls {
-		how = asked()
-	}
-	if err := c.fill(ctx, append(how, "--ramp", "0")...); err != nil {
-		return sample{}, err
-	}
-	up, err := c.usage()
-	if err != nil {
-		return sample{}, err
-	}
-	up = up.since(from)
-	each := func(v float64) float64 { return v / float64(b.Total) }
-	out = sample{iterations: b.Total, figures: []Figure{{bindUnit, up.span.Seconds()},
-		{stormUnit, each(microseconds(up.cpu))}}}
-	b.Progress(fmt.Sprintf("  %d devices bound in %v", b.Total, up.span.Round(100*time.Millisecond)))
 	figures, err := measure(ctx, c)
 	if err != nil {
 		return sample{}, err
 	}
-	full, err := c.memory(ctx)
+	full, err := c.footprint(ctx)
 	if err != nil {
 		return sample{}, err
 	}
-	with, err := kernelMemory()
-	if err != nil {
-		return sample{}, err
-	}
-	out.figures = append(out.figures, figures...)
-	out.figures = append(out.figures, Figure{idleUnit, each(float64(full - empty))},
-		Figure{kernelUnit, each(float64(with - without))})
+	each := func(bytes int64) float64 { return float64(bytes) / float64(b.Total) }
+	figures = append(figures, Figure{idleUnit, each(full.user - empty.user)},
+		Figure{kernelUnit, each(full.kernel - empty.kernel)})
 	began := time.Now()
 	if err := c.leave(ctx); err != nil {
 		return sample{}, err
 	}
-	out.figures = append(out.figures, Figure{"down-s", time.Since(began).Seconds()})
-	return out, nil
+	figures = append(figures, Figure{"down-s", time.Since(began).Seconds()})
+	return sample{iterations: b.Total, figures: append(out.figures, figures...)}, nil
+}
+
+// footprint is memory in bytes: of all servers, and of the kernel.
+type footprint struct{ user, kernel int64 }
+
+func (c *cluster) footprint(ctx context.Context) (f footprint, err error) {
+	if f.user, err = c.memory(ctx); err != nil {
+		return f, err
+	}
+	f.kernel, err = kernelMemory()
+	return f, err
+}
+
+// storm has the whole fleet dial in at once.
+func (c *cluster) storm(ctx context.Context) ([]Figure, error) {
+	how := []string{"--hold", "1h"}
+	if c.job.kind == polls {
+		how = asked()
+	}
+	from, err := c.usage()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.fill(ctx, append(how, "--ramp", "0")...); err != nil {
+		return nil, err
+	}
+	up, err := c.usage()
+	if err != nil {
+		return nil, err
+	}
+	up = up.since(from)
+	c.b.Progress(fmt.Sprintf("  %d devices bound in %v", c.total, up.span.Round(100*time.Millisecond)))
+	return []Figure{{bindUnit, up.span.Seconds()}, {stormUnit, microseconds(up.cpu) / float64(c.total)}}, nil
 }
 
 // quietly measures what the fleet takes while nothing is said: keepalive, and the time to look at nothing.
@@ -94,7 +102,7 @@ func (b *bench) quietly(ctx context.Context, c *cluster) ([]Figure, error) {
 	if err := sleep(ctx, after); err != nil {
 		return nil, err
 	}
-	_, _, u, err := c.watch(ctx, span)
+	_, _, u, err := watch(ctx, c, span)
 	return []Figure{{"quiet-" + coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, err
 }
 
@@ -109,7 +117,7 @@ func (b *bench) oneRound(ctx context.Context, c *cluster) ([]Figure, error) {
 	if err := sleep(ctx, min(b.Seldom, firstPoll)+b.Seldom/2); err != nil {
 		return nil, err
 	}
-	before, after, u, err := c.watch(ctx, b.Seldom)
+	before, after, u, err := watch(ctx, c, b.Seldom)
 	if err == nil && after.Polls == before.Polls {
 		err = errors.New("bench: nothing was polled while it was measured")
 	}
@@ -117,7 +125,7 @@ func (b *bench) oneRound(ctx context.Context, c *cluster) ([]Figure, error) {
 		return nil, err
 	}
 	n := float64(after.Polls - before.Polls)
-	return []Figure{{pollUnit, microseconds(u.cpu) / n}, {"poll/s", n / u.span.Seconds()},
+	return []Figure{{pollUnit, u.each(n)}, {"poll/s", u.rate(n)},
 		{"lost", float64(after.Lost - before.Lost)}, {coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, nil
 }
 
@@ -146,15 +154,6 @@ func (b *bench) checked(total, nodes int) (int, error) {
 		return 0, fmt.Errorf("%w: %d devices in %d processes a side take about %d MiB of memory and %d MiB are left; "+
 			"give --total %d or fewer", ErrConfig, total, nodes, needed>>20, available>>20,
 			max(0, (available-2*int64(nodes)*bytesPerProcess)/bytesPerDevice))
-	}
-	low, high, err := portRange()
-	if err != nil {
-		return 0, err
-	}
-	if share := total/nodes + 1; high-low+1 < share {
-		return 0, fmt.Errorf("%w: each of %d nodes has %d devices behind one source address, and "+
-			"net.ipv4.ip_local_port_range has %d ports; widen it: sysctl -w net.ipv4.ip_local_port_range='1024 65535'",
-			ErrConfig, nodes, share, high-low+1)
 	}
 	return nodes, nil
 }

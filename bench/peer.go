@@ -45,7 +45,7 @@ type server struct {
 	stallURL string
 	bare     bool // it is of bench/peers
 	cores    cores
-	stats    func(context.Context) (stats, error)
+	ask      func(context.Context) (stats, error)
 	// command has the server send something to the devices 1 to n, and returns when all have answered.
 	command func(ctx context.Context, n int) error
 	// firstPolls is how often it polls a device before it is told anything, where its job is to send commands.
@@ -53,7 +53,9 @@ type server struct {
 }
 
 // external reports whether the server is none of ours: nothing is known of it but its address.
-func (s *server) external() bool { return s.stats == nil }
+func (s *server) external() bool { return s.ask == nil }
+
+func (s *server) stats(ctx context.Context) (stats, error) { return s.ask(ctx) }
 
 // start starts a server for a job.
 func (b *bench) start(ctx context.Context, peer string, j job) (*server, error) {
@@ -102,7 +104,7 @@ func (b *bench) startLinkd(ctx context.Context, _ string, c cores, j job) (*serv
 	found, err := p.output.await(ctx, debugListens, httpListens)
 	if err == nil {
 		s.freeURL = "http://" + found[0] + "/debug/free"
-		s.stats = func(ctx context.Context) (stats, error) { return linkdStats(ctx, found[1], j) }
+		s.ask = func(ctx context.Context) (stats, error) { return linkdStats(ctx, found[1], j) }
 		s.command = func(ctx context.Context, n int) error { return commandLinkd(ctx, found[1], n) }
 		if j.kind == commands {
 			s.firstPolls = 1
@@ -129,7 +131,7 @@ func (b *bench) startPeer(ctx context.Context, peer string, c cores, j job) (*se
 	}
 	control := "http://" + found[1]
 	s := &server{process: p, addr: found[0], freeURL: control + "/free", stallURL: control + "/stall", bare: true,
-		stats: func(ctx context.Context) (s stats, err error) {
+		ask: func(ctx context.Context) (s stats, err error) {
 			body, err := request(ctx, http.MethodGet, control+"/stats")
 			if err == nil {
 				err = json.Unmarshal(body, &s)
@@ -228,6 +230,7 @@ func request(ctx context.Context, method, url string) ([]byte, error) {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	r.Close = true
+	r.Header.Set("Accept-Encoding", "identity") // to compress would cost the server more than the answer
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)

@@ -65,17 +65,19 @@ func pollCases(c *Config) []measured {
 // polled is what a window of polls came to.
 type polled struct {
 	polls, lost uint64
-	cpu, span   time.Duration
+	used        used
 	lag         []uint64
 }
 
+func (p *polled) rate() float64 { return p.used.rate(float64(p.polls)) }
+
 func (p *polled) figures(first string) []Figure {
-	cpu := Figure{pollUnit, microseconds(p.cpu) / float64(p.polls)}
+	cpu := Figure{pollUnit, p.used.each(float64(p.polls))}
 	if first == coreUnit {
-		cpu = Figure{coreUnit, 100 * p.cpu.Seconds() / p.span.Seconds()}
+		cpu = Figure{coreUnit, 100 * p.used.cpu.Seconds() / p.used.span.Seconds()}
 	}
-	return []Figure{cpu, {"poll/s", float64(p.polls) / p.span.Seconds()}, {"lost", float64(p.lost)},
-		{lagP50Unit, quantile(p.lag, 0.5)}, {lagP99Unit, quantile(p.lag, 0.99)}}
+	return []Figure{cpu, {"poll/s", p.rate()}, {"lost", float64(p.lost)}, {lagP50Unit, quantile(p.lag, 0.5)},
+		{lagP99Unit, quantile(p.lag, 0.99)}}
 }
 
 // asked returns what the devices do: answer within the time that a modem takes; and how else they behave.
@@ -113,11 +115,11 @@ func (b *bench) polls(ctx context.Context, s *server, n int, every, span time.Du
 	if err := sleep(ctx, min(every, firstPoll)+every/2+warmUp); err != nil {
 		return p, err
 	}
-	before, after, u, err := b.watch(ctx, s, span)
+	before, after, u, err := watch(ctx, s, span)
 	if err != nil {
 		return p, err
 	}
-	p = polled{after.Polls - before.Polls, after.Lost - before.Lost, u.cpu, u.span, after.Lag}
+	p = polled{after.Polls - before.Polls, after.Lost - before.Lost, u, after.Lag}
 	for i := range p.lag {
 		p.lag[i] -= before.Lag[i]
 	}
@@ -182,7 +184,7 @@ func (b *bench) highest(ctx context.Context, peer string) ([]Figure, error) {
 		if err := errors.Join(err, s.stop()); err != nil {
 			return nil, err
 		}
-		reached := float64(p.polls) / p.span.Seconds()
+		reached := p.rate()
 		b.Progress(fmt.Sprintf("  every %v: %.0f polls a second, lag p99 %.1f ms", every, reached, quantile(p.lag, 0.99)))
 		if quantile(p.lag, 0.99) > lagLimit || reached < enoughOf*float64(b.Polled)/every.Seconds() {
 			break

@@ -105,8 +105,8 @@ func parseOpenFiles(limits string) (int, error) {
 	return 0, fmt.Errorf("%w: limits has no Max open files", errProc)
 }
 
-// parseKernelMemory reads what the kernel keeps for itself, in bytes, from the text of /proc/meminfo: its objects, which
-// sockets are, and the stacks and page tables of threads and processes.
+// parseKernelMemory reads what the kernel keeps for itself, in bytes, from the text of /proc/meminfo: its objects,
+// which sockets are, and the stacks and page tables of threads and processes.
 func parseKernelMemory(meminfo string) (int64, error) {
 	sum, found := int64(0), 0
 	for line := range strings.Lines(meminfo) {

@@ -43,13 +43,14 @@ func (b *bench) scale(ctx context.Context, peer string, devices, nodes int) (out
 		return sample{}, err
 	}
 	rate := strconv.FormatFloat(b.Rate/float64(nodes), 'f', -1, 64)
-	if err := c.fill(ctx, "--mode", "echo", "--size", strconv.Itoa(messageBytes), "--rate", rate, "--duration", "10m"); err != nil {
+	err = c.fill(ctx, "--mode", "echo", "--size", strconv.Itoa(messageBytes), "--rate", rate, "--duration", "10m")
+	if err != nil {
 		return sample{}, err
 	}
 	if err := sleep(ctx, 2*warmUp); err != nil {
 		return sample{}, err
 	}
-	before, after, u, err := c.watch(ctx, b.Window)
+	before, after, u, err := watch(ctx, c, b.Window)
 	if err != nil {
 		return sample{}, err
 	}
@@ -62,5 +63,5 @@ func (b *bench) scale(ctx context.Context, peer string, devices, nodes int) (out
 		return sample{}, errors.New("bench: no message came while it was measured")
 	}
 	return sample{iterations: devices, figures: []Figure{{scaleUnit, float64(full-empty) / float64(devices)},
-		{messageUnit, microseconds(u.cpu) / messages}, {rateUnit, messages / u.span.Seconds()}}}, c.leave(ctx)
+		{messageUnit, u.each(messages)}, {rateUnit, u.rate(messages)}}}, c.leave(ctx)
 }

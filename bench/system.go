@@ -15,7 +15,8 @@ type Setting struct {
 	Advice string `json:"advice,omitempty"` // where it is too low
 }
 
-// settings reads the limits of the system for a configuration. What cannot be read is left out: not every kernel has all.
+// settings reads the limits of the system for a configuration. What cannot be read is left out, as not every kernel has
+// it.
 func settings(c *Config, openFiles int) (list []Setting) {
 	most := c.most()
 	wanted := []struct {

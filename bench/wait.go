@@ -11,6 +11,17 @@ type used struct {
 	cpu  time.Duration
 	at   time.Time
 	span time.Duration // since another
+	// counted is the time between the moments of its counts: it is asked before and after the span, so that the answers'
+	// own cost does not count, and on a busy machine an answer takes its time.
+	counted time.Duration
+}
+
+// rate is a count by the second.
+func (u used) rate(count float64) float64 { return count / u.counted.Seconds() }
+
+// each is the CPU time, in microseconds, for each of a count.
+func (u used) each(count float64) float64 {
+	return microseconds(u.cpu) / u.span.Seconds() / u.rate(count)
 }
 
 func (s *server) usage() (used, error) {
@@ -22,24 +33,38 @@ func (u used) since(from used) used {
 	return used{cpu: u.cpu - from.cpu, at: u.at, span: u.at.Sub(from.at)}
 }
 
-// watch looks at a server before and after a time. What it is asked does not count.
-func (b *bench) watch(ctx context.Context, s *server, span time.Duration) (before, after stats, u used, err error) {
-	if before, err = s.stats(ctx); err != nil {
+// watched is what can be looked at over a time: a server, or several as one.
+type watched interface {
+	stats(ctx context.Context) (stats, error)
+	usage() (used, error)
+}
+
+// watch looks at servers before and after a time.
+func watch(ctx context.Context, w watched, span time.Duration) (before, after stats, u used, err error) {
+	count := func() (s stats, at time.Time, err error) {
+		began := time.Now()
+		s, err = w.stats(ctx)
+		return s, began.Add(time.Since(began) / 2), err
+	}
+	before, began, err := count()
+	if err != nil {
 		return before, after, u, err
 	}
-	from, err := s.usage()
+	from, err := w.usage()
 	if err != nil {
 		return before, after, u, err
 	}
 	if err := sleep(ctx, span); err != nil {
 		return before, after, u, err
 	}
-	to, err := s.usage()
+	to, err := w.usage()
 	if err != nil {
 		return before, after, u, err
 	}
-	after, err = s.stats(ctx)
-	return before, after, to.since(from), err
+	after, ended, err := count()
+	u = to.since(from)
+	u.counted = ended.Sub(began)
+	return before, after, u, err
 }
 
 // await asks the server until done.

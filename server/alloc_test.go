@@ -76,7 +76,7 @@ func TestMessageAllocatesNothing(t *testing.T) {
 // TestFootprint pins what linkd itself keeps: a byte more per link or connection point is a decision.
 func TestFootprint(t *testing.T) {
 	for what, size := range map[string][2]uintptr{
-		"session": {unsafe.Sizeof(chunk{}) >> chunkBits, 224}, // with its timers
+		"session": {unsafe.Sizeof(chunk{}) >> chunkBits, 192}, // with its timers
 		"point":   {unsafe.Sizeof(point{}), 80},
 	} {
 		if size[0] > size[1] {

@@ -127,7 +127,7 @@ func (s *session) identified(now int64, got codec.Identified) {
 	if s.phase == phaseOnline {
 		s.stream = got.Stream
 		if s.set.framer.NeedsID() {
-			s.id = pooled(got.ID)
+			s.seldom().id = pooled(got.ID)
 		}
 		if reply := s.set.framer.Accept(s.loop.work[:0], got.ID); len(reply) > 0 {
 			s.loop.work = reply
@@ -140,7 +140,7 @@ func (s *session) identified(now int64, got codec.Identified) {
 		s.loop.work = reply
 		s.write(now, reply)
 	}
-	s.id = pooled(got.ID[:min(len(got.ID), preIdentityBytes)])
+	s.seldom().id = pooled(got.ID[:min(len(got.ID), preIdentityBytes)])
 }
 
 // bind makes the session the one of connection point pt, or fails it.

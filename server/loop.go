@@ -57,6 +57,7 @@ type loop struct {
 	clock    func() int64 // nanoseconds since the Unix epoch; never goes back
 	epoch    int64        // the wheel's millisecond 0
 	now      int64        // of the step that runs
+	spare    []*rare      // for the next links
 	wheel    wheel
 	wakeAt   uint32 // wheel time of the wake asked for; valid while waking
 	waking   bool

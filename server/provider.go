@@ -155,14 +155,16 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 		pt.binding.Bind(h)
 		p.online.Add(1)
 	}
-	pt.session, pt.since, pt.addr, pt.port = s.number, now, s.addr, s.port
+	pt.session, pt.since = s.number, now
+	pt.addr, pt.port = s.source()
 	pt.sessions++
 	s.point, s.watched = n, pt.flags&pointWatched != 0
 	s.served = (*p.served.Load())[pt.channel]
 	p.inherit(s, n)
 	p.limit.forgive(s.remote().Addr(), now)
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
-		session: s.number, addr: s.addr, port: s.port})
+		session: s.number, addr: pt.addr, port: pt.port})
+	s.plain()
 	return notClosed
 }
 
@@ -239,7 +241,7 @@ func (p *provider) freed(s *session, now int64) *values {
 	p.online.Add(-1)
 	pt.since, pt.closed = now, s.reason
 	p.srv.events.publish(record{kind: kindOffline, time: now, provider: p, point: s.point, origin: pt.origin,
-		session: s.number, addr: s.addr, port: s.port, reason: s.reason, detail: s.detail})
+		session: s.number, addr: pt.addr, port: pt.port, reason: s.reason, detail: s.reasonDetail()})
 	if p.dialer != nil {
 		p.dialer.lost(s.point)
 	}

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"io"
-	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
@@ -56,6 +55,7 @@ type session struct {
 	lastOut           uint32
 	quietAt           uint32 // silence until then decides what the bytes in hand mean
 	stallAt           uint32 // the outbound buffer must have moved by then
+	stallMark         uint32 // low bits of the bytes that the kernel had taken when stallAt was set
 	phase             phase
 	reason            Reason
 	inStep            bool // a step of this session is running
@@ -63,48 +63,30 @@ type session struct {
 	waits             bool // counted among the links without identity
 	watched           bool // somebody taps the connection point
 
-	port       uint16
 	generation atomic.Uint32
 	acceptedAt uint32
-	stallMark  uint32                     // low bits of the bytes that the kernel had taken when stallAt was set
-	number     uint64                     // of the session, in this process
-	addr       [16]byte                   // source address, IPv4 mapped
-	id         *bytebufferpool.ByteBuffer // the id, where the preset needs it for every packet, and of a stranger
-	detail     string
+	number     uint64 // of the session, in this process
+	rare       *rare
 }
 
 // reset makes the place ready for the next link. Its timers must be disarmed.
 func (s *session) reset() {
 	release(&s.in)
 	release(&s.frame)
-	release(&s.id)
+	s.plain()
 	loop, place := s.loop, s.place
 	s.generation.Store(0)
 	s.bytesIn.Store(0)
 	s.bytesOut.Store(0)
-	s.conn, s.set, s.served, s.machine, s.values, s.detail = nil, nil, nil, nil, nil, ""
-	s.number, s.addr, s.stream = 0, [16]byte{}, codec.Stream{}
+	s.conn, s.set, s.served, s.machine, s.values = nil, nil, nil, nil, nil
+	s.number, s.stream = 0, codec.Stream{}
 	s.acceptedAt, s.lastIn, s.lastOut, s.quietAt, s.stallAt, s.stallMark = 0, 0, 0, 0, 0, 0
-	s.point, s.port = 0, 0
+	s.point = 0
 	s.phase, s.reason, s.inStep, s.gone, s.waits, s.watched = phaseFree, notClosed, false, false, false, false
 	s.loop, s.place = loop, place
 }
 
 func (s *session) handle() handle { return makeHandle(s.loop.id, s.place, s.generation.Load()) }
-
-func (s *session) remote() netip.AddrPort {
-	return netip.AddrPortFrom(netip.AddrFrom16(s.addr).Unmap(), s.port)
-}
-
-// idBytes is the id where the preset needs it, nil otherwise.
-func (s *session) idBytes() []byte {
-	if s.id == nil {
-		return nil
-	}
-	return s.id.B
-}
-
-func (s *session) setRemote(a netip.AddrPort) { s.addr, s.port = a.Addr().As16(), a.Port() }
 
 // guard runs one step. A panic in it, which can only come from a codec or a driver, closes this link alone.
 func (s *session) guard(f func()) {
@@ -128,8 +110,12 @@ func (s *session) endStep() {
 
 // fail asks for the link to be closed after this step; the first reason stands.
 func (s *session) fail(r Reason, detail string) {
-	if s.reason == notClosed {
-		s.reason, s.detail = r, detail
+	if s.reason != notClosed {
+		return
+	}
+	s.reason = r
+	if detail != "" {
+		s.seldom().detail = detail
 	}
 }
 

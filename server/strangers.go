@@ -30,16 +30,14 @@ type stranger struct {
 
 // note lists a link that has closed as a stranger's. s must still have its bytes.
 func (l *strangers) note(p *provider, s *session, now int64) {
-	var id, first []byte
-	if s.id != nil {
-		id = s.id.B
-	}
+	id := s.idBytes()
+	first := id
 	if s.in != nil {
-		first = s.in.B[:min(len(s.in.B), firstBytes)]
-	} else {
-		first = id[:min(len(id), firstBytes)]
+		first = s.in.B
 	}
+	first = first[:min(len(first), firstBytes)]
 	addr := s.remote()
+	source := addr.Addr().As16()
 	named := string(id)
 	if len(id) == 0 {
 		named = addr.Addr().String()
@@ -64,7 +62,7 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 		at = l.order.PushFront(e)
 		l.m[key] = at
 		p.srv.events.publish(record{kind: kindStranger, time: now, provider: p, session: s.number,
-			addr: s.addr, port: s.port, reason: s.reason, id: e.ID})
+			addr: source, port: addr.Port(), reason: s.reason, id: e.ID})
 	}
 	l.order.MoveToFront(at)
 	e := at.Value.(*stranger)

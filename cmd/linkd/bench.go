@@ -81,7 +81,8 @@ func runBench(c *cli.Context) error {
 		cfg.Total = n
 	}
 	cfg.Scenarios, cfg.Peers = c.Args().Tail(), strings.FieldsFunc(c.String("peers"), isComma)
-	cfg.Loops, cfg.PeersDir, cfg.MaxRate, cfg.Pin = c.Int("loops"), c.String("peers-dir"), c.Bool("max-rate"), c.Bool("pin")
+	cfg.Loops, cfg.Pin, cfg.MaxRate = c.Int("loops"), c.Bool("pin"), c.Bool("max-rate")
+	cfg.PeersDir = c.String("peers-dir")
 	cfg.Address, cfg.LoadArgs = c.String("external"), strings.Fields(c.String("external-args"))
 	cfg.Progress = func(line string) { fmt.Fprintln(c.App.ErrWriter, line) }
 	self, err := os.Executable()

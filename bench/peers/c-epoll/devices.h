@@ -31,7 +31,7 @@ static uint64_t mask;
 static uint64_t bound, bytes_in, polls, lost, commands, lag[BOUNDS + 1];
 static uint16_t crc_table[256];
 static unsigned char question[FRAME] = {1, 4, 0, 0, 0, REGISTERS};
-static unsigned char command[FRAME] = {1, 6, 0, 100}; /* the last one that was sent */
+static unsigned char command[FRAME] = {1, 6, 0, 0}; /* the last one that was sent */
 static const unsigned char answer_head[] = {1, 4, 2 * REGISTERS};
 
 static void die(const char *what)

@@ -229,9 +229,9 @@ static void readable(int n)
 static void order(void)
 {
 	static uint16_t number;
-	number++;
-	command[4] = number >> 8;
-	command[5] = number & 0xFF;
+	uint16_t value = 50 + ++number % 350; /* what every device takes: 5.0 to 40.0 degrees */
+	command[4] = value >> 8;
+	command[5] = value & 0xFF;
 	seal(command, FRAME);
 	for (int i = 0; i < known; i++) {
 		int n = devices[i].link;

@@ -321,7 +321,8 @@ public final class Server {
 
     private void command() {
         commandNumber++;
-        byte[] frame = sealed(1, 6, 0, 100, commandNumber >> 8, commandNumber);
+        int value = 50 + commandNumber % 350; // what every device takes: 5.0 to 40.0 degrees
+        byte[] frame = sealed(1, 6, 0, 0, value >> 8, value);
         for (Device d : devices.values()) {
             Link l = d.link.get();
             if (l != null) {
