@@ -34,6 +34,9 @@ type Result struct {
 	RTT     Latency `json:"rtt"`     // from the time a frame was due to its echo, without the generator's own lag
 	Lag     Latency `json:"lag"`     // the generator's own: how late it started connects and sent frames
 
+	// Curves are the same times whole, and the intervals between polls (poll_interval): what there is of them.
+	Curves map[string][]CurvePoint `json:"curves"`
+
 	Sent     Traffic `json:"sent"`
 	Received Traffic `json:"received"`
 	Lost     int64   `json:"lost"`    // frames sent whose echo never came; idle, push: last bytes not taken by the server
@@ -56,6 +59,7 @@ type Result struct {
 	Stopped   bool         `json:"stopped"` // ended early by a signal or by the caller
 
 	reconnects bool
+	histograms map[string]histogram // by the name of their curve
 }
 
 // Latency summarises a histogram, in milliseconds. All are 0 when Count is.
@@ -92,8 +96,9 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		Lost: o.Lost, Unsent: o.Unsent, Stale: o.Stale, Corrupt: o.Corrupt,
 		TimeToAllUp: o.Settled.Seconds(), Duration: o.Traffic.Seconds(), Elapsed: o.Elapsed.Seconds(),
 		CPUUser: o.CPUUser.Seconds(), CPUSys: o.CPUSys.Seconds(),
-		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect,
+		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect, histograms: o.series(),
 	}
+	r.Curves = curves(r.histograms)
 	if r.Errors == nil {
 		r.Errors = []ErrorCount{}
 	}

@@ -30,7 +30,7 @@ func loadgenCommand() *cli.Command {
 		Name:      "loadgen",
 		Usage:     "dial a server with a simulated fleet of devices, and report what came of it",
 		ArgsUsage: " ",
-		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags()),
+		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags(), reportFlags()),
 		Action:    runLoadgen,
 	}
 }
@@ -119,6 +119,9 @@ func runLoadgen(c *cli.Context) error {
 	if result != nil {
 		if werr := printResult(c.App.Writer, result, c.String("output")); werr != nil {
 			return fmt.Errorf("loadgen: writing the result: %w", werr)
+		}
+		if werr := writeReports(c, result); werr != nil {
+			return werr
 		}
 		if err == nil {
 			err = result.Err()
