@@ -123,6 +123,9 @@ func (w *worker) comeUp(now int64, d *device) {
 	d.state, d.tries, d.free, d.lag = up, 0, now, 0
 	w.freeSlot(now)
 	w.upNow++
+	if w.slave != nil {
+		w.slave.gapBegins(now, d)
+	}
 	if d.cameUp {
 		w.out.Returned++
 	} else {
@@ -145,6 +148,9 @@ func (w *worker) freeSlot(now int64) {
 // fail ends the device's link: a failed attempt, or a drop of an up device. The link is closed.
 func (w *worker) fail(now int64, d *device, c cause, text string) {
 	wasUp := d.state == up
+	if w.slave != nil {
+		w.gapEnds(now, d)
+	}
 	unix.Close(int(d.fd))
 	d.fd = -1
 	if d.left >= 0 {

@@ -89,6 +89,7 @@ type outcome struct {
 	Polls   polled
 	Verdict Verdict
 	Asked   histogram // intervals between two askings of one question
+	Edges   histogram // times before the first asking on a link, and after the last
 
 	Times  [seriesCount]histogram
 	Errors messages
@@ -102,7 +103,7 @@ type outcome struct {
 }
 
 func newOutcome() *outcome {
-	o := &outcome{Asked: newFineHistogram()}
+	o := &outcome{Asked: newFineHistogram(), Edges: newHistogram()}
 	for i := range o.Times {
 		o.Times[i] = newHistogram()
 	}
@@ -130,6 +131,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Polls.merge(&other.Polls)
 	o.Verdict.merge(&other.Verdict)
 	o.Asked.Merge(other.Asked.Histogram)
+	o.Edges.Merge(other.Edges.Histogram)
 	for i := range o.Times {
 		o.Times[i].Merge(other.Times[i].Histogram)
 	}

@@ -107,7 +107,7 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		done = o.Received
 	}
 	if c.answers() {
-		r.Polls = o.Polls.result(&c.Slave, o.Asked)
+		r.Polls = o.Polls.result(&c.Slave, o.Asked, o.Edges)
 		if c.Verify != "" {
 			r.Verify = &o.Verdict
 		}
@@ -190,8 +190,9 @@ func (r *Result) Print(out io.Writer) error {
 	row("received", "%d messages, %d bytes", r.Received.Messages, r.Received.Bytes)
 	if r.Polls != nil {
 		row("polls", "%s", r.Polls)
-		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen", r.Polls.Interval.Period,
-			r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count)
+		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen, %d missed",
+			r.Polls.Interval.Period, r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count,
+			r.Polls.Interval.Missed)
 	}
 	if r.Verify != nil {
 		row("verify", "%s", r.Verify)

@@ -207,6 +207,7 @@ func (w *worker) offered(now int64) bool {
 func (w *worker) endTraffic(now int64, stop bool) {
 	end := min(w.end, max(now, w.goAt))
 	w.out.Traffic = nanos(end - w.goAt)
+	w.gapsEnd(end)
 	if !stop {
 		end = w.end // frames of devices that are gone were due all the same
 	}
