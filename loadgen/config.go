@@ -94,6 +94,12 @@ type Config struct {
 	Tick      time.Duration // paced frames are sent together at most this often; default 1 ms
 	Seed      uint64        // of the jitter
 
+	// The run is invalid when the generator's own part in it exceeds these.
+	OwnLagLimit time.Duration // how late it may be itself, at p99; default 20 ms
+	OwnCPULimit float64       // share of its cores that it may use while the traffic has a pace; default 0.95; 1: any
+	// StallSelf stops each event loop for so long, once a second of the traffic: the run must be found invalid.
+	StallSelf time.Duration
+
 	// Command starts one more process that serves ServeWorker on its standard input and output; default: this
 	// executable with "loadgen --worker".
 	Command []string
@@ -135,6 +141,8 @@ func (c Config) withDefaults() Config {
 	c.AckTimeout = or(c.AckTimeout, 10*time.Second)
 	c.Workers = or(c.Workers, 1)
 	c.Tick = or(c.Tick, time.Millisecond)
+	c.OwnLagLimit = or(c.OwnLagLimit, defaultOwnLag)
+	c.OwnCPULimit = or(c.OwnCPULimit, defaultOwnCPU)
 	if c.Preset == "length-prefixed" {
 		c.Length = or(c.Length, 2)
 	}
@@ -190,9 +198,10 @@ func (c *Config) validate() error {
 		d    time.Duration
 	}{{"duration", c.Duration}, {"hold", c.Hold}, {"drain", c.Drain}, {"timeout", c.Timeout}, {"heartbeat", c.Heartbeat},
 		{"connect timeout", c.ConnectTimeout}, {"ack timeout", c.AckTimeout}, {"tick", c.Tick},
-		{"max age", c.MaxAge}} {
+		{"max age", c.MaxAge}, {"own lag limit", c.OwnLagLimit}, {"stall self", c.StallSelf}} {
 		say(d.d < 0, "%s %v; give 0 or more", d.name, d.d)
 	}
+	say(!isShare(c.OwnCPULimit), "own CPU limit %v; give 0 to 1", c.OwnCPULimit)
 	if _, err := parseSources(c.Sources); err != nil {
 		all = append(all, err.Error())
 	}

@@ -55,6 +55,7 @@ func (w *worker) connect(now int64, d *device) {
 	}
 	if err != nil {
 		c, text := connectError(step, w.cfg.Target, err)
+		w.out.Own.failed(c)
 		w.giveUp(now, d, c, text)
 		return
 	}
@@ -78,6 +79,7 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		if err := socketError(d.fd); err != nil {
 			c, text := connectError("connect", w.cfg.Target, err)
+			w.out.Own.failed(c)
 			w.fail(now, d, c, text)
 			return
 		}
@@ -85,7 +87,11 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP) == 0 {
 		return
 	}
-	w.out.Times[connectTime].record(now - d.began)
+	late := w.ownPart(d.began)
+	if late == 0 && w.cfg.Ramp == 0 {
+		w.out.Times[ownLag].record(0) // there was no due time to be late for
+	}
+	w.out.Times[connectTime].record(now - d.began - late)
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 {
 		w.fail(now, d, closedBefore, "closed by the server before the identity was sent")
 		return

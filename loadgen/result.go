@@ -37,6 +37,8 @@ type Result struct {
 	// Curves are the same times whole, and the intervals between polls (poll_interval): what there is of them.
 	Curves map[string][]CurvePoint `json:"curves"`
 
+	Generator *Generator `json:"generator"` // whether the run can be believed
+
 	Sent     Traffic `json:"sent"`
 	Received Traffic `json:"received"`
 	Lost     int64   `json:"lost"`    // frames sent whose echo never came; idle, push: last bytes not taken by the server
@@ -99,6 +101,7 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect, histograms: o.series(),
 	}
 	r.Curves = curves(r.histograms)
+	r.Generator = o.judge(c, processes)
 	if r.Errors == nil {
 		r.Errors = []ErrorCount{}
 	}
@@ -130,8 +133,16 @@ func (h histogram) latency() Latency {
 func ms(ns int64) float64 { return float64(ns) / float64(time.Millisecond) }
 
 // Err is nil when every device came up, none was lost (with Reconnect: none stayed away) and no echo is missing.
-// Otherwise it says in one line what failed and why.
+// Otherwise it says in one line what failed and why. It wraps ErrInvalid when the generator fell short.
 func (r *Result) Err() error {
+	fleet, invalid := r.fleetErr(), r.Generator.Err()
+	if fleet != nil && invalid != nil {
+		return fmt.Errorf("%w; %w", invalid, fleet)
+	}
+	return errors.Join(invalid, fleet)
+}
+
+func (r *Result) fleetErr() error {
 	var parts []string
 	if down := int64(r.Devices) - r.Up; down > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed)))
@@ -205,6 +216,9 @@ func (r *Result) Print(out io.Writer) error {
 	}
 	row("time", "%.3f s to all up, %.3f s traffic, %.3f s in all", r.TimeToAllUp, r.Duration, r.Elapsed)
 	row("CPU", "%.2f s user, %.2f s system (of the generator)", r.CPUUser, r.CPUSys)
+	if r.Generator != nil {
+		row("generator", "%s", r.Generator)
+	}
 	fmt.Fprintf(w, "\n%s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
 	for _, t := range []struct {
 		name string

@@ -115,6 +115,7 @@ func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 	s.request = s.dialect.open(frame)
 	q := &s.request
 	out.Received++
+	w.ownPart(0) // so late it was read, at most
 	if w.phase == traffic {
 		out.InTraffic++
 	}

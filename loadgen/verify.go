@@ -76,6 +76,9 @@ func (v *Verdict) complaint() string {
 	return ""
 }
 
+// follows is the URL of the server whose values are followed; empty when none are.
+func (c *Config) follows() string { return c.Verify }
+
 // follower reads the server's values while the fleet runs.
 type follower struct {
 	cfg    *Config

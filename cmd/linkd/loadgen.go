@@ -172,6 +172,9 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		}
 		*to = b
 	}
+	if err := readLimits(c, &cfg); err != nil {
+		return cfg, err
+	}
 	var err error
 	cfg.Slave, err = slaveConfig(c)
 	return cfg, err

@@ -29,7 +29,8 @@ func printed(t *testing.T, args ...string) string {
 func polled(t *testing.T, in *instance, args ...string) (r loadgen.Result, said string, status int) {
 	t.Helper()
 	var stderr bytes.Buffer
-	own := []string{"loadgen", "--target", "127.0.0.1:" + in.port(t, "s1"), "--verify", in.url, "-o", "json"}
+	own := []string{"loadgen", "--target", "127.0.0.1:" + in.port(t, "s1"), "--verify", in.url, "-o", "json",
+		"--own-lag-limit", "1m", "--own-cpu-limit", "100%"} // other tests run beside this one
 	cmd := exec.Command(binary, slices.Concat(own, args)...)
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output() // the status tells
