@@ -97,6 +97,8 @@ type Config struct {
 	// The run is invalid when the generator's own part in it exceeds these.
 	OwnLagLimit time.Duration // how late it may be itself, at p99; default 20 ms
 	OwnCPULimit float64       // share of its cores that it may use while the traffic has a pace; default 0.95; 1: any
+	// Fail are thresholds, NAME OP VALUE: the run fails when one of them holds at its end, such as "rtt_p99 > 50ms".
+	Fail []string
 	// StallSelf stops each event loop for so long, once a second of the traffic: the run must be found invalid.
 	StallSelf time.Duration
 
@@ -203,6 +205,9 @@ func (c *Config) validate() error {
 	}
 	say(!isShare(c.OwnCPULimit), "own CPU limit %v; give 0 to 1", c.OwnCPULimit)
 	if _, err := parseSources(c.Sources); err != nil {
+		all = append(all, err.Error())
+	}
+	if _, err := c.conditions(); err != nil {
 		all = append(all, err.Error())
 	}
 	if len(all) == 0 {

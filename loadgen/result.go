@@ -49,6 +49,8 @@ type Result struct {
 	Polls  *Polls   `json:"polls,omitempty"`  // where the devices answer
 	Verify *Verdict `json:"verify,omitempty"` // with Verify
 
+	Thresholds []Threshold `json:"thresholds,omitempty"` // what came of Fail, in its order
+
 	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent, else requests; a second of duration_s
 	TimeToAllUp  float64 `json:"time_to_all_up_s"`
 	Duration     float64 `json:"duration_s"` // of the traffic
@@ -119,6 +121,7 @@ func (o *outcome) result(c *Config, processes int) *Result {
 	if r.Duration > 0 {
 		r.RateAchieved = float64(done) / r.Duration
 	}
+	r.Thresholds = c.thresholds(r)
 	return r
 }
 
@@ -133,13 +136,18 @@ func (h histogram) latency() Latency {
 func ms(ns int64) float64 { return float64(ns) / float64(time.Millisecond) }
 
 // Err is nil when every device came up, none was lost (with Reconnect: none stayed away) and no echo is missing.
-// Otherwise it says in one line what failed and why. It wraps ErrInvalid when the generator fell short.
-func (r *Result) Err() error {
-	fleet, invalid := r.fleetErr(), r.Generator.Err()
-	if fleet != nil && invalid != nil {
-		return fmt.Errorf("%w; %w", invalid, fleet)
+// Otherwise it says in one line what failed and why. It wraps ErrInvalid when the generator fell short, ErrFleet when
+// the devices did not what they should, ErrThreshold when a threshold has failed.
+func (r *Result) Err() (all error) {
+	for _, err := range []error{r.Generator.Err(), r.fleetErr(), r.thresholdErr()} {
+		switch {
+		case err != nil && all != nil:
+			all = fmt.Errorf("%w; %w", all, err)
+		case err != nil:
+			all = err
+		}
 	}
-	return errors.Join(invalid, fleet)
+	return all
 }
 
 func (r *Result) fleetErr() error {
@@ -227,6 +235,12 @@ func (r *Result) Print(out io.Writer) error {
 		if t.l.Count > 0 {
 			row(t.name, "%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", t.l.Count, t.l.P50, t.l.P90, t.l.P99, t.l.P999, t.l.Max)
 		}
+	}
+	for i := range r.Thresholds {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		row("fail if", "%s\t%s", r.Thresholds[i].Expr, r.Thresholds[i].Verdict())
 	}
 	for _, e := range r.Errors {
 		fmt.Fprintf(w, "\nerror (%d times)\t%s", e.Count, e.Message)

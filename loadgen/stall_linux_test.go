@@ -69,7 +69,8 @@ func TestStallIsTakenOff(t *testing.T) {
 // TestStallSelf: a generator that is stopped on purpose says so of itself, and does not charge the server.
 func TestStallSelf(t *testing.T) {
 	const stall = time.Second
-	r := runs(t, Config{Target: server(t, echo), Mode: Echo, Rate: 1000, Duration: 300 * time.Millisecond, StallSelf: stall})
+	r := runs(t, Config{Target: server(t, echo), Mode: Echo, Rate: 1000, Duration: 300 * time.Millisecond,
+		StallSelf: stall})
 	if r.Generator.Valid || r.Generator.LagP99 < 900 || len(r.Generator.Reasons) == 0 {
 		t.Errorf("the generator found itself %v", r.Generator)
 	}
