@@ -165,6 +165,12 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
+// Validate says what is wrong with c before anything runs; the error wraps ErrConfig. Run says it too.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	return c.validate()
+}
+
 // validate says, for a Config with its defaults in place, everything that is wrong with it.
 func (c *Config) validate() error {
 	var all []string

@@ -131,6 +131,6 @@ func (g *Generator) String() string {
 	if !g.Valid {
 		verdict = "INVALID: it " + strings.Join(g.Reasons, ", and ")
 	}
-	return fmt.Sprintf("%s; late by %.3f ms (p99), %.3f ms at most; %.0f %% of %d core(s); %d ports and %d descriptors left",
-		verdict, g.LagP99, g.LagMax, g.CPU, g.Cores, g.PortsLeft, g.DescriptorsLeft)
+	return fmt.Sprintf("%s; late by %.3f ms (p99), %.3f ms at most; %.0f %% of %d core(s); "+
+		"%d ports and %d descriptors left", verdict, g.LagP99, g.LagMax, g.CPU, g.Cores, g.PortsLeft, g.DescriptorsLeft)
 }

@@ -1,5 +1,7 @@
 package loadgen
 
+import "fmt"
+
 // Interval is how regularly each device was asked its first question again, during the traffic: the distance of each
 // interval from Period.
 type Interval struct {
@@ -10,6 +12,11 @@ type Interval struct {
 	Max    float64 `json:"max_ms"`
 	// Missed counts the cycles in which a device that was up was not asked: a gap of k periods holds k-1 of them.
 	Missed int64 `json:"missed"`
+}
+
+func (i *Interval) String() string {
+	return fmt.Sprintf("%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen, %d missed", i.Period, i.P50,
+		i.P99, i.Max, i.Count, i.Missed)
 }
 
 // result words p. asked is the histogram of intervals, edges that of the gaps at both ends of a link.

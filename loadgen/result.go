@@ -135,43 +135,43 @@ func (h histogram) latency() Latency {
 
 func ms(ns int64) float64 { return float64(ns) / float64(time.Millisecond) }
 
-// Err is nil when every device came up, none was lost (with Reconnect: none stayed away) and no echo is missing.
-// Otherwise it says in one line what failed and why. It wraps ErrInvalid when the generator fell short, ErrFleet when
-// the devices did not what they should, ErrThreshold when a threshold has failed.
-func (r *Result) Err() (all error) {
-	for _, err := range []error{r.Generator.Err(), r.fleetErr(), r.thresholdErr()} {
-		switch {
-		case err != nil && all != nil:
-			all = fmt.Errorf("%w; %w", all, err)
-		case err != nil:
-			all = err
+// fleetChecks are what the devices have to show.
+func (r *Result) fleetChecks() []Check {
+	var list []Check
+	check := func(name string, wrong bool, format string, args ...any) {
+		c := Check{Name: name}
+		if wrong {
+			c.Complaint = fmt.Sprintf(format, args...)
 		}
+		list = append(list, c)
 	}
-	return all
+	down := int64(r.Devices) - r.Up
+	check("all devices up", down > 0, "%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed))
+	away := r.Up - r.UpAtEnd
+	if r.reconnects {
+		check("all devices stayed", away > 0, "%d devices stayed away (%s)", away, listed(r.Dropped))
+	} else {
+		check("all devices stayed", len(r.Dropped) > 0, "%d devices lost their link (%s)", away, listed(r.Dropped))
+	}
+	format := "%d of %d echoes never came"
+	if r.Mode != Echo {
+		format = "%d devices could not send their last bytes, after %d messages"
+	}
+	check("nothing lost", r.Lost > 0 && !r.reconnects, format, r.Lost, r.Sent.Messages)
+	if r.Verify != nil {
+		list = append(list, Check{"values verified", r.Verify.complaint()})
+	}
+	check("bytes right", r.Corrupt > 0, "%d answers had wrong bytes", r.Corrupt)
+	return list
 }
 
+// fleetErr is nil when the devices did what they should.
 func (r *Result) fleetErr() error {
 	var parts []string
-	if down := int64(r.Devices) - r.Up; down > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed)))
-	}
-	if away := r.Up - r.UpAtEnd; away > 0 && r.reconnects {
-		parts = append(parts, fmt.Sprintf("%d devices stayed away (%s)", away, listed(r.Dropped)))
-	} else if len(r.Dropped) > 0 && !r.reconnects {
-		parts = append(parts, fmt.Sprintf("%d devices lost their link (%s)", away, listed(r.Dropped)))
-	}
-	if r.Lost > 0 && !r.reconnects {
-		format := "%d of %d echoes never came"
-		if r.Mode != Echo {
-			format = "%d devices could not send their last bytes, after %d messages"
+	for _, c := range r.fleetChecks() {
+		if c.Complaint != "" {
+			parts = append(parts, c.Complaint)
 		}
-		parts = append(parts, fmt.Sprintf(format, r.Lost, r.Sent.Messages))
-	}
-	if r.Verify != nil && r.Verify.complaint() != "" {
-		parts = append(parts, r.Verify.complaint())
-	}
-	if r.Corrupt > 0 {
-		parts = append(parts, fmt.Sprintf("%d answers had wrong bytes", r.Corrupt))
 	}
 	if len(parts) == 0 {
 		return nil
@@ -209,9 +209,7 @@ func (r *Result) Print(out io.Writer) error {
 	row("received", "%d messages, %d bytes", r.Received.Messages, r.Received.Bytes)
 	if r.Polls != nil {
 		row("polls", "%s", r.Polls)
-		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen, %d missed",
-			r.Polls.Interval.Period, r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count,
-			r.Polls.Interval.Missed)
+		row("interval", "%s", &r.Polls.Interval)
 	}
 	if r.Verify != nil {
 		row("verify", "%s", r.Verify)
@@ -228,12 +226,10 @@ func (r *Result) Print(out io.Writer) error {
 		row("generator", "%s", r.Generator)
 	}
 	fmt.Fprintf(w, "\n%s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
-	for _, t := range []struct {
-		name string
-		l    Latency
-	}{{"connect", r.Connect}, {"ack", r.Ack}, {"confirm", r.Confirm}, {"rtt", r.RTT}, {"own lag", r.Lag}} {
+	for _, t := range r.times() {
 		if t.l.Count > 0 {
-			row(t.name, "%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", t.l.Count, t.l.P50, t.l.P90, t.l.P99, t.l.P999, t.l.Max)
+			row(strings.Replace(t.name, "lag", "own lag", 1), "%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", t.l.Count, t.l.P50,
+				t.l.P90, t.l.P99, t.l.P999, t.l.Max)
 		}
 	}
 	for i := range r.Thresholds {

@@ -80,13 +80,13 @@ func parseCondition(s string) (condition, error) {
 func (c *condition) setLimit(text string) (err error) {
 	form := "a number, such as 10"
 	digits := text
-	switch {
-	case c.metric.unit == "ms":
+	switch c.metric.unit {
+	case "ms":
 		form = "a time, such as 50ms"
 		var d time.Duration
 		d, err = time.ParseDuration(text)
 		c.limit = ms(int64(d))
-	case c.metric.unit == "%":
+	case "%":
 		form = "a share, such as 95%"
 		digits, c.percent = strings.CutSuffix(text, "%")
 		if !c.percent {

@@ -109,6 +109,14 @@ func runLoadgen(c *cli.Context) error {
 		_, err = io.WriteString(c.App.Writer, text)
 		return err
 	}
+	if err := cfg.Validate(); err != nil {
+		return usagef("%v", err)
+	}
+	files, err := openReports(c)
+	if err != nil {
+		return err
+	}
+	defer files.close()
 	show, done := loadgenProgress(os.Stderr, cfg.Devices)
 	cfg.Progress = show
 	result, err := loadgen.Run(c.Context, cfg)
@@ -120,12 +128,10 @@ func runLoadgen(c *cli.Context) error {
 		if werr := printResult(c.App.Writer, result, c.String("output")); werr != nil {
 			return fmt.Errorf("loadgen: writing the result: %w", werr)
 		}
-		if werr := writeReports(c, result); werr != nil {
-			return werr
-		}
 		if err == nil {
 			err = result.Err()
 		}
+		err = errors.Join(files.write(result), err)
 	}
 	if err != nil {
 		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
