@@ -73,6 +73,7 @@ type Config struct {
 	Slave Slave // how devices answer, in the modes in which they do
 
 	Verify string        // URL of linkd's HTTP: its values are followed and checked; one process alone
+	Ledger string        // likewise, in mode push: its values are reconciled with the lines that were sent
 	Token  string        // that it asks for
 	MaxAge time.Duration // of a value when the server reads it; default 11 s: linkd's late_window and one more
 
@@ -186,6 +187,7 @@ func (c *Config) validate() error {
 	c.Slave.validate(c, say)
 	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s",
 		c.Mode, ModbusRTU, ModbusTCP)
+	c.validateLedger(say)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize
 	if c.Preset == "ddp" {

@@ -77,6 +77,7 @@ func newWorker(cfg *Config, speech *speech, first, count, workers int) (*worker,
 		burst: make([]byte, cfg.Burst),
 	}
 	fill(w.burst, speech.wire == fourFaith)
+	w.book = newBook(cfg, count)
 	if cfg.answers() {
 		w.slave = newSlave(cfg, first, count)
 	}

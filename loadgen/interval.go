@@ -15,8 +15,8 @@ type Interval struct {
 }
 
 func (i *Interval) String() string {
-	return fmt.Sprintf("%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen, %d missed", i.Period, i.P50,
-		i.P99, i.Max, i.Count, i.Missed)
+	return fmt.Sprintf("%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen, %d missed", i.Period,
+		i.P50, i.P99, i.Max, i.Count, i.Missed)
 }
 
 // result words p. asked is the histogram of intervals, edges that of the gaps at both ends of a link.

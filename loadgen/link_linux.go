@@ -132,6 +132,9 @@ func (w *worker) comeUp(now int64, d *device) {
 	if w.slave != nil {
 		w.slave.gapBegins(now, d)
 	}
+	if w.book != nil {
+		w.book.newSession(d)
+	}
 	if d.cameUp {
 		w.out.Returned++
 	} else {

@@ -39,6 +39,14 @@ func metrics() []metric {
 	count("wrong", judged, verified, func(r *Result) int64 { return r.Verify.Wrong })
 	count("old", judged, verified, func(r *Result) int64 { return r.Verify.Old })
 	count("verified", nil, verified, func(r *Result) int64 { return r.Verify.Verified })
+	entered := func(r *Result) float64 { return float64(r.Ledger.Sent) }
+	booked := need{func(c *Config) bool { return c.Ledger != "" }, "with a ledger"}
+	count("ledger_lost", entered, booked, func(r *Result) int64 { return r.Ledger.Lost })
+	count("ledger_doubled", entered, booked, func(r *Result) int64 { return r.Ledger.Doubled })
+	count("ledger_reordered", entered, booked, func(r *Result) int64 { return r.Ledger.Reordered })
+	count("ledger_stale", entered, booked, func(r *Result) int64 { return r.Ledger.Stale })
+	count("ledger_unknown", entered, booked, func(r *Result) int64 { return r.Ledger.Unknown })
+	count("ledger_unread", entered, booked, func(r *Result) int64 { return r.Ledger.Unread })
 	return append(list,
 		metric{name: "rate", value: func(r *Result) (float64, bool) { return r.RateAchieved, r.Duration > 0 }},
 		metric{name: "time_to_all_up", unit: "ms",

@@ -89,6 +89,7 @@ type outcome struct {
 
 	Polls   polled
 	Verdict Verdict
+	Ledger  Ledger
 	Asked   histogram // intervals between two askings of one question
 	Edges   histogram // times before the first asking on a link, and after the last
 
@@ -132,6 +133,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Corrupt += other.Corrupt
 	o.Polls.merge(&other.Polls)
 	o.Verdict.merge(&other.Verdict)
+	o.Ledger.merge(&other.Ledger)
 	o.Own.merge(&other.Own)
 	o.Asked.Merge(other.Asked.Histogram)
 	o.Edges.Merge(other.Edges.Histogram)

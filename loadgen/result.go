@@ -48,6 +48,7 @@ type Result struct {
 
 	Polls  *Polls   `json:"polls,omitempty"`  // where the devices answer
 	Verify *Verdict `json:"verify,omitempty"` // with Verify
+	Ledger *Ledger  `json:"ledger,omitempty"` // with Ledger
 
 	Thresholds []Threshold `json:"thresholds,omitempty"` // what came of Fail, in its order
 
@@ -118,6 +119,9 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		}
 		r.Sent.Messages, r.Received.Messages, done = o.Polls.Answered, o.Polls.Received, o.Polls.InTraffic
 	}
+	if c.Ledger != "" {
+		r.Ledger = &o.Ledger
+	}
 	if r.Duration > 0 {
 		r.RateAchieved = float64(done) / r.Duration
 	}
@@ -160,6 +164,9 @@ func (r *Result) fleetChecks() []Check {
 	check("nothing lost", r.Lost > 0 && !r.reconnects, format, r.Lost, r.Sent.Messages)
 	if r.Verify != nil {
 		list = append(list, Check{"values verified", r.Verify.complaint()})
+	}
+	if r.Ledger != nil {
+		list = append(list, Check{"lines delivered", r.Ledger.complaint()})
 	}
 	check("bytes right", r.Corrupt > 0, "%d answers had wrong bytes", r.Corrupt)
 	return list
@@ -213,6 +220,9 @@ func (r *Result) Print(out io.Writer) error {
 	}
 	if r.Verify != nil {
 		row("verify", "%s", r.Verify)
+	}
+	if r.Ledger != nil {
+		row("ledger", "%s", r.Ledger)
 	}
 	if r.Lost+r.Unsent+r.Stale+r.Corrupt > 0 {
 		row("not right", "%d lost, %d unsent, %d stale, %d corrupt", r.Lost, r.Unsent, r.Stale, r.Corrupt)

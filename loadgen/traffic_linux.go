@@ -117,6 +117,9 @@ func (w *worker) pay(now int64, d *device) {
 
 // sendFrame sends one frame. In mode echo, and to confirm a device, its echo is awaited from now on.
 func (w *worker) sendFrame(now int64, d *device, due int64) bool {
+	if w.book != nil {
+		return w.sendLine(now, d)
+	}
 	d.seq++
 	d.pos, d.frameDue, d.active = 0, due, true
 	d.inFlight = w.cfg.Mode == Echo || d.state == confirming

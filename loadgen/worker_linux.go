@@ -71,6 +71,7 @@ type worker struct {
 	spare     []int32  // free places in left
 	burst     []byte
 	slave     *slave // nil: the devices do not answer
+	book      *book  // nil: there is no ledger
 	inbox     inbox
 	orders    orders
 	published published
@@ -137,6 +138,9 @@ func (w *worker) step(now int64) {
 		w.reply(now)
 		w.check()
 	}
+	if w.book != nil {
+		w.reconcile(now)
+	}
 	w.expectTimer()
 	w.stallSelf(now)
 }
@@ -175,7 +179,7 @@ func (w *worker) advance(now int64) {
 	if w.phase == traffic && (stop || w.deserted() || now >= w.end && w.offered(now)) {
 		w.endTraffic(now, stop)
 	}
-	if w.phase == draining && (w.awaited == 0 && w.flushing == 0 || now >= w.end) {
+	if w.phase == draining && (w.awaited == 0 && w.flushing == 0 && !w.awaitsLines() || now >= w.end) {
 		w.phase, w.end = holding, now+int64(w.cfg.Hold)
 	}
 	if w.phase == holding && (stop || w.deserted() || now >= w.end) {
@@ -297,6 +301,9 @@ func (w *worker) publish() {
 func (w *worker) closeAll() {
 	if w.phase == connecting { // the event loop failed: nobody shall wait for us
 		close(w.settled)
+	}
+	if w.book != nil {
+		w.reconcile(w.clock())
 	}
 	w.out.Lost += int64(w.awaited)
 	if w.slave != nil {

@@ -162,7 +162,7 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		AckTimeout: c.Duration("ack-timeout"), Tick: c.Duration("tick"), Seed: c.Uint64("seed"),
 		Reconnect: c.Bool("reconnect"), Sources: c.String("sources"),
 		Processes: c.Int("processes"), Workers: c.Int("workers"),
-		Verify: c.String("verify"), Token: c.String("token"), MaxAge: c.Duration("max-age"),
+		Verify: c.String("verify"), Ledger: c.String("ledger"), Token: c.String("token"), MaxAge: c.Duration("max-age"),
 	}
 	if c.NArg() > 0 {
 		return cfg, fmt.Errorf("argument %q; this command takes flags only", c.Args().First())
