@@ -1,43 +1,44 @@
-// Command gnet is a bare gnet server that does linkd's job and no more: it accepts links, reads who each device is, finds
-// it in a map, binds the link to what it found, and echoes all that follows. It is what linkd's cost is measured against.
+// Command gnet is a bare server on gnet, as its README has it: event loops with a listener each (SO_REUSEPORT), and all
+// that concerns a link done on its loop. Polls are started by one goroutine that wakes the loops every 2 ms; each then
+// asks those of its links that are due. It does the job that bench/peers/README.md describes, and no more.
 //
-// It has no limits, no timers, no takeover and no events: on an open network it would not do.
+// It has no limits, no retries and no values that others could ask for: on an open network it would not do.
 package main
 
 import (
 	"context"
-	"encoding/json"
-	"flag"
+	"errors"
 	"fmt"
-	"log"
-	"net"
-	"net/http"
-	"os"
-	"os/signal"
-	"runtime"
-	"runtime/debug"
+	"net/netip"
+	"slices"
+	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"golang.org/x/sys/unix"
+
+	"linkd/bench/peers/common"
 )
-
-// idBytes is the length of every id: c0000001, c0000002, …
-const idBytes = 8
-
-// device is what the server knows of one configured device. The counter is the device's own, so that loops do not
-// share it.
-type device struct {
-	bytesIn atomic.Uint64
-	online  atomic.Bool
-}
 
 type server struct {
 	gnet.BuiltinEventEngine
-	devices map[string]*device // written before the server starts, read only then
-	booted  chan gnet.Engine
+	*common.Server
+	booted chan gnet.Engine
+
+	mu    sync.Mutex
+	loops []*loop // that have had a link
+}
+
+// loop is one of gnet's, with what its links share.
+type loop struct {
+	gnet.EventLoop
+	server   *server
+	counters *common.Counters
+	wheel    *common.Wheel
+	due      []common.Due // reused
+	posted   atomic.Bool  // Run is to be called
 }
 
 func (s *server) OnBoot(e gnet.Engine) gnet.Action {
@@ -47,30 +48,14 @@ func (s *server) OnBoot(e gnet.Engine) gnet.Action {
 
 // OnTraffic implements gnet.EventHandler.
 func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
-	d, bound := c.Context().(*device)
-	if !bound {
-		if c.InboundBuffered() < idBytes {
-			return gnet.None // gnet keeps it until more has come
-		}
-		id, err := c.Next(idBytes)
-		if err != nil {
-			return gnet.Close
-		}
-		if d = s.devices[string(id)]; d == nil {
-			return gnet.Close
-		}
-		c.SetContext(d)
-		d.online.Store(true)
-		if c.InboundBuffered() == 0 { // Next(-1) of nothing would be an error
-			return gnet.None
-		}
+	l, ok := c.Context().(*common.Link)
+	if !ok {
+		on := s.loop(c.EventLoop())
+		l = s.NewLink(c, on.counters, on.wheel)
+		c.SetContext(l)
 	}
 	b, err := c.Next(-1)
-	if err != nil {
-		return gnet.Close
-	}
-	d.bytesIn.Add(uint64(len(b)))
-	if _, err := c.Write(b); err != nil {
+	if err != nil || !l.Input(b) {
 		return gnet.Close
 	}
 	return gnet.None
@@ -78,97 +63,143 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 
 // OnClose implements gnet.EventHandler.
 func (s *server) OnClose(c gnet.Conn, _ error) gnet.Action {
-	if d, ok := c.Context().(*device); ok {
-		d.online.Store(false)
+	if l, ok := c.Context().(*common.Link); ok {
+		l.End()
 	}
 	return gnet.None
 }
 
-// stats answers how many devices are bound, and how many bytes came after the ids.
-func (s *server) stats(w http.ResponseWriter, _ *http.Request) {
-	var sum struct {
-		Bound   int    `json:"bound"`
-		BytesIn uint64 `json:"bytes_in"`
-	}
-	for _, d := range s.devices {
-		if d.online.Load() {
-			sum.Bound++
+// loop finds what belongs to a loop, which it may see for the first time.
+func (s *server) loop(el gnet.EventLoop) *loop {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, on := range s.loops {
+		if on.EventLoop == el {
+			return on
 		}
-		sum.BytesIn += d.bytesIn.Load()
 	}
-	_ = json.NewEncoder(w).Encode(sum)
+	on := &loop{EventLoop: el, server: s, counters: s.NewCounters(), wheel: s.NewWheel()}
+	s.loops = append(s.loops, on)
+	return on
 }
 
-// control serves /stats, and /free, which collects garbage and gives free memory back to the system.
-func (s *server) control() (net.Addr, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+// Run implements gnet.Runnable: it asks the loop's links that are due.
+func (on *loop) Run(context.Context) error {
+	on.posted.Store(false)
+	for some := true; some; {
+		on.due, some = on.wheel.Next(on.server.Now(), on.due[:0])
+		for _, d := range on.due {
+			if !d.Link.Ask(d.At) {
+				_ = d.Link.Conn.Close()
+			}
+		}
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /stats", s.stats)
-	mux.HandleFunc("POST /free", func(http.ResponseWriter, *http.Request) {
-		runtime.GC()
-		debug.FreeOSMemory()
+	return nil
+}
+
+// tick has every loop run once a tick. A loop that has not come to it yet is not told again.
+func (s *server) tick(ctx context.Context) {
+	ticks := time.NewTicker(common.Tick)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		s.mu.Lock()
+		for _, on := range s.loops {
+			if on.posted.CompareAndSwap(false, true) {
+				_ = on.Execute(ctx, on) // it fails when the engine ends
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// onAll has every loop call f, and returns when all have begun to.
+func (s *server) onAll(f func(*loop)) {
+	s.mu.Lock()
+	loops := slices.Clone(s.loops) // a loop may wait for the mutex before it comes to what it is told
+	s.mu.Unlock()
+	var begun sync.WaitGroup
+	for _, on := range loops {
+		begun.Add(1)
+		err := on.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
+			begun.Done()
+			f(on)
+			return nil
+		}))
+		if err != nil { // the engine ends
+			begun.Done()
+		}
+	}
+	begun.Wait()
+}
+
+func (s *server) command(frame *common.Frame) {
+	s.onAll(func(on *loop) {
+		s.Each(func(l *common.Link) {
+			if l.Conn.(gnet.Conn).EventLoop() == on.EventLoop && !l.Command(frame) {
+				_ = l.Conn.Close()
+			}
+		})
 	})
-	go func() { _ = (&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}).Serve(l) }()
-	return l.Addr(), nil
 }
 
-// freePort is a port of loopback that nobody listens on. With SO_REUSEPORT each loop binds the port anew, so that it
-// must be known before.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// reserve binds a free port of an address, on which each loop can then listen, and returns the socket that does.
+func reserve(ip netip.Addr) (fd int, addr netip.AddrPort, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return "", err
+		return -1, addr, fmt.Errorf("socket: %w", err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
+	err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+		unix.Bind(fd, &unix.SockaddrInet4{Addr: ip.As4()}))
+	if err == nil {
+		var name unix.Sockaddr
+		if name, err = unix.Getsockname(fd); err == nil {
+			return fd, netip.AddrPortFrom(ip, uint16(name.(*unix.SockaddrInet4).Port)), nil
+		}
+	}
+	_ = unix.Close(fd)
+	return -1, addr, fmt.Errorf("reserve a port of %s: %w", ip, err)
 }
 
-func run() error {
-	devices := flag.Int("devices", 50_000, "ids c0000001 and so on that are known")
-	loops := flag.Int("loops", runtime.NumCPU(), "event loops")
-	flag.Parse()
-	s := &server{devices: make(map[string]*device, *devices), booted: make(chan gnet.Engine, 1)}
-	for n := 1; n <= *devices; n++ {
-		s.devices[fmt.Sprintf("c%07d", n)] = new(device)
-	}
-	addr, err := freePort()
+func serve(ctx context.Context, cs *common.Server) error {
+	s := &server{Server: cs, booted: make(chan gnet.Engine, 1)}
+	s.Stall = func(d time.Duration) { s.onAll(func(*loop) { time.Sleep(d) }) }
+	s.Command = s.command
+	fd, addr, err := reserve(s.IP)
 	if err != nil {
 		return err
 	}
-	control, err := s.control()
-	if err != nil {
-		return err
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	ended := make(chan error, 1)
 	go func() {
-		ended <- gnet.Run(s, "tcp://"+addr, gnet.WithNumEventLoop(*loops), gnet.WithReusePort(true),
-			gnet.WithReuseAddr(true), gnet.WithTCPKeepAlive(time.Minute), gnet.WithTCPKeepInterval(10*time.Second),
-			gnet.WithTCPKeepCount(3), gnet.WithLogLevel(logging.ErrorLevel))
+		ended <- gnet.Run(s, "tcp://"+addr.String(), gnet.WithNumEventLoop(s.Loops), gnet.WithReusePort(true),
+			gnet.WithReuseAddr(true), gnet.WithTCPKeepAlive(common.KeepIdle),
+			gnet.WithTCPKeepInterval(common.KeepInterval), gnet.WithTCPKeepCount(common.KeepCount),
+			gnet.WithLogLevel(logging.ErrorLevel))
 	}()
+	var engine gnet.Engine
 	select {
 	case err := <-ended:
-		return fmt.Errorf("gnet ended: %w", err)
-	case e := <-s.booted:
-		debug.FreeOSMemory()
-		fmt.Printf("listening=%s control=%s\n", addr, control)
-		select {
-		case err := <-ended:
-			return fmt.Errorf("gnet ended by itself: %v", err)
-		case <-signals:
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		return e.Stop(ctx)
+		return err
+	case engine = <-s.booted:
+	}
+	if s.Job == common.Poll {
+		go s.tick(ctx)
+	}
+	if err := s.Ready(addr.String()); err != nil {
+		return err
+	}
+	_ = unix.Close(fd) // the loops listen
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return engine.Stop(context.Background())
 	}
 }
 
-func main() {
-	if err := run(); err != nil {
-		log.Fatal(err)
-	}
-}
+func main() { common.Main(serve) }
