@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -12,23 +13,26 @@ import (
 
 // recipe is how a server of bench/peers is built, in that folder, and started.
 type recipe struct {
-	tool         string
-	build, start []string // arguments for the tool; the program and its first arguments
+	source       string   // its folder
+	tools        []string // that have to be there; the first builds it
+	build, start []string // arguments for that tool; the program and its first arguments
 }
 
 // recipeOf is for a server whose program goes to dir.
 func recipeOf(peer, dir string) recipe {
 	out := filepath.Join(dir, peer)
 	switch peer {
-	case CEpoll:
-		return recipe{"gcc", []string{"-O2", "-o", out, filepath.Join(CEpoll, "epoll.c")}, []string{out}}
-	case CPaced:
-		return recipe{"gcc", []string{"-O2", "-o", out, filepath.Join(CEpoll, "epoll.c")}, []string{out, "-paced"}}
+	case CEpoll, CPaced:
+		r := recipe{CEpoll, []string{"gcc"}, []string{"-O2", "-o", out, filepath.Join(CEpoll, "epoll.c")}, []string{out}}
+		if peer == CPaced {
+			r.start = append(r.start, "-paced")
+		}
+		return r
 	case Java:
-		return recipe{"javac", []string{"-d", out, filepath.Join(Java, "Server.java")},
+		return recipe{Java, []string{"javac", "java"}, []string{"-d", out, filepath.Join(Java, "Server.java")},
 			[]string{"java", "-Xss256k", "-Xmx2g", "-cp", out, "Server"}}
 	}
-	return recipe{"go", []string{"build", "-o", out, "./" + peer}, []string{out}}
+	return recipe{peer, []string{"go"}, []string{"build", "-o", out, "./" + peer}, []string{out}}
 }
 
 // build compiles the other servers that the scenarios need. One whose compiler is not there is left out, which the
@@ -41,14 +45,16 @@ func (b *bench) build(ctx context.Context) error {
 			continue
 		}
 		r := recipeOf(peer, b.dir)
-		if _, err := exec.LookPath(r.tool); err != nil {
-			note := fmt.Sprintf("%s is left out, as it is built with %s, which is not there", peer, r.tool)
-			b.note(note)
+		if _, err := os.Stat(filepath.Join(b.PeersDir, r.source)); err != nil {
+			return fmt.Errorf("bench: no source of %s: %w; %s", peer, err, buildAdvice)
+		}
+		if i := slices.IndexFunc(r.tools, isMissing); i >= 0 {
+			b.note(fmt.Sprintf("%s is left out, as it needs %s, which is not there", peer, r.tools[i]))
 			b.Peers = slices.DeleteFunc(slices.Clone(b.Peers), func(p string) bool { return p == peer })
 			continue
 		}
 		b.Progress("build " + peer)
-		if err := b.compile(ctx, peer, r.tool, r.build...); err != nil {
+		if err := b.compile(ctx, peer, r.tools[0], r.build...); err != nil {
 			return err
 		}
 	}
@@ -56,12 +62,18 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
+const buildAdvice = "run this in the root of linkd's source, or say with --peers which servers to measure"
+
+func isMissing(tool string) bool {
+	_, err := exec.LookPath(tool)
+	return err != nil
+}
+
 func (b *bench) compile(ctx context.Context, peer, name string, args ...string) error {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = b.PeersDir
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("bench: build %s (run this in the root of linkd's source, or give --peers linkd): %w: %s",
-			filepath.Join(b.PeersDir, peer), err, strings.TrimSpace(string(out)))
+		return fmt.Errorf("bench: build %s (%s): %w: %s", peer, buildAdvice, err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
