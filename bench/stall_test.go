@@ -20,7 +20,7 @@ func TestStallShows(t *testing.T) {
 	if err := b.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	run := func(during func(*server) error) result {
+	run := func(during func(*server) error) outcome {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
