@@ -39,10 +39,10 @@ type pagePeer struct{ Name, Class string }
 
 type pageRun struct {
 	Path, When, Commit, Machine, Kernel, Go, CoresFor, State string
-	Rounds                                                int
-	Quiet                                                 bool
-	Steps                                                 []string // commands that make it again
-	Dirty                                                 bool
+	Rounds                                                   int
+	Quiet                                                    bool
+	Steps                                                    []string // commands that make it again
+	Dirty                                                    bool
 }
 
 type pageGoal struct {
