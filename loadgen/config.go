@@ -73,6 +73,7 @@ type Config struct {
 	Slave Slave // how devices answer, in the modes in which they do
 
 	Verify string        // URL of linkd's HTTP: its values are followed and checked; one process alone
+	Ledger string        // likewise, in mode push: its values are reconciled with the lines that were sent
 	Token  string        // that it asks for
 	MaxAge time.Duration // of a value when the server reads it; default 11 s: linkd's late_window and one more
 
@@ -93,6 +94,14 @@ type Config struct {
 	Workers   int           // event loops in each process; default 1
 	Tick      time.Duration // paced frames are sent together at most this often; default 1 ms
 	Seed      uint64        // of the jitter
+
+	// The run is invalid when the generator's own part in it exceeds these.
+	OwnLagLimit time.Duration // how late it may be itself, at p99; default 20 ms
+	OwnCPULimit float64       // share of its cores that it may use while the traffic has a pace; default 0.95; 1: any
+	// Fail are thresholds, NAME OP VALUE: the run fails when one of them holds at its end, such as "rtt_p99 > 50ms".
+	Fail []string
+	// StallSelf stops each event loop for so long, once a second of the traffic: the run must be found invalid.
+	StallSelf time.Duration
 
 	// Command starts one more process that serves ServeWorker on its standard input and output; default: this
 	// executable with "loadgen --worker".
@@ -135,6 +144,8 @@ func (c Config) withDefaults() Config {
 	c.AckTimeout = or(c.AckTimeout, 10*time.Second)
 	c.Workers = or(c.Workers, 1)
 	c.Tick = or(c.Tick, time.Millisecond)
+	c.OwnLagLimit = or(c.OwnLagLimit, defaultOwnLag)
+	c.OwnCPULimit = or(c.OwnCPULimit, defaultOwnCPU)
 	if c.Preset == "length-prefixed" {
 		c.Length = or(c.Length, 2)
 	}
@@ -155,6 +166,12 @@ func or[T comparable](v, otherwise T) T {
 	return v
 }
 
+// Validate says what is wrong with c before anything runs; the error wraps ErrConfig. Run says it too.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	return c.validate()
+}
+
 // validate says, for a Config with its defaults in place, everything that is wrong with it.
 func (c *Config) validate() error {
 	var all []string
@@ -170,6 +187,7 @@ func (c *Config) validate() error {
 	c.Slave.validate(c, say)
 	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s",
 		c.Mode, ModbusRTU, ModbusTCP)
+	c.validateLedger(say)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize
 	if c.Preset == "ddp" {
@@ -190,10 +208,14 @@ func (c *Config) validate() error {
 		d    time.Duration
 	}{{"duration", c.Duration}, {"hold", c.Hold}, {"drain", c.Drain}, {"timeout", c.Timeout}, {"heartbeat", c.Heartbeat},
 		{"connect timeout", c.ConnectTimeout}, {"ack timeout", c.AckTimeout}, {"tick", c.Tick},
-		{"max age", c.MaxAge}} {
+		{"max age", c.MaxAge}, {"own lag limit", c.OwnLagLimit}, {"stall self", c.StallSelf}} {
 		say(d.d < 0, "%s %v; give 0 or more", d.name, d.d)
 	}
+	say(!isShare(c.OwnCPULimit), "own CPU limit %v; give 0 to 1", c.OwnCPULimit)
 	if _, err := parseSources(c.Sources); err != nil {
+		all = append(all, err.Error())
+	}
+	if _, err := c.conditions(); err != nil {
 		all = append(all, err.Error())
 	}
 	if len(all) == 0 {

@@ -28,6 +28,7 @@ type crew struct {
 	settled chan struct{} // closed when all workers' devices are up or have failed
 	cpu     [2]time.Duration
 	start   time.Time
+	spare   int64 // descriptors beyond one for each device
 }
 
 // newCrew prepares the workers; nothing is dialled yet. The caller runs the crew, which also frees it.
@@ -42,6 +43,7 @@ func newCrew(s *share) (*crew, error) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	c := &crew{cfg: cfg, settled: make(chan struct{})}
+	c.spare = int64(raiseDescriptorLimit() - openDescriptors() - s.Count)
 	count := min(cfg.Workers, s.Count)
 	c.done = make(chan error, count)
 	clock := cfg.clock
@@ -75,6 +77,7 @@ func newWorker(cfg *Config, speech *speech, first, count, workers int) (*worker,
 		burst: make([]byte, cfg.Burst),
 	}
 	fill(w.burst, speech.wire == fourFaith)
+	w.book = newBook(cfg, count)
 	if cfg.answers() {
 		w.slave = newSlave(cfg, first, count)
 	}
@@ -155,10 +158,13 @@ func (c *crew) run(ctx context.Context, begin <-chan struct{}, progress func(Pro
 	}
 	progress(c.progress())
 	out := newOutcome()
+	var busy time.Duration
 	for _, w := range c.workers {
 		w.poll.close()
 		out.merge(w.out)
+		busy = max(busy, w.out.Own.CPU)
 	}
+	out.Own.CPU, out.Own.DescriptorsLeft = busy, c.spare
 	cpu := cpuTime()
 	out.CPUUser, out.CPUSys = cpu[0]-c.cpu[0], cpu[1]-c.cpu[1]
 	return out, firstErr

@@ -40,6 +40,7 @@ type device struct {
 	counts   int64 // when the round trip of the frame in flight begins to count
 	lag      int64 // the generator's own share in the lateness of the newest frame
 	free     int64 // since when the device could have sent, had the generator not been late with the frame before
+	sent     int64 // when the newest frame was
 	began    int64 // when the connect begins to count
 	said     int64 // when the identity was sent
 }

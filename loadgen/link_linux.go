@@ -55,6 +55,7 @@ func (w *worker) connect(now int64, d *device) {
 	}
 	if err != nil {
 		c, text := connectError(step, w.cfg.Target, err)
+		w.out.Own.failed(c)
 		w.giveUp(now, d, c, text)
 		return
 	}
@@ -78,6 +79,7 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 		if err := socketError(d.fd); err != nil {
 			c, text := connectError("connect", w.cfg.Target, err)
+			w.out.Own.failed(c)
 			w.fail(now, d, c, text)
 			return
 		}
@@ -85,7 +87,11 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP) == 0 {
 		return
 	}
-	w.out.Times[connectTime].record(now - d.began)
+	late := w.ownPart(d.began)
+	if late == 0 && w.cfg.Ramp == 0 {
+		w.out.Times[ownLag].record(0) // there was no due time to be late for
+	}
+	w.out.Times[connectTime].record(now - d.began - late)
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 {
 		w.fail(now, d, closedBefore, "closed by the server before the identity was sent")
 		return
@@ -123,6 +129,12 @@ func (w *worker) comeUp(now int64, d *device) {
 	d.state, d.tries, d.free, d.lag = up, 0, now, 0
 	w.freeSlot(now)
 	w.upNow++
+	if w.slave != nil {
+		w.slave.gapBegins(now, d)
+	}
+	if w.book != nil {
+		w.book.newSession(d)
+	}
 	if d.cameUp {
 		w.out.Returned++
 	} else {
@@ -145,6 +157,9 @@ func (w *worker) freeSlot(now int64) {
 // fail ends the device's link: a failed attempt, or a drop of an up device. The link is closed.
 func (w *worker) fail(now int64, d *device, c cause, text string) {
 	wasUp := d.state == up
+	if w.slave != nil {
+		w.gapEnds(now, d)
+	}
 	unix.Close(int(d.fd))
 	d.fd = -1
 	if d.left >= 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -88,8 +89,11 @@ type outcome struct {
 
 	Polls   polled
 	Verdict Verdict
+	Ledger  Ledger
 	Asked   histogram // intervals between two askings of one question
+	Edges   histogram // times before the first asking on a link, and after the last
 
+	Own    own
 	Times  [seriesCount]histogram
 	Errors messages
 
@@ -102,7 +106,7 @@ type outcome struct {
 }
 
 func newOutcome() *outcome {
-	o := &outcome{Asked: newFineHistogram()}
+	o := &outcome{Asked: newFineHistogram(), Edges: newHistogram(), Own: own{DescriptorsLeft: math.MaxInt64}}
 	for i := range o.Times {
 		o.Times[i] = newHistogram()
 	}
@@ -129,7 +133,10 @@ func (o *outcome) merge(other *outcome) {
 	o.Corrupt += other.Corrupt
 	o.Polls.merge(&other.Polls)
 	o.Verdict.merge(&other.Verdict)
+	o.Ledger.merge(&other.Ledger)
+	o.Own.merge(&other.Own)
 	o.Asked.Merge(other.Asked.Histogram)
+	o.Edges.Merge(other.Edges.Histogram)
 	for i := range o.Times {
 		o.Times[i].Merge(other.Times[i].Histogram)
 	}

@@ -153,8 +153,8 @@ func TestResultSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Fields(`target preset mode devices up up_at_end confirmed failed dropped returned connect ack confirm
-		rtt lag sent received lost unsent stale corrupt rate_achieved time_to_all_up_s duration_s elapsed_s cpu_user_s
-		cpu_sys_s errors processes stopped`)
+		rtt lag curves generator sent received lost unsent stale corrupt rate_achieved
+		time_to_all_up_s duration_s elapsed_s cpu_user_s cpu_sys_s errors processes stopped`)
 	var times, traffic map[string]json.RawMessage
 	if err := errors.Join(json.Unmarshal(top["rtt"], &times), json.Unmarshal(top["sent"], &traffic)); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ const (
 
 // ProjectFile returns a project file for linkd that expects the fleet of cfg at cfg.Target and polls it: six
 // self-describing values of each unit, once a Period (default 1 s). Connections and devices end in their number, as
-// Verify wants it.
+// Verify wants it. With a Ledger it reads the lines that the fleet pushes instead.
 func ProjectFile(cfg Config) (string, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -26,9 +26,10 @@ func ProjectFile(cfg Config) (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%w: target %q; give host:port", ErrConfig, cfg.Target)
-	case !cfg.describesItself():
-		return "", fmt.Errorf("%w: a project for mode %s; give %s or %s", ErrConfig, cfg.Mode, ModbusRTU, ModbusTCP)
-	case cfg.Slave.Registers != SelfDescribing:
+	case !cfg.describesItself() && cfg.Ledger == "":
+		return "", fmt.Errorf("%w: a project for mode %s; give %s, %s, or %s with a ledger", ErrConfig, cfg.Mode, ModbusRTU,
+			ModbusTCP, Push)
+	case cfg.describesItself() && cfg.Slave.Registers != SelfDescribing:
 		return "", fmt.Errorf("%w: a project for registers %s; give %s", ErrConfig, cfg.Slave.Registers, SelfDescribing)
 	case cfg.Preset == "none":
 		return "", fmt.Errorf("%w: a project for preset none; give one with an id", ErrConfig)
@@ -44,6 +45,10 @@ func ProjectFile(cfg Config) (string, error) {
 	say("    identity: {%s}", identityKeys(&cfg))
 	say("    fleets:")
 	say("      - {name: \"f{n}\", socket_conn_id: %q, from: %d, to: %d}", cfg.ID, cfg.From, cfg.From+cfg.Devices-1)
+	if cfg.Ledger != "" {
+		b.WriteString(ledgerChannel)
+		return b.String(), nil
+	}
 	say("models:")
 	say("  - name: self_describing")
 	say("    tags:")
@@ -63,6 +68,20 @@ func ProjectFile(cfg Config) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// ledgerChannel reads the lines of a ledger.
+const ledgerChannel = `channels:
+  - name: "ch_{connection}"
+    connection: "s1/f*"
+    driver: text
+    options:
+      max_line: 8192
+      patterns: {ledger: '^LG (?P<line>\d+\.\d+\.\d+) [a-z]*$'}
+    devices:
+      - name: d1
+        tags:
+          - {name: line, address: line, type: string}
+`
 
 // identityKeys says in the words of a project file how the devices say who they are.
 func identityKeys(c *Config) string {

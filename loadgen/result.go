@@ -34,6 +34,11 @@ type Result struct {
 	RTT     Latency `json:"rtt"`     // from the time a frame was due to its echo, without the generator's own lag
 	Lag     Latency `json:"lag"`     // the generator's own: how late it started connects and sent frames
 
+	// Curves are the same times whole, and the intervals between polls (poll_interval): what there is of them.
+	Curves map[string][]CurvePoint `json:"curves"`
+
+	Generator *Generator `json:"generator"` // whether the run can be believed
+
 	Sent     Traffic `json:"sent"`
 	Received Traffic `json:"received"`
 	Lost     int64   `json:"lost"`    // frames sent whose echo never came; idle, push: last bytes not taken by the server
@@ -43,6 +48,9 @@ type Result struct {
 
 	Polls  *Polls   `json:"polls,omitempty"`  // where the devices answer
 	Verify *Verdict `json:"verify,omitempty"` // with Verify
+	Ledger *Ledger  `json:"ledger,omitempty"` // with Ledger
+
+	Thresholds []Threshold `json:"thresholds,omitempty"` // what came of Fail, in its order
 
 	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent, else requests; a second of duration_s
 	TimeToAllUp  float64 `json:"time_to_all_up_s"`
@@ -56,6 +64,7 @@ type Result struct {
 	Stopped   bool         `json:"stopped"` // ended early by a signal or by the caller
 
 	reconnects bool
+	histograms map[string]histogram // by the name of their curve
 }
 
 // Latency summarises a histogram, in milliseconds. All are 0 when Count is.
@@ -92,8 +101,10 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		Lost: o.Lost, Unsent: o.Unsent, Stale: o.Stale, Corrupt: o.Corrupt,
 		TimeToAllUp: o.Settled.Seconds(), Duration: o.Traffic.Seconds(), Elapsed: o.Elapsed.Seconds(),
 		CPUUser: o.CPUUser.Seconds(), CPUSys: o.CPUSys.Seconds(),
-		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect,
+		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect, histograms: o.series(),
 	}
+	r.Curves = curves(r.histograms)
+	r.Generator = o.judge(c, processes)
 	if r.Errors == nil {
 		r.Errors = []ErrorCount{}
 	}
@@ -102,15 +113,19 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		done = o.Received
 	}
 	if c.answers() {
-		r.Polls = o.Polls.result(&c.Slave, o.Asked)
+		r.Polls = o.Polls.result(&c.Slave, o.Asked, o.Edges)
 		if c.Verify != "" {
 			r.Verify = &o.Verdict
 		}
 		r.Sent.Messages, r.Received.Messages, done = o.Polls.Answered, o.Polls.Received, o.Polls.InTraffic
 	}
+	if c.Ledger != "" {
+		r.Ledger = &o.Ledger
+	}
 	if r.Duration > 0 {
 		r.RateAchieved = float64(done) / r.Duration
 	}
+	r.Thresholds = c.thresholds(r)
 	return r
 }
 
@@ -124,30 +139,46 @@ func (h histogram) latency() Latency {
 
 func ms(ns int64) float64 { return float64(ns) / float64(time.Millisecond) }
 
-// Err is nil when every device came up, none was lost (with Reconnect: none stayed away) and no echo is missing.
-// Otherwise it says in one line what failed and why.
-func (r *Result) Err() error {
-	var parts []string
-	if down := int64(r.Devices) - r.Up; down > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed)))
-	}
-	if away := r.Up - r.UpAtEnd; away > 0 && r.reconnects {
-		parts = append(parts, fmt.Sprintf("%d devices stayed away (%s)", away, listed(r.Dropped)))
-	} else if len(r.Dropped) > 0 && !r.reconnects {
-		parts = append(parts, fmt.Sprintf("%d devices lost their link (%s)", away, listed(r.Dropped)))
-	}
-	if r.Lost > 0 && !r.reconnects {
-		format := "%d of %d echoes never came"
-		if r.Mode != Echo {
-			format = "%d devices could not send their last bytes, after %d messages"
+// fleetChecks are what the devices have to show.
+func (r *Result) fleetChecks() []Check {
+	var list []Check
+	check := func(name string, wrong bool, format string, args ...any) {
+		c := Check{Name: name}
+		if wrong {
+			c.Complaint = fmt.Sprintf(format, args...)
 		}
-		parts = append(parts, fmt.Sprintf(format, r.Lost, r.Sent.Messages))
+		list = append(list, c)
 	}
-	if r.Verify != nil && r.Verify.complaint() != "" {
-		parts = append(parts, r.Verify.complaint())
+	down := int64(r.Devices) - r.Up
+	check("all devices up", down > 0, "%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed))
+	away := r.Up - r.UpAtEnd
+	if r.reconnects {
+		check("all devices stayed", away > 0, "%d devices stayed away (%s)", away, listed(r.Dropped))
+	} else {
+		check("all devices stayed", len(r.Dropped) > 0, "%d devices lost their link (%s)", away, listed(r.Dropped))
 	}
-	if r.Corrupt > 0 {
-		parts = append(parts, fmt.Sprintf("%d answers had wrong bytes", r.Corrupt))
+	format := "%d of %d echoes never came"
+	if r.Mode != Echo {
+		format = "%d devices could not send their last bytes, after %d messages"
+	}
+	check("nothing lost", r.Lost > 0 && !r.reconnects, format, r.Lost, r.Sent.Messages)
+	if r.Verify != nil {
+		list = append(list, Check{"values verified", r.Verify.complaint()})
+	}
+	if r.Ledger != nil {
+		list = append(list, Check{"lines delivered", r.Ledger.complaint()})
+	}
+	check("bytes right", r.Corrupt > 0, "%d answers had wrong bytes", r.Corrupt)
+	return list
+}
+
+// fleetErr is nil when the devices did what they should.
+func (r *Result) fleetErr() error {
+	var parts []string
+	for _, c := range r.fleetChecks() {
+		if c.Complaint != "" {
+			parts = append(parts, c.Complaint)
+		}
 	}
 	if len(parts) == 0 {
 		return nil
@@ -185,11 +216,13 @@ func (r *Result) Print(out io.Writer) error {
 	row("received", "%d messages, %d bytes", r.Received.Messages, r.Received.Bytes)
 	if r.Polls != nil {
 		row("polls", "%s", r.Polls)
-		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen", r.Polls.Interval.Period,
-			r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count)
+		row("interval", "%s", &r.Polls.Interval)
 	}
 	if r.Verify != nil {
 		row("verify", "%s", r.Verify)
+	}
+	if r.Ledger != nil {
+		row("ledger", "%s", r.Ledger)
 	}
 	if r.Lost+r.Unsent+r.Stale+r.Corrupt > 0 {
 		row("not right", "%d lost, %d unsent, %d stale, %d corrupt", r.Lost, r.Unsent, r.Stale, r.Corrupt)
@@ -199,14 +232,21 @@ func (r *Result) Print(out io.Writer) error {
 	}
 	row("time", "%.3f s to all up, %.3f s traffic, %.3f s in all", r.TimeToAllUp, r.Duration, r.Elapsed)
 	row("CPU", "%.2f s user, %.2f s system (of the generator)", r.CPUUser, r.CPUSys)
+	if r.Generator != nil {
+		row("generator", "%s", r.Generator)
+	}
 	fmt.Fprintf(w, "\n%s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
-	for _, t := range []struct {
-		name string
-		l    Latency
-	}{{"connect", r.Connect}, {"ack", r.Ack}, {"confirm", r.Confirm}, {"rtt", r.RTT}, {"own lag", r.Lag}} {
+	for _, t := range r.times() {
 		if t.l.Count > 0 {
-			row(t.name, "%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", t.l.Count, t.l.P50, t.l.P90, t.l.P99, t.l.P999, t.l.Max)
+			row(strings.Replace(t.name, "lag", "own lag", 1), "%d\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f", t.l.Count, t.l.P50,
+				t.l.P90, t.l.P99, t.l.P999, t.l.Max)
 		}
+	}
+	for i := range r.Thresholds {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		row("fail if", "%s\t%s", r.Thresholds[i].Expr, r.Thresholds[i].Verdict())
 	}
 	for _, e := range r.Errors {
 		fmt.Fprintf(w, "\nerror (%d times)\t%s", e.Count, e.Message)

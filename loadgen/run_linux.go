@@ -37,9 +37,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if report == nil {
 		report = func(Progress) {}
 	}
-	if processes > 1 && cfg.Verify != "" {
-		return nil, fmt.Errorf("%w: verify with %d processes; it takes one: fewer devices, or raise the descriptor limit "+
-			"(ulimit -n)", ErrConfig, processes)
+	if processes > 1 && cfg.follows() != "" {
+		return nil, fmt.Errorf("%w: verify or ledger with %d processes; it takes one: fewer devices, or raise the "+
+			"descriptor limit (ulimit -n)", ErrConfig, processes)
 	}
 	if processes > 1 {
 		out, err := runProcesses(ctx, &cfg, to, processes, report)
@@ -54,7 +54,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	}
 	begin := make(chan struct{})
 	close(begin)
-	if cfg.Verify == "" {
+	if cfg.follows() == "" {
 		out, err := c.run(ctx, begin, report)
 		return out.result(&cfg, 1), err
 	}
@@ -67,6 +67,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	out, err := c.run(ctx, begin, report)
 	rest := f.finish(ctx)
 	out.Verdict.merge(&rest)
+	out.Ledger.Skipped = rest.Skipped
+	out.Ledger.settle(rest.Lost)
 	if rest.ended != nil {
 		err = errors.Join(err, fmt.Errorf("%w: the stream ended: %w", ErrVerify, rest.ended))
 	}

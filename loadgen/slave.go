@@ -138,43 +138,6 @@ type Polls struct {
 	Interval   Interval `json:"interval"`
 }
 
-// Interval is how regularly each device was asked its first question again, during the traffic: the distance of each
-// interval from Period.
-type Interval struct {
-	Count  int64   `json:"count"`
-	Period float64 `json:"period_ms"` // as given, or the median
-	P50    float64 `json:"p50_ms"`
-	P99    float64 `json:"p99_ms"`
-	Max    float64 `json:"max_ms"`
-}
-
-// result words p. asked is the histogram of intervals.
-func (p *polled) result(s *Slave, asked histogram) *Polls {
-	return &Polls{Received: p.Received, Answered: p.Answered, Exceptions: p.Exceptions, Late: p.Late,
-		Dropped: p.Dropped, Dead: p.Dead, Fragmented: p.Fragmented, Garbage: p.Garbage, BeatInside: p.BeatInside,
-		Churned: p.Churned, OtherUnit: p.OtherUnit, Flooded: p.Flooded, Unsent: p.Unsent, Skipped: p.Skipped,
-		Interval: jitter(asked, int64(s.Period))}
-}
-
-// jitter turns intervals into their distances from period, or from their median when period is 0.
-func jitter(asked histogram, period int64) Interval {
-	if asked.TotalCount() == 0 {
-		return Interval{Period: ms(period)}
-	}
-	if period == 0 {
-		period = asked.ValueAtPercentile(50)
-	}
-	off := newHistogram()
-	for _, bar := range asked.Distribution() {
-		if bar.Count > 0 {
-			d := (bar.From+bar.To)/2 - period
-			_ = off.RecordValues(min(max(d, -d), highestTime), bar.Count)
-		}
-	}
-	l := off.latency()
-	return Interval{Count: l.Count, Period: ms(period), P50: l.P50, P99: l.P99, Max: l.Max}
-}
-
 func (p *Polls) String() string {
 	return fmt.Sprintf("%d received, %d answered (%d refused, %d late, %d in pieces, %d with rubbish, "+
 		"%d with a heartbeat inside); %d dropped, %d to dead devices, %d to other units, %d unsent",

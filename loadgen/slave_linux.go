@@ -33,6 +33,7 @@ type asked struct {
 	dead        bool
 	question    uint64 // the first that came, whose intervals are measured; 0: none yet
 	at          int64  // when it last came; 0: not in this link
+	since       int64  // since when the device is up; 0: it is not
 }
 
 // answer is one that has not gone out, or not entirely.
@@ -77,7 +78,7 @@ func newSlave(cfg *Config, first, count int) *slave {
 // linked forgets what the device was asked on its link before.
 func (s *slave) linked(d *device) {
 	a := &s.asked[d.i]
-	a.n, a.outstanding, a.begun, a.at = 0, 0, 0, 0
+	a.n, a.outstanding, a.begun, a.at, a.since = 0, 0, 0, 0, 0
 }
 
 // requests takes bytes from the server.
@@ -114,6 +115,7 @@ func (w *worker) request(now int64, d *device, a *asked, frame []byte) {
 	s.request = s.dialect.open(frame)
 	q := &s.request
 	out.Received++
+	w.ownPart(0) // so late it was read, at most
 	if w.phase == traffic {
 		out.InTraffic++
 	}
@@ -168,13 +170,9 @@ func (w *worker) interval(now int64, a *asked, q *request) {
 	if a.question == 0 {
 		a.question = key
 	}
-	if a.question != key {
-		return
+	if a.question == key {
+		w.askedAgain(now, a)
 	}
-	if a.at != 0 && w.phase == traffic {
-		w.out.Asked.record(now - a.at)
-	}
-	a.at = now
 }
 
 // plan puts the answer in the PDU into a place from which it goes out at due.
@@ -343,6 +341,7 @@ func (w *worker) hangUps(now int64) {
 }
 
 func (w *worker) hangUp(now int64, d *device) {
+	w.gapEnds(now, d)
 	unix.Close(int(d.fd))
 	d.fd = -1
 	if d.left >= 0 {

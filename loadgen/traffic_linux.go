@@ -104,7 +104,7 @@ func (w *worker) pay(now int64, d *device) {
 		sent := w.clock()
 		lag := max(0, sent-max(due, d.free))
 		w.out.Times[ownLag].record(lag)
-		d.counts, d.lag = due+lag, lag
+		d.counts, d.lag, d.sent = due+lag, lag, sent
 		w.out.Sent++
 		if w.cfg.Mode == Echo {
 			w.awaited++
@@ -117,6 +117,9 @@ func (w *worker) pay(now int64, d *device) {
 
 // sendFrame sends one frame. In mode echo, and to confirm a device, its echo is awaited from now on.
 func (w *worker) sendFrame(now int64, d *device, due int64) bool {
+	if w.book != nil {
+		return w.sendLine(now, d)
+	}
 	d.seq++
 	d.pos, d.frameDue, d.active = 0, due, true
 	d.inFlight = w.cfg.Mode == Echo || d.state == confirming
@@ -268,7 +271,7 @@ func (w *worker) answer(now int64, d *device, b []byte, acks, bad int) []byte {
 	case !done:
 		return nil
 	}
-	w.out.Times[ackTime].record(now - d.said)
+	w.out.Times[ackTime].record(now - d.said - w.ownPart(d.said))
 	d.pos = 0
 	w.identified(now, d)
 	return b
@@ -276,15 +279,17 @@ func (w *worker) answer(now int64, d *device, b []byte, acks, bad int) []byte {
 
 // echoed handles the echo that was awaited.
 func (w *worker) echoed(now int64, d *device) {
-	d.inFlight, d.confirmed, d.free = false, true, now-d.lag
+	d.inFlight, d.confirmed = false, true
 	if d.state == confirming {
-		w.out.Times[confirmTime].record(now - d.began)
+		w.out.Times[confirmTime].record(now - d.began - w.ownPart(d.began))
 		w.comeUp(now, d)
 		return
 	}
 	w.awaited--
 	w.out.Received++
-	w.out.Times[roundTrip].record(now - d.counts)
+	late := w.ownPart(d.sent)
+	d.free = now - d.lag - late
+	w.out.Times[roundTrip].record(now - d.counts - late)
 	if w.phase != traffic {
 		return
 	}

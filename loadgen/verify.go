@@ -35,7 +35,8 @@ type shown struct {
 	input bool
 	addr  int
 	value uint64
-	at    int64 // when the server read it
+	at    int64    // when the server read it
+	line  lineName // with a ledger: this and dev alone
 }
 
 // Verdict is what came of following the server's values.
@@ -76,12 +77,16 @@ func (v *Verdict) complaint() string {
 	return ""
 }
 
+// follows is the URL of the server whose values are followed; empty when none are.
+func (c *Config) follows() string { return or(c.Verify, c.Ledger) }
+
 // follower reads the server's values while the fleet runs.
 type follower struct {
 	cfg    *Config
 	client *http.Client
 	cancel context.CancelFunc
 	body   io.ReadCloser
+	read   func(body []byte) (v shown, concerns bool)
 	lost   int64 // the server's count before
 	out    Verdict
 	done   chan struct{}
@@ -92,6 +97,10 @@ func follow(ctx context.Context, cfg *Config) (*follower, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
 	f := &follower{cfg: cfg, client: client, cancel: cancel, done: make(chan struct{})}
+	f.read = f.readValue
+	if cfg.Ledger != "" {
+		f.read = f.readLine
+	}
 	err := f.open(ctx)
 	if err != nil {
 		cancel()
@@ -111,7 +120,7 @@ func (f *follower) open(ctx context.Context) (err error) {
 }
 
 func (f *follower) get(ctx context.Context, path string) (io.ReadCloser, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(f.cfg.Verify, "/")+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(f.cfg.follows(), "/")+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +188,8 @@ func (f *follower) run(check func(shown) bool) {
 	}
 }
 
-// read reads a value; false when it is not one of the fleet's, or not good.
-func (f *follower) read(body []byte) (shown, bool) {
+// readValue reads a value; false when it is not one of the fleet's, or not good.
+func (f *follower) readValue(body []byte) (shown, bool) {
 	var item struct {
 		Connection, Device, Address, Type, Quality string
 

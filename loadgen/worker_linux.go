@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,6 +60,9 @@ type worker struct {
 
 	end       int64 // of the phase
 	goAt      int64
+	cpuAt     [2]time.Duration // when the traffic began
+	stall     stall
+	nextStall int64
 	out       *outcome
 	buf       [maxSize]byte
 	scratch   []byte
@@ -67,6 +71,7 @@ type worker struct {
 	spare     []int32  // free places in left
 	burst     []byte
 	slave     *slave // nil: the devices do not answer
+	book      *book  // nil: there is no ledger
 	inbox     inbox
 	orders    orders
 	published published
@@ -102,12 +107,14 @@ func (w *worker) run() error {
 		if w.phase == finished {
 			return nil
 		}
-		events, err := w.poll.wait(w.wake - w.clock())
+		turn, asked := now, w.clock()
+		events, err := w.poll.wait(w.wake - asked)
 		if err != nil {
 			return err
 		}
 		// All that is in the batch had happened by now: whatever takes longer is the generator's own doing.
 		now = w.clock()
+		w.stall.looked(turn, asked, w.wake, now, len(events) == eventsAtOnce)
 		for i := range events {
 			w.event(now, &events[i])
 		}
@@ -131,7 +138,11 @@ func (w *worker) step(now int64) {
 		w.reply(now)
 		w.check()
 	}
+	if w.book != nil {
+		w.reconcile(now)
+	}
 	w.expectTimer()
+	w.stallSelf(now)
 }
 
 // at asks for a turn at t.
@@ -159,6 +170,7 @@ func (w *worker) advance(now int64) {
 			w.drain(now)
 		case w.goAt != 0:
 			w.phase, w.end = traffic, w.goAt+int64(w.cfg.Duration)
+			w.cpuAt = cpuTime()
 			rate := w.cfg.Rate * w.share
 			w.sends = pacer{start: w.goAt + w.sends.start, rate: rate}
 			w.churns = pacer{start: w.goAt, rate: w.cfg.Slave.Churn * float64(len(w.devs))}
@@ -167,7 +179,7 @@ func (w *worker) advance(now int64) {
 	if w.phase == traffic && (stop || w.deserted() || now >= w.end && w.offered(now)) {
 		w.endTraffic(now, stop)
 	}
-	if w.phase == draining && (w.awaited == 0 && w.flushing == 0 || now >= w.end) {
+	if w.phase == draining && (w.awaited == 0 && w.flushing == 0 && !w.awaitsLines() || now >= w.end) {
 		w.phase, w.end = holding, now+int64(w.cfg.Hold)
 	}
 	if w.phase == holding && (stop || w.deserted() || now >= w.end) {
@@ -207,6 +219,9 @@ func (w *worker) offered(now int64) bool {
 func (w *worker) endTraffic(now int64, stop bool) {
 	end := min(w.end, max(now, w.goAt))
 	w.out.Traffic = nanos(end - w.goAt)
+	w.gapsEnd(end)
+	cpu := cpuTime()
+	w.out.Own.CPU = cpu[0] + cpu[1] - w.cpuAt[0] - w.cpuAt[1]
 	if !stop {
 		end = w.end // frames of devices that are gone were due all the same
 	}
@@ -286,6 +301,9 @@ func (w *worker) publish() {
 func (w *worker) closeAll() {
 	if w.phase == connecting { // the event loop failed: nobody shall wait for us
 		close(w.settled)
+	}
+	if w.book != nil {
+		w.reconcile(w.clock())
 	}
 	w.out.Lost += int64(w.awaited)
 	if w.slave != nil {

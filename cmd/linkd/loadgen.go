@@ -30,7 +30,7 @@ func loadgenCommand() *cli.Command {
 		Name:      "loadgen",
 		Usage:     "dial a server with a simulated fleet of devices, and report what came of it",
 		ArgsUsage: " ",
-		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags()),
+		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags(), reportFlags()),
 		Action:    runLoadgen,
 	}
 }
@@ -109,6 +109,14 @@ func runLoadgen(c *cli.Context) error {
 		_, err = io.WriteString(c.App.Writer, text)
 		return err
 	}
+	if err := cfg.Validate(); err != nil {
+		return usagef("%v", err)
+	}
+	files, err := openReports(c)
+	if err != nil {
+		return err
+	}
+	defer files.close()
 	show, done := loadgenProgress(os.Stderr, cfg.Devices)
 	cfg.Progress = show
 	result, err := loadgen.Run(c.Context, cfg)
@@ -123,6 +131,7 @@ func runLoadgen(c *cli.Context) error {
 		if err == nil {
 			err = result.Err()
 		}
+		err = errors.Join(files.write(result), err)
 	}
 	if err != nil {
 		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -153,7 +162,7 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		AckTimeout: c.Duration("ack-timeout"), Tick: c.Duration("tick"), Seed: c.Uint64("seed"),
 		Reconnect: c.Bool("reconnect"), Sources: c.String("sources"),
 		Processes: c.Int("processes"), Workers: c.Int("workers"),
-		Verify: c.String("verify"), Token: c.String("token"), MaxAge: c.Duration("max-age"),
+		Verify: c.String("verify"), Ledger: c.String("ledger"), Token: c.String("token"), MaxAge: c.Duration("max-age"),
 	}
 	if c.NArg() > 0 {
 		return cfg, fmt.Errorf("argument %q; this command takes flags only", c.Args().First())
@@ -168,6 +177,9 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 			return cfg, fmt.Errorf("--%s: %w", name, err)
 		}
 		*to = b
+	}
+	if err := readLimits(c, &cfg); err != nil {
+		return cfg, err
 	}
 	var err error
 	cfg.Slave, err = slaveConfig(c)

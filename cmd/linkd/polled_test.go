@@ -28,9 +28,16 @@ func printed(t *testing.T, args ...string) string {
 // polled runs a fleet that linkd polls, and has it check linkd's values.
 func polled(t *testing.T, in *instance, args ...string) (r loadgen.Result, said string, status int) {
 	t.Helper()
+	return follow(t, in, "--verify", args...)
+}
+
+// follow runs a fleet that follows linkd's values, as the flag says.
+func follow(t *testing.T, in *instance, flag string, args ...string) (r loadgen.Result, said string, status int) {
+	t.Helper()
 	var stderr bytes.Buffer
-	own := []string{"loadgen", "--target", "127.0.0.1:" + in.port(t, "s1"), "--verify", in.url, "-o", "json"}
-	cmd := exec.Command(binary, slices.Concat(own, args)...)
+	own := []string{flag, in.url, "--target", "127.0.0.1:" + in.port(t, "s1"), "-o", "json",
+		"--own-lag-limit", "1m", "--own-cpu-limit", "100%"} // other tests run beside this one
+	cmd := exec.Command(binary, slices.Concat([]string{"loadgen"}, args, own)...)
 	cmd.Stderr = &stderr
 	out, _ := cmd.Output() // the status tells
 	if err := json.Unmarshal(out, &r); err != nil {

@@ -47,7 +47,8 @@ channels:
   - {name: "ch_{connection}", connection: "s1/f*", driver: raw, options: {echo: true}}
 `, tc.identity, tc.id))
 			args := append([]string{"loadgen", "--target", "127.0.0.1:" + in.port(t, "s1"), "--id", tc.id, "--devices", "20",
-				"--mode", "echo", "--confirm", "echo", "--rate", "400", "--duration", "500ms", "-o", "json"},
+				"--mode", "echo", "--confirm", "echo", "--rate", "400", "--duration", "500ms", "-o", "json",
+				"--own-lag-limit", "1m"},
 				strings.Fields(tc.flags)...)
 			out, err := exec.Command(binary, args...).Output()
 			if err != nil {

@@ -1,43 +1,26 @@
-// Command gnet is a bare gnet server that does linkd's job and no more: it accepts links, reads who each device is, finds
-// it in a map, binds the link to what it found, and echoes all that follows. It is what linkd's cost is measured against.
-//
-// It has no limits, no timers, no takeover and no events: on an open network it would not do.
+// Command gnet is a bare gnet server: event loops with a port shared by SO_REUSEPORT, and a ticker goroutine that has
+// each loop ask what is due, as gnet's documentation would have it.
 package main
 
 import (
 	"context"
-	"encoding/json"
-	"flag"
-	"fmt"
-	"log"
-	"net"
-	"net/http"
-	"os"
-	"os/signal"
-	"runtime"
-	"runtime/debug"
-	"sync/atomic"
-	"syscall"
+	"errors"
+	"sync"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
+
+	"linkd/bench/peers/common"
 )
-
-// idBytes is the length of every id: c0000001, c0000002, …
-const idBytes = 8
-
-// device is what the server knows of one configured device. The counter is the device's own, so that loops do not
-// share it.
-type device struct {
-	bytesIn atomic.Uint64
-	online  atomic.Bool
-}
 
 type server struct {
 	gnet.BuiltinEventEngine
-	devices map[string]*device // written before the server starts, read only then
-	booted  chan gnet.Engine
+	*common.Server
+	booted chan gnet.Engine
+
+	mu    sync.Mutex
+	loops map[gnet.EventLoop]*common.Wheel // each touched on its loop alone
 }
 
 func (s *server) OnBoot(e gnet.Engine) gnet.Action {
@@ -45,130 +28,105 @@ func (s *server) OnBoot(e gnet.Engine) gnet.Action {
 	return gnet.None
 }
 
+// OnOpen implements gnet.EventHandler.
+func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+	l := s.NewLink(func(b []byte) error {
+		_, err := c.Write(b)
+		return err
+	}, func() { _ = c.Close() })
+	l.Post = func(b []byte) error { return c.AsyncWrite(b, nil) }
+	c.SetContext(l)
+	s.wheel(c.EventLoop()) // from now on the loop is known
+	return nil, gnet.None
+}
+
 // OnTraffic implements gnet.EventHandler.
 func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
-	d, bound := c.Context().(*device)
-	if !bound {
-		if c.InboundBuffered() < idBytes {
-			return gnet.None // gnet keeps it until more has come
-		}
-		id, err := c.Next(idBytes)
-		if err != nil {
-			return gnet.Close
-		}
-		if d = s.devices[string(id)]; d == nil {
-			return gnet.Close
-		}
-		c.SetContext(d)
-		d.online.Store(true)
-		if c.InboundBuffered() == 0 { // Next(-1) of nothing would be an error
-			return gnet.None
-		}
-	}
+	l := c.Context().(*common.Link)
 	b, err := c.Next(-1)
 	if err != nil {
 		return gnet.Close
 	}
-	d.bytesIn.Add(uint64(len(b)))
-	if _, err := c.Write(b); err != nil {
+	reply, stay := l.Take(b)
+	if !stay {
 		return gnet.Close
+	}
+	if l.Polled() {
+		s.wheel(c.EventLoop()).Add(l)
+	}
+	if len(reply) > 0 {
+		if _, err := c.Write(reply); err != nil {
+			return gnet.Close
+		}
 	}
 	return gnet.None
 }
 
 // OnClose implements gnet.EventHandler.
 func (s *server) OnClose(c gnet.Conn, _ error) gnet.Action {
-	if d, ok := c.Context().(*device); ok {
-		d.online.Store(false)
+	if l, ok := c.Context().(*common.Link); ok {
+		l.Gone()
+		if l.Waited() {
+			s.wheel(c.EventLoop()).Remove(l)
+		}
 	}
 	return gnet.None
 }
 
-// stats answers how many devices are bound, and how many bytes came after the ids.
-func (s *server) stats(w http.ResponseWriter, _ *http.Request) {
-	var sum struct {
-		Bound   int    `json:"bound"`
-		BytesIn uint64 `json:"bytes_in"`
+func (s *server) wheel(loop gnet.EventLoop) *common.Wheel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.loops[loop]
+	if w == nil {
+		w = s.NewWheel()
+		s.loops[loop] = w
 	}
-	for _, d := range s.devices {
-		if d.online.Load() {
-			sum.Bound++
-		}
-		sum.BytesIn += d.bytesIn.Load()
-	}
-	_ = json.NewEncoder(w).Encode(sum)
+	return w
 }
 
-// control serves /stats, and /free, which collects garbage and gives free memory back to the system.
-func (s *server) control() (net.Addr, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
+// each has every loop that has links run f.
+func (s *server) each(f func(*common.Wheel)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for loop, w := range s.loops {
+		_ = loop.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
+			f(w)
+			return nil
+		}))
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /stats", s.stats)
-	mux.HandleFunc("POST /free", func(http.ResponseWriter, *http.Request) {
-		runtime.GC()
-		debug.FreeOSMemory()
-	})
-	go func() { _ = (&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}).Serve(l) }()
-	return l.Addr(), nil
 }
 
-// freePort is a port of loopback that nobody listens on. With SO_REUSEPORT each loop binds the port anew, so that it
-// must be known before.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
-}
-
-func run() error {
-	devices := flag.Int("devices", 50_000, "ids c0000001 and so on that are known")
-	loops := flag.Int("loops", runtime.NumCPU(), "event loops")
-	flag.Parse()
-	s := &server{devices: make(map[string]*device, *devices), booted: make(chan gnet.Engine, 1)}
-	for n := 1; n <= *devices; n++ {
-		s.devices[fmt.Sprintf("c%07d", n)] = new(device)
-	}
-	addr, err := freePort()
-	if err != nil {
-		return err
-	}
-	control, err := s.control()
-	if err != nil {
-		return err
-	}
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+func (s *server) serve(ctx context.Context, addr string, ready func()) error {
 	ended := make(chan error, 1)
 	go func() {
-		ended <- gnet.Run(s, "tcp://"+addr, gnet.WithNumEventLoop(*loops), gnet.WithReusePort(true),
+		ended <- gnet.Run(s, "tcp://"+addr, gnet.WithNumEventLoop(s.Loops), gnet.WithReusePort(true),
 			gnet.WithReuseAddr(true), gnet.WithTCPKeepAlive(time.Minute), gnet.WithTCPKeepInterval(10*time.Second),
 			gnet.WithTCPKeepCount(3), gnet.WithLogLevel(logging.ErrorLevel))
 	}()
 	select {
 	case err := <-ended:
-		return fmt.Errorf("gnet ended: %w", err)
+		return err
 	case e := <-s.booted:
-		debug.FreeOSMemory()
-		fmt.Printf("listening=%s control=%s\n", addr, control)
+		ready()
+		if s.Job == common.Poll {
+			go common.Every(ctx, func() { s.each((*common.Wheel).Run) })
+		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("gnet ended by itself: %v", err)
-		case <-signals:
+			return errors.Join(errors.New("gnet ended by itself"), err)
+		case <-ctx.Done():
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
 		defer cancel()
 		return e.Stop(ctx)
 	}
 }
 
 func main() {
-	if err := run(); err != nil {
-		log.Fatal(err)
-	}
+	common.Main(func(c *common.Server) common.IO {
+		s := &server{Server: c, booted: make(chan gnet.Engine, 1), loops: map[gnet.EventLoop]*common.Wheel{}}
+		return common.IO{Serve: s.serve, Stall: func(d time.Duration) {
+			s.each(func(*common.Wheel) { time.Sleep(d) })
+		}}
+	})
 }
