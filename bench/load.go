@@ -32,7 +32,8 @@ func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*lo
 	if s.external() {
 		args = append(args, b.LoadArgs...)
 	}
-	all := []string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "-o", "json"}
+	all := []string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "-o", "json",
+		"--own-lag-limit", "1h", "--own-cpu-limit", "100%"} // what it comes to is a figure
 	for name, value := range map[string]string{"--id": anyID, "--sources": sources} {
 		if !slices.Contains(args, name) {
 			all = append(all, name, value)
@@ -75,6 +76,9 @@ func (r *result) roundTrips() (list []Figure) {
 	return append(list, Figure{ownLagUnit, r.Lag.P99}, Figure{ownCoreUnit, r.ownCore()})
 }
 
+// lateLoad is from when on the load's own lag says that its core was too busy, in milliseconds at p99.
+const lateLoad = 20
+
 // ownCore is the generator's CPU time in per cent of a core, over the whole run.
 func (r *result) ownCore() float64 {
 	if r.Elapsed <= 0 {
@@ -84,9 +88,7 @@ func (r *result) ownCore() float64 {
 }
 
 // curvesOf are the curves of a fleet's times.
-func curvesOf(r result) map[string][]CurvePoint {
-	return nil
-}
+func curvesOf(r result) map[string][]CurvePoint { return r.Curves }
 
 // cadence is how regularly devices were asked, as they saw it.
 func (r *result) cadence() []Figure {

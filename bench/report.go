@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"linkd/loadgen"
 )
 
 // Report is what a run came to. Its JSON form is report.json.
@@ -34,11 +36,8 @@ type Sample struct {
 	Curves map[string][]CurvePoint `json:"curves,omitempty"`
 }
 
-// CurvePoint is a time that the share Quantile of all, 0 to 1, did not exceed.
-type CurvePoint struct {
-	Quantile float64 `json:"q"`
-	Ms       float64 `json:"ms"`
-}
+// CurvePoint is one of the load's.
+type CurvePoint = loadgen.CurvePoint
 
 // Disturbance is what else happened on the machine during one round, in per cent of its CPU time.
 type Disturbance struct {

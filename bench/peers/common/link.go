@@ -1,234 +1,148 @@
 package common
 
 import (
-	"bytes"
-	"encoding/binary"
-	"hash/fnv"
+	"io"
 	"sync"
 	"time"
 )
 
-const (
-	idBytes    = 8 // of every id: c0000001, c0000002, …
-	registers  = 10
-	frameBytes = 8
-	answer     = 5 + 2*registers
-	patience   = 3 * time.Second // for an answer
-)
-
-// lagBounds are the upper bounds of the histogram of lags, those of linkd's metrics.
-var lagBounds = [...]time.Duration{250 * time.Microsecond, 500 * time.Microsecond, time.Millisecond,
-	1500 * time.Microsecond, 2 * time.Millisecond, 3 * time.Millisecond, 4 * time.Millisecond, 6 * time.Millisecond,
-	10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
-	200 * time.Millisecond, 500 * time.Millisecond, time.Second}
-
-// Link is one link without its I/O. What it does may come from two goroutines: the one that reads, and the one that asks.
+// Link is one connection of a device.
+//
+// Its mutex is for servers that read, ask and command on goroutines of their own: they hold it while they call Input, Ask
+// or Command. A server that does all of that for one link on one event loop leaves it alone.
 type Link struct {
-	s     *Server
-	write func([]byte) error
-	close func()
-	slot  int // of the wheel
-	// Post, where given, sends a frame from any goroutine; else write may.
-	Post func([]byte) error
+	sync.Mutex
+	Conn io.WriteCloser // of the server; it may be closed more than once
 
-	mu     sync.Mutex
-	device *device
-	buf    [answer]byte // of the id, then of an answer
-	have   int
-	asked  time.Duration // when; 0: nothing is in flight
-	due    time.Duration // of the next question
-	order  *[frameBytes]byte
-	told   bool // that it is to be polled
+	server   *Server
+	counters *Counters
+	timers   Timers
+	talk     *exchange // nil while there is nothing to be answered
+	number   int32     // of the device; 0: not bound
+	have     uint8     // bytes of the id
+	ended    bool
+	id       [idBytes]byte
 }
 
-// NewLink begins a link. write sends all of a frame; close ends the link, from any goroutine.
-func (s *Server) NewLink(write func([]byte) error, closed func()) *Link {
-	return &Link{s: s, write: write, close: closed}
+// Timers have links asked when they are due. Start and Stop are called on the goroutine of Input and End.
+type Timers interface {
+	// Start has Ask called for a link, with l.FirstDue and then once a period.
+	Start(l *Link)
+	// Stop ends that. It is called for started links, once.
+	Stop(l *Link)
 }
 
-// Take is given what came. It returns what to send back, which is part of b, and whether the link may stay.
-func (l *Link) Take(b []byte) (reply []byte, stay bool) {
-	if l.device == nil {
-		n := copy(l.buf[l.have:idBytes], b)
-		l.have += n
-		if l.have < idBytes {
-			return nil, true
-		}
-		if !l.bind() {
-			return nil, false
-		}
+// NewLink is for a connection that was accepted.
+func (s *Server) NewLink(conn io.WriteCloser, c *Counters, t Timers) *Link {
+	return &Link{Conn: conn, server: s, counters: c, timers: t}
+}
+
+// FirstDue is when the link, which is bound and polled, is to be asked first, on the clock of Now.
+func (l *Link) FirstDue() int64 { return l.talk.timer.due }
+
+// Input does with bytes what the job is. It says false when the link is to be closed. It does not keep b.
+func (l *Link) Input(b []byte) bool {
+	s := l.server
+	s.waitWhileHeld()
+	if l.have < idBytes {
+		n := copy(l.id[l.have:], b)
+		l.have += uint8(n)
 		b = b[n:]
+		if l.have == idBytes && !l.bind() {
+			return false
+		}
 	}
 	if len(b) == 0 {
-		return nil, true
+		return true
 	}
-	l.device.bytesIn.Add(uint64(len(b)))
-	if l.s.Job == Echo {
-		return b, true
+	l.counters.bytesIn.Add(uint64(len(b)))
+	switch {
+	case s.Job == Echo:
+		_, err := l.Conn.Write(b)
+		return err == nil
+	case l.talk != nil:
+		if l.talk.answers(b, l.counters) && s.Job == Poll {
+			l.counters.lost.Add(1)
+		}
+	case s.Job == Poll: // nobody has asked
+		l.counters.lost.Add(1)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.asked > 0 || l.order != nil {
-		l.answered(b)
-	} else if l.s.Job == Poll {
-		l.s.lost.Add(1)
-	}
-	return nil, true
+	return true
 }
 
-// bind finds the device; an older link of it ends.
+// bind finds the device whose id has come, and closes the link that it had before.
 func (l *Link) bind() bool {
-	d := l.s.devices[string(l.buf[:idBytes])]
-	if d == nil {
+	s := l.server
+	n := s.ids[l.id]
+	if n == 0 || l.ended {
 		return false
 	}
-	l.device, l.have = d, 0
-	if old := d.link.Swap(l); old != nil {
-		old.close()
+	l.number = n
+	if s.polled(n) {
+		l.talk = new(exchange)
+		l.talk.timer = timer{link: l, due: s.firstDue(l.id)}
+	}
+	if old := s.links[n-1].Swap(l); old != nil {
+		_ = old.Conn.Close()
+	} else {
+		s.bound.Add(1)
+	}
+	if s.polled(n) {
+		l.timers.Start(l)
 	}
 	return true
 }
 
-// Gone is called when the link has ended.
-func (l *Link) Gone() {
-	if l.device != nil {
-		l.device.link.CompareAndSwap(l, nil)
-	}
-}
-
-// Polled reports, once, that the link has been bound and is to be polled.
-func (l *Link) Polled() bool {
-	if l.s.Job != Poll || l.device == nil || l.device.number%l.s.Share != 0 || l.told {
-		return false
-	}
-	l.told = true
-	return true
-}
-
-// Waited reports whether somebody polls the link.
-func (l *Link) Waited() bool { return l.told }
-
-// First is how long from now on the link is polled first: each has a phase of its own on a grid of periods.
-func (l *Link) First() time.Duration {
-	h := fnv.New64a()
-	_, _ = h.Write(binary.BigEndian.AppendUint64(nil, uint64(l.device.number)*0x9E3779B97F4A7C15))
-	phase := time.Duration(h.Sum64() % uint64(l.s.Period))
-	now := l.s.now()
-	l.due = now - now%l.s.Period + phase
-	if l.due <= now {
-		l.due += l.s.Period
-	}
-	return l.due - now
-}
-
-// Ask sends the question that is due, unless one is in flight, and moves on to the next.
-func (l *Link) Ask() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.s.now()
-	late := now - l.due
-	l.due += l.s.Period
-	if l.asked > 0 {
-		l.s.lost.Add(1)
-		if now-l.asked < patience {
-			return nil
-		}
-	}
-	i := 0
-	for i < len(lagBounds) && late > lagBounds[i] {
-		i++
-	}
-	l.s.lag[i].Add(1)
-	l.asked, l.have = now, 0
-	return l.write(l.s.question[:])
-}
-
-// Next is the time until the next question.
-func (l *Link) Next() time.Duration { return l.due - l.s.now() }
-
-// answered collects the answer to what was sent last. What is none is thrown away.
-func (l *Link) answered(b []byte) {
-	size := answer
-	if l.order != nil {
-		size = frameBytes
-	}
-	if l.have+len(b) > size {
-		l.have = 0
-		l.s.lost.Add(1)
+// End is told that the link was closed, once. The caller does not hold the mutex.
+func (l *Link) End() {
+	l.Lock()
+	l.ended = true
+	n := l.number
+	l.Unlock()
+	if n == 0 {
 		return
 	}
-	l.have += copy(l.buf[l.have:], b)
-	if l.have < size {
-		return
+	if l.server.links[n-1].CompareAndSwap(l, nil) {
+		l.server.bound.Add(-1)
 	}
-	l.have = 0
-	if l.order != nil {
-		if bytes.Equal(l.buf[:size], l.order[:]) {
-			l.s.commands.Add(1)
-		} else {
-			l.s.lost.Add(1)
-		}
-		l.order = nil
-		return
-	}
-	a, q := l.buf[:size], &l.s.question
-	if a[0] != q[0] || a[1] != q[1] || a[2] != 2*registers || binary.LittleEndian.Uint16(a[size-2:]) != crc16(a[:size-2]) {
-		l.s.lost.Add(1)
-		return
-	}
-	l.asked = 0
-	for i := range l.device.values {
-		l.device.values[i] = float64(int16(binary.BigEndian.Uint16(a[3+2*i:]))) / 10
-	}
-	l.s.ok.Add(1)
-}
-
-// orderAll sends one frame to every device that is there: a value that all take, 5.0 to 40.0 degrees.
-func (s *Server) orderAll() {
-	value := uint16(50 + s.order.Add(1)%350)
-	frame := seal([frameBytes]byte{1, 6, 0, 0, byte(value >> 8), byte(value)})
-	for _, d := range s.list {
-		if l := d.link.Load(); l != nil {
-			l.mu.Lock()
-			l.order, l.have = &frame, 0
-			l.mu.Unlock()
-			send := l.write
-			if l.Post != nil {
-				send = l.Post
-			}
-			if send(frame[:]) != nil {
-				l.close()
-			}
-		}
+	if l.server.polled(n) {
+		l.timers.Stop(l)
 	}
 }
 
-// seal puts the checksum behind a frame.
-func seal(b [frameBytes]byte) [frameBytes]byte {
-	binary.LittleEndian.PutUint16(b[frameBytes-2:], crc16(b[:frameBytes-2]))
-	return b
+// Ask sends the question that is due, on the clock of Now, unless another is in flight and has not been waited for long
+// enough. It says false when the link is to be closed.
+func (l *Link) Ask(due int64) bool {
+	s, x := l.server, l.talk
+	s.waitWhileHeld()
+	if x.askedAt != 0 {
+		l.counters.lost.Add(1)
+		if due-x.askedAt < int64(patience) {
+			return true
+		}
+	}
+	l.counters.late(time.Duration(s.Now() - due))
+	x.askedAt, x.have = due, 0
+	_, err := l.Conn.Write(question[:])
+	return err == nil
 }
 
-// crcTable is of CRC-16/MODBUS: polynomial 8005 reflected, initially FFFF.
-var crcTable = func() (t [256]uint16) {
-	for i := range t {
-		c := uint16(i)
-		for range 8 {
-			if c&1 != 0 {
-				c = c>>1 ^ 0xA001
-			} else {
-				c >>= 1
-			}
-		}
-		t[i] = c
+// Command sends a frame. It says false when the link is to be closed.
+func (l *Link) Command(f *Frame) bool {
+	if l.talk == nil {
+		l.talk = new(exchange)
 	}
-	return t
-}()
+	l.talk.command = f
+	_, err := l.Conn.Write(f[:])
+	return err == nil
+}
 
-func crc16(b []byte) uint16 {
-	c := uint16(0xFFFF)
-	for _, x := range b {
-		c = c>>8 ^ crcTable[byte(c)^x]
+// do calls f, which is Input, Ask or Command, with the mutex held, and closes the link if f says so.
+func (l *Link) do(f func() bool) {
+	l.Lock()
+	ok := f()
+	l.Unlock()
+	if !ok {
+		_ = l.Conn.Close()
 	}
-	return c
 }

@@ -6,73 +6,137 @@ import (
 	"time"
 )
 
-// Tick is how often peers with callbacks look for what is due.
-const Tick = 2 * time.Millisecond
+const (
+	// Tick is how often a server that polls from a wheel looks at it.
+	Tick  = 2 * time.Millisecond
+	slots = 1 << 15 // 65.5 s; who is due later goes round more than once
+)
 
-// Wheel has a slot for each tick of the period: a link stays in the slot of its phase.
+// timer is a polled link's place in a wheel.
+type timer struct {
+	link       *Link
+	due        int64  // on the clock of Server.Now
+	next, prev *timer // in its slot; prev nil: first
+	slot       int32  // slot + 1; 0: in none
+}
+
+// Due is a link that is to be asked, and when that was due.
+type Due struct {
+	Link *Link
+	At   int64 // on the clock of Server.Now
+}
+
+// Wheel implements Timers. It holds the links of one event loop, on which alone it is used.
 type Wheel struct {
-	s *Server
-
-	mu    sync.Mutex
-	slots []map[*Link]struct{}
-	at    int64 // number of the tick that was run last
-
-	due []*Link // of the run under way
+	period, tick int64 // nanoseconds; number of the tick that was taken last
+	slots        [slots]*timer
 }
 
-// NewWheel makes an empty one.
+// NewWheel returns a wheel without links.
 func (s *Server) NewWheel() *Wheel {
-	return &Wheel{s: s, slots: make([]map[*Link]struct{}, s.Period/Tick), at: int64(s.now() / Tick)}
+	return &Wheel{period: int64(s.Period), tick: s.Now() / int64(Tick)}
 }
 
-// Add has a link polled from its first due time on.
-func (w *Wheel) Add(l *Link) {
-	l.First()
-	l.slot = int((l.due + Tick - 1) / Tick % time.Duration(len(w.slots)))
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.slots[l.slot] == nil {
-		w.slots[l.slot] = map[*Link]struct{}{}
+// Start implements Timers.
+func (w *Wheel) Start(l *Link) { w.place(&l.talk.timer) }
+
+// Stop implements Timers.
+func (w *Wheel) Stop(l *Link) {
+	t := &l.talk.timer
+	if t.slot == 0 {
+		return
 	}
-	w.slots[l.slot][l] = struct{}{}
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		w.slots[t.slot-1] = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.next, t.prev, t.slot = nil, nil, 0
 }
 
-// Remove ends that.
-func (w *Wheel) Remove(l *Link) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.slots[l.slot], l)
+// place puts a timer into the slot of its due time, or into the last one before it.
+func (w *Wheel) place(t *timer) {
+	at := (t.due + int64(Tick) - 1) / int64(Tick)
+	at = min(max(at, w.tick+1), w.tick+slots-1) % slots
+	t.slot, t.prev, t.next = int32(at)+1, nil, w.slots[at]
+	if t.next != nil {
+		t.next.prev = t
+	}
+	w.slots[at] = t
 }
 
-// Run asks what has become due. One goroutine at a time may call it.
-func (w *Wheel) Run() {
-	now := w.s.now()
-	w.due = w.due[:0]
-	w.mu.Lock()
-	for w.at < int64(now/Tick) {
-		w.at++
-		for l := range w.slots[w.at%int64(len(w.slots))] {
-			w.due = append(w.due, l)
+// Next appends to list the links of the next slot in which any is due, and says whether there was one. They are due
+// again a period later. It is called until it says no.
+func (w *Wheel) Next(now int64, list []Due) ([]Due, bool) {
+	for w.tick < now/int64(Tick) {
+		w.tick++
+		t := w.slots[w.tick%slots]
+		w.slots[w.tick%slots] = nil
+		for t != nil {
+			next := t.next
+			if t.due <= now {
+				list = append(list, Due{t.link, t.due})
+				t.due += w.period
+			}
+			w.place(t)
+			t = next
+		}
+		if len(list) > 0 {
+			return list, true
 		}
 	}
-	w.mu.Unlock()
-	for _, l := range w.due { // without the lock: what cannot be sent may close the link
-		if l.due <= now && l.Ask() != nil {
-			l.close()
-		}
-	}
+	return list, false
 }
 
-// Every calls f each tick until ctx ends.
-func Every(ctx context.Context, f func()) {
-	t := time.NewTicker(Tick)
-	defer t.Stop()
+// Ticker implements Timers with a wheel for all links and a goroutine that asks them. It is for servers whose library
+// lets any goroutine write.
+type Ticker struct {
+	server *Server
+	mu     sync.Mutex // not held while links are asked
+	wheel  *Wheel
+}
+
+// NewTicker returns a ticker that Run has to be called for.
+func (s *Server) NewTicker() *Ticker { return &Ticker{server: s, wheel: s.NewWheel()} }
+
+// Start implements Timers.
+func (t *Ticker) Start(l *Link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wheel.Start(l)
+}
+
+// Stop implements Timers.
+func (t *Ticker) Stop(l *Link) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.wheel.Stop(l)
+}
+
+// Run asks the links that are due until ctx is done.
+func (t *Ticker) Run(ctx context.Context) {
+	if t.server.Job != Poll {
+		return
+	}
+	ticks := time.NewTicker(Tick)
+	defer ticks.Stop()
+	var list []Due
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-t.C:
-			f()
+		case <-ticks.C:
+		}
+		for some := true; some; {
+			t.mu.Lock()
+			list, some = t.wheel.Next(t.server.Now(), list[:0])
+			t.mu.Unlock()
+			for _, d := range list {
+				d.Link.do(func() bool { return d.Link.Ask(d.At) })
+			}
 		}
 	}
 }

@@ -1,15 +1,23 @@
-// Command gnet is a bare gnet server: event loops with a port shared by SO_REUSEPORT, and a ticker goroutine that has
-// each loop ask what is due, as gnet's documentation would have it.
+// Command gnet is a bare server on gnet, as its README has it: event loops with a listener each (SO_REUSEPORT), and all
+// that concerns a link done on its loop. Polls are started by one goroutine that wakes the loops every 2 ms; each then
+// asks those of its links that are due. It does the job that bench/peers/README.md describes, and no more.
+//
+// It has no limits, no retries and no values that others could ask for: on an open network it would not do.
 package main
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"golang.org/x/sys/unix"
 
 	"linkd/bench/peers/common"
 )
@@ -20,7 +28,17 @@ type server struct {
 	booted chan gnet.Engine
 
 	mu    sync.Mutex
-	loops map[gnet.EventLoop]*common.Wheel // each touched on its loop alone
+	loops []*loop // that have had a link
+}
+
+// loop is one of gnet's, with what its links share.
+type loop struct {
+	gnet.EventLoop
+	server   *server
+	counters *common.Counters
+	wheel    *common.Wheel
+	due      []common.Due // reused
+	posted   atomic.Bool  // Run is to be called
 }
 
 func (s *server) OnBoot(e gnet.Engine) gnet.Action {
@@ -28,36 +46,17 @@ func (s *server) OnBoot(e gnet.Engine) gnet.Action {
 	return gnet.None
 }
 
-// OnOpen implements gnet.EventHandler.
-func (s *server) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
-	l := s.NewLink(func(b []byte) error {
-		_, err := c.Write(b)
-		return err
-	}, func() { _ = c.Close() })
-	l.Post = func(b []byte) error { return c.AsyncWrite(b, nil) }
-	c.SetContext(l)
-	s.wheel(c.EventLoop()) // from now on the loop is known
-	return nil, gnet.None
-}
-
 // OnTraffic implements gnet.EventHandler.
 func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
-	l := c.Context().(*common.Link)
+	l, ok := c.Context().(*common.Link)
+	if !ok {
+		on := s.loop(c.EventLoop())
+		l = s.NewLink(c, on.counters, on.wheel)
+		c.SetContext(l)
+	}
 	b, err := c.Next(-1)
-	if err != nil {
+	if err != nil || !l.Input(b) {
 		return gnet.Close
-	}
-	reply, stay := l.Take(b)
-	if !stay {
-		return gnet.Close
-	}
-	if l.Polled() {
-		s.wheel(c.EventLoop()).Add(l)
-	}
-	if len(reply) > 0 {
-		if _, err := c.Write(reply); err != nil {
-			return gnet.Close
-		}
 	}
 	return gnet.None
 }
@@ -65,68 +64,142 @@ func (s *server) OnTraffic(c gnet.Conn) gnet.Action {
 // OnClose implements gnet.EventHandler.
 func (s *server) OnClose(c gnet.Conn, _ error) gnet.Action {
 	if l, ok := c.Context().(*common.Link); ok {
-		l.Gone()
-		if l.Waited() {
-			s.wheel(c.EventLoop()).Remove(l)
-		}
+		l.End()
 	}
 	return gnet.None
 }
 
-func (s *server) wheel(loop gnet.EventLoop) *common.Wheel {
+// loop finds what belongs to a loop, which it may see for the first time.
+func (s *server) loop(el gnet.EventLoop) *loop {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.loops[loop]
-	if w == nil {
-		w = s.NewWheel()
-		s.loops[loop] = w
+	for _, on := range s.loops {
+		if on.EventLoop == el {
+			return on
+		}
 	}
-	return w
+	on := &loop{EventLoop: el, server: s, counters: s.NewCounters(), wheel: s.NewWheel()}
+	s.loops = append(s.loops, on)
+	return on
 }
 
-// each has every loop that has links run f.
-func (s *server) each(f func(*common.Wheel)) {
+// Run implements gnet.Runnable: it asks the loop's links that are due.
+func (on *loop) Run(context.Context) error {
+	on.posted.Store(false)
+	for some := true; some; {
+		on.due, some = on.wheel.Next(on.server.Now(), on.due[:0])
+		for _, d := range on.due {
+			if !d.Link.Ask(d.At) {
+				_ = d.Link.Conn.Close()
+			}
+		}
+	}
+	return nil
+}
+
+// tick has every loop run once a tick. A loop that has not come to it yet is not told again.
+func (s *server) tick(ctx context.Context) {
+	ticks := time.NewTicker(common.Tick)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		s.mu.Lock()
+		for _, on := range s.loops {
+			if on.posted.CompareAndSwap(false, true) {
+				_ = on.Execute(ctx, on) // it fails when the engine ends
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// onAll has every loop call f, and returns when all have begun to.
+func (s *server) onAll(f func(*loop)) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for loop, w := range s.loops {
-		_ = loop.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
-			f(w)
+	loops := slices.Clone(s.loops) // a loop may wait for the mutex before it comes to what it is told
+	s.mu.Unlock()
+	var begun sync.WaitGroup
+	for _, on := range loops {
+		begun.Add(1)
+		err := on.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
+			begun.Done()
+			f(on)
 			return nil
 		}))
+		if err != nil { // the engine ends
+			begun.Done()
+		}
 	}
+	begun.Wait()
 }
 
-func (s *server) serve(ctx context.Context, addr string, ready func()) error {
+func (s *server) command(frame *common.Frame) {
+	s.onAll(func(on *loop) {
+		s.Each(func(l *common.Link) {
+			if l.Conn.(gnet.Conn).EventLoop() == on.EventLoop && !l.Command(frame) {
+				_ = l.Conn.Close()
+			}
+		})
+	})
+}
+
+// reserve binds a free port of an address, on which each loop can then listen, and returns the socket that does.
+func reserve(ip netip.Addr) (fd int, addr netip.AddrPort, err error) {
+	fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, addr, fmt.Errorf("socket: %w", err)
+	}
+	err = errors.Join(unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1),
+		unix.Bind(fd, &unix.SockaddrInet4{Addr: ip.As4()}))
+	if err == nil {
+		var name unix.Sockaddr
+		if name, err = unix.Getsockname(fd); err == nil {
+			return fd, netip.AddrPortFrom(ip, uint16(name.(*unix.SockaddrInet4).Port)), nil
+		}
+	}
+	_ = unix.Close(fd)
+	return -1, addr, fmt.Errorf("reserve a port of %s: %w", ip, err)
+}
+
+func serve(ctx context.Context, cs *common.Server) error {
+	s := &server{Server: cs, booted: make(chan gnet.Engine, 1)}
+	s.Stall = func(d time.Duration) { s.onAll(func(*loop) { time.Sleep(d) }) }
+	s.Command = s.command
+	fd, addr, err := reserve(s.IP)
+	if err != nil {
+		return err
+	}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- gnet.Run(s, "tcp://"+addr, gnet.WithNumEventLoop(s.Loops), gnet.WithReusePort(true),
-			gnet.WithReuseAddr(true), gnet.WithTCPKeepAlive(time.Minute), gnet.WithTCPKeepInterval(10*time.Second),
-			gnet.WithTCPKeepCount(3), gnet.WithLogLevel(logging.ErrorLevel))
+		ended <- gnet.Run(s, "tcp://"+addr.String(), gnet.WithNumEventLoop(s.Loops), gnet.WithReusePort(true),
+			gnet.WithReuseAddr(true), gnet.WithTCPKeepAlive(common.KeepIdle),
+			gnet.WithTCPKeepInterval(common.KeepInterval), gnet.WithTCPKeepCount(common.KeepCount),
+			gnet.WithLogLevel(logging.ErrorLevel))
 	}()
+	var engine gnet.Engine
 	select {
 	case err := <-ended:
 		return err
-	case e := <-s.booted:
-		ready()
-		if s.Job == common.Poll {
-			go common.Every(ctx, func() { s.each((*common.Wheel).Run) })
-		}
-		select {
-		case err := <-ended:
-			return errors.Join(errors.New("gnet ended by itself"), err)
-		case <-ctx.Done():
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-		defer cancel()
-		return e.Stop(ctx)
+	case engine = <-s.booted:
+	}
+	if s.Job == common.Poll {
+		go s.tick(ctx)
+	}
+	if err := s.Ready(addr.String()); err != nil {
+		return err
+	}
+	_ = unix.Close(fd) // the loops listen
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return engine.Stop(context.Background())
 	}
 }
 
-func main() {
-	common.Main(func(c *common.Server) common.IO {
-		s := &server{Server: c, booted: make(chan gnet.Engine, 1), loops: map[gnet.EventLoop]*common.Wheel{}}
-		return common.IO{Serve: s.serve, Stall: func(d time.Duration) {
-			s.each(func(*common.Wheel) { time.Sleep(d) })
-		}}
-	})
-}
+func main() { common.Main(serve) }

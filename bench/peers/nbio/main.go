@@ -1,9 +1,14 @@
-// Command nbio is a bare nbio server: its pollers call back with what came, and a ticker goroutine asks what is due.
+// Command nbio is a bare server on nbio: its pollers read and call back (OnData), any goroutine may write. Polls are
+// started by one goroutine that looks every 2 ms who is due. It does the job that bench/peers/README.md describes, and
+// no more.
+//
+// It has no limits, no retries and no values that others could ask for: on an open network it would not do.
 package main
 
 import (
 	"context"
-	"time"
+	"net"
+	"os"
 
 	"github.com/lesismal/nbio"
 	"github.com/lesismal/nbio/logging"
@@ -11,59 +16,48 @@ import (
 	"linkd/bench/peers/common"
 )
 
-func serve(s *common.Server) func(context.Context, string, func()) error {
-	return func(ctx context.Context, addr string, ready func()) error {
-		logging.SetLevel(logging.LevelError)
-		engine := nbio.NewEngine(nbio.Config{Network: "tcp", Addrs: []string{addr}, NPoller: s.Loops,
-			ReadBufferSize: 64 << 10})
-		wheel := s.NewWheel()
-		engine.OnOpen(func(c *nbio.Conn) {
-			_ = c.SetKeepAlive(true)
-			_ = c.SetKeepAlivePeriod(time.Minute)
-			c.SetSession(s.NewLink(func(b []byte) error {
-				_, err := c.Write(b)
-				return err
-			}, func() { _ = c.Close() }))
-		})
-		engine.OnData(func(c *nbio.Conn, b []byte) {
-			s.Wait()
-			l := c.Session().(*common.Link)
-			reply, stay := l.Take(b)
-			if !stay {
-				_ = c.Close()
-				return
-			}
-			if l.Polled() {
-				wheel.Add(l)
-			}
-			if len(reply) > 0 {
-				_, _ = c.Write(reply) // an error closes the link
-			}
-		})
-		engine.OnClose(func(c *nbio.Conn, _ error) {
-			l, ok := c.Session().(*common.Link)
-			if !ok {
-				return
-			}
-			l.Gone()
-			if l.Waited() {
-				wheel.Remove(l)
-			}
-		})
-		if err := engine.Start(); err != nil {
-			return err
+// mostUnsent is how much a device may leave untaken until its link is closed, in bytes.
+const mostUnsent = 1 << 20
+
+func serve(ctx context.Context, s *common.Server) error {
+	logging.Output = os.Stderr // standard output says where we listen
+	logging.SetLevel(logging.LevelError)
+	engine := nbio.NewEngine(nbio.Config{
+		Network:            "tcp4",
+		Addrs:              []string{s.IP.String()},
+		Listen:             func(string, string) (net.Listener, error) { return s.Listen() },
+		NPoller:            s.Loops,
+		MaxWriteBufferSize: mostUnsent,
+	})
+	counters, ticker := s.NewCounters(), s.NewTicker()
+	engine.OnData(func(c *nbio.Conn, b []byte) {
+		l, ok := c.Session().(*common.Link)
+		if !ok { // c is read by one poller
+			l = s.NewLink(c, counters, ticker)
+			c.SetSession(l)
 		}
-		ready()
-		if s.Job == common.Poll {
-			common.Every(ctx, wheel.Run)
+		l.Lock()
+		ok = l.Input(b)
+		l.Unlock()
+		if !ok {
+			_ = c.Close()
 		}
-		<-ctx.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), 4*time.Second)
-		defer cancel()
-		return engine.Shutdown(ctx)
+	})
+	engine.OnClose(func(c *nbio.Conn, _ error) {
+		if l, ok := c.Session().(*common.Link); ok {
+			l.End()
+		}
+	})
+	if err := engine.Start(); err != nil {
+		return err
 	}
+	go ticker.Run(ctx)
+	if err := s.Ready(engine.Addrs[0]); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	engine.Stop()
+	return nil
 }
 
-func main() {
-	common.Main(func(s *common.Server) common.IO { return common.IO{Serve: serve(s)} })
-}
+func main() { common.Main(serve) }

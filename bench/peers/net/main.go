@@ -1,80 +1,103 @@
-// Command net is a server as it is usually written in Go: a goroutine for each link, with a ticker where it polls.
+// Command net is a bare server as it is usually written in Go: a goroutine that reads each link, and another with a
+// ticker for each that is polled. It does the job that bench/peers/README.md describes, and no more.
+//
+// It has no limits, no retries and no values that others could ask for: on an open network it would not do.
 package main
 
 import (
 	"context"
-	"errors"
 	"net"
 	"time"
 
 	"linkd/bench/peers/common"
 )
 
-// serveLink is the life of one link.
-func serveLink(s *common.Server, c net.Conn) {
+// bufBytes is more than most devices send at once.
+const bufBytes = 1 << 10
+
+type server struct {
+	*common.Server
+	counters *common.Counters
+}
+
+// link is the life of one link.
+func (s *server) link(c net.Conn) {
+	l := s.NewLink(c, s.counters, &ticker{server: s.Server, done: make(chan struct{})})
+	defer l.End()
 	defer c.Close()
-	l := s.NewLink(func(b []byte) error {
-		_, err := c.Write(b)
-		return err
-	}, func() { _ = c.Close() })
-	defer l.Gone()
-	b := make([]byte, 512)
-	var due time.Time // of the next question; zero: none
+	b := make([]byte, bufBytes)
 	for {
-		if err := c.SetReadDeadline(due); err != nil {
-			return
-		}
 		n, err := c.Read(b)
-		s.Wait()
-		if n > 0 {
-			reply, stay := l.Take(b[:n])
-			if !stay {
-				return
-			}
-			if len(reply) > 0 {
-				if _, err := c.Write(reply); err != nil {
-					return
-				}
-			}
-		}
-		if l.Polled() {
-			due = time.Now().Add(l.First())
-		}
-		if !due.IsZero() && !time.Now().Before(due) {
-			if l.Ask() != nil {
-				return
-			}
-			due = time.Now().Add(l.Next())
-		}
-		if timeout, ok := err.(net.Error); err != nil && (!ok || !timeout.Timeout()) {
+		l.Lock()
+		ok := l.Input(b[:n])
+		l.Unlock()
+		if err != nil || !ok {
 			return
 		}
 	}
 }
 
-func serve(s *common.Server) func(context.Context, string, func()) error {
-	return func(ctx context.Context, addr string, ready func()) error {
-		config := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute,
-			Interval: 10 * time.Second, Count: 3}}
-		l, err := config.Listen(ctx, "tcp", addr)
+// ticker implements common.Timers for one link.
+type ticker struct {
+	server *common.Server
+	done   chan struct{}
+}
+
+// Start implements common.Timers.
+func (t *ticker) Start(l *common.Link) { go t.poll(l, l.FirstDue()) }
+
+// Stop implements common.Timers.
+func (t *ticker) Stop(*common.Link) { close(t.done) }
+
+// poll asks once a period, from a first time on.
+func (t *ticker) poll(l *common.Link, due int64) {
+	first := time.NewTimer(time.Duration(due - t.server.Now()))
+	defer first.Stop()
+	select {
+	case <-t.done:
+		return
+	case <-first.C:
+	}
+	ticks := time.NewTicker(t.server.Period)
+	defer ticks.Stop()
+	for {
+		for ; due <= t.server.Now(); due += int64(t.server.Period) { // more than once where the ticker has dropped a tick
+			l.Lock()
+			ok := l.Ask(due)
+			l.Unlock()
+			if !ok {
+				_ = l.Conn.Close()
+				return
+			}
+		}
+		select {
+		case <-t.done:
+			return
+		case <-ticks.C:
+		}
+	}
+}
+
+func serve(ctx context.Context, cs *common.Server) error {
+	s := &server{cs, cs.NewCounters()}
+	listener, err := s.Listen()
+	if err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { _ = listener.Close() })
+	if err := s.Ready(listener.Addr().String()); err != nil {
+		return err
+	}
+	for {
+		c, err := listener.Accept()
+		if ctx.Err() != nil {
+			return nil // links end with the process
+		}
 		if err != nil {
 			return err
 		}
-		context.AfterFunc(ctx, func() { _ = l.Close() })
-		ready()
-		for {
-			c, err := l.Accept()
-			if errors.Is(err, net.ErrClosed) && ctx.Err() != nil {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			go serveLink(s, c)
-		}
+		go s.link(c)
 	}
 }
 
-func main() {
-	common.Main(func(s *common.Server) common.IO { return common.IO{Serve: serve(s)} })
-}
+func main() { common.Main(serve) }
