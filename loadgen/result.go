@@ -44,6 +44,8 @@ type Result struct {
 	Polls  *Polls   `json:"polls,omitempty"`  // where the devices answer
 	Verify *Verdict `json:"verify,omitempty"` // with Verify
 
+	Faults *FaultCounts `json:"faults,omitempty"` // where there are any
+
 	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent, else requests; a second of duration_s
 	TimeToAllUp  float64 `json:"time_to_all_up_s"`
 	Duration     float64 `json:"duration_s"` // of the traffic
@@ -56,6 +58,7 @@ type Result struct {
 	Stopped   bool         `json:"stopped"` // ended early by a signal or by the caller
 
 	reconnects bool
+	excused    int64 // devices away at the end, and rightly so
 }
 
 // Latency summarises a histogram, in milliseconds. All are 0 when Count is.
@@ -93,6 +96,10 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		TimeToAllUp: o.Settled.Seconds(), Duration: o.Traffic.Seconds(), Elapsed: o.Elapsed.Seconds(),
 		CPUUser: o.CPUUser.Seconds(), CPUSys: o.CPUSys.Seconds(),
 		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect,
+		excused: o.Excused,
+	}
+	if c.Faults.any() {
+		r.Faults = &o.Faults
 	}
 	if r.Errors == nil {
 		r.Errors = []ErrorCount{}
@@ -131,7 +138,7 @@ func (r *Result) Err() error {
 	if down := int64(r.Devices) - r.Up; down > 0 {
 		parts = append(parts, fmt.Sprintf("%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed)))
 	}
-	if away := r.Up - r.UpAtEnd; away > 0 && r.reconnects {
+	if away := r.Up - r.UpAtEnd - r.excused; away > 0 && r.reconnects {
 		parts = append(parts, fmt.Sprintf("%d devices stayed away (%s)", away, listed(r.Dropped)))
 	} else if len(r.Dropped) > 0 && !r.reconnects {
 		parts = append(parts, fmt.Sprintf("%d devices lost their link (%s)", away, listed(r.Dropped)))
@@ -187,6 +194,9 @@ func (r *Result) Print(out io.Writer) error {
 		row("polls", "%s", r.Polls)
 		row("interval", "%.3f ms; off by %.3f ms (p50), %.3f ms (p99), %.3f ms at most; %d seen", r.Polls.Interval.Period,
 			r.Polls.Interval.P50, r.Polls.Interval.P99, r.Polls.Interval.Max, r.Polls.Interval.Count)
+	}
+	if r.Faults != nil {
+		row("faults", "%s", r.Faults)
 	}
 	if r.Verify != nil {
 		row("verify", "%s", r.Verify)
