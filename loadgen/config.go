@@ -70,7 +70,8 @@ type Config struct {
 	Size    int     // bytes of a data frame, 16 to 65536 (ddp: to 1024); default 64
 	Burst   int     // idle: bytes that each device sends once, when all are up; at most 1 MiB
 
-	Slave Slave // how devices answer, in the modes in which they do
+	Slave  Slave  // how devices answer, in the modes in which they do
+	Faults Faults // what goes wrong with devices and links
 
 	Verify string        // URL of linkd's HTTP: its values are followed and checked; one process alone
 	Ledger string        // likewise, in mode push: its values are reconciled with the lines that were sent
@@ -93,7 +94,7 @@ type Config struct {
 	Processes int           // 0: as many as the descriptor limit demands
 	Workers   int           // event loops in each process; default 1
 	Tick      time.Duration // paced frames are sent together at most this often; default 1 ms
-	Seed      uint64        // of the jitter
+	Seed      uint64        // of the jitter, and of the choice of devices that suffer faults
 
 	// The run is invalid when the generator's own part in it exceeds these.
 	OwnLagLimit time.Duration // how late it may be itself, at p99; default 20 ms
@@ -133,7 +134,8 @@ func (c Config) withDefaults() Config {
 	c.Preset = or(c.Preset, "auto")
 	c.Mode = or(c.Mode, Idle)
 	c.Slave.setDefaults()
-	c.Reconnect = c.Reconnect || c.Slave.Churn > 0 // whoever hangs up comes back
+	c.Faults.setDefaults()
+	c.Reconnect = c.Reconnect || c.Slave.Churn > 0 || c.Faults.dialAgain() // whoever hangs up comes back
 	c.MaxAge = or(c.MaxAge, 11*time.Second)
 	c.Confirm = or(c.Confirm, ConfirmSent)
 	c.Endian = or(c.Endian, "big")
@@ -185,6 +187,7 @@ func (c *Config) validate() error {
 	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
 	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
 	c.Slave.validate(c, say)
+	c.Faults.validate(c, say)
 	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s",
 		c.Mode, ModbusRTU, ModbusTCP)
 	c.validateLedger(say)

@@ -76,6 +76,7 @@ type outcome struct {
 	Up        int64 // devices that came up
 	UpAtEnd   int64 // devices that were up when the run ended
 	Confirmed int64 // devices with at least one echo
+	Excused   int64 // devices that came up and were not up at the end: clones and slow readers, which a server ends
 	Returned  int64 // times that a device was up again after a drop
 	Failed    [causes]int64
 	Dropped   [causes]int64
@@ -88,6 +89,7 @@ type outcome struct {
 	Corrupt                  int64 // echoes or packets that were not as they should be
 
 	Polls   polled
+	Faults  FaultCounts
 	Verdict Verdict
 	Ledger  Ledger
 	Asked   histogram // intervals between two askings of one question
@@ -118,6 +120,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Up += other.Up
 	o.UpAtEnd += other.UpAtEnd
 	o.Confirmed += other.Confirmed
+	o.Excused += other.Excused
 	o.Returned += other.Returned
 	for i := range causes {
 		o.Failed[i] += other.Failed[i]
@@ -132,6 +135,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Stale += other.Stale
 	o.Corrupt += other.Corrupt
 	o.Polls.merge(&other.Polls)
+	o.Faults.merge(&other.Faults)
 	o.Verdict.merge(&other.Verdict)
 	o.Ledger.merge(&other.Ledger)
 	o.Own.merge(&other.Own)

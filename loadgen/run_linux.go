@@ -29,6 +29,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if from, _ := parseSources(cfg.Sources); from.count > 0 && from.first.Unmap().Is4() != to.Addr().Unmap().Is4() {
 		return nil, fmt.Errorf("%w: sources %s and target %s are of different IP versions", ErrConfig, cfg.Sources, to)
 	}
+	if err := canVanish(&cfg); err != nil {
+		return nil, err
+	}
 	processes, err := plan(&cfg, raiseDescriptorLimit(), openDescriptors())
 	if err != nil {
 		return nil, err
@@ -113,20 +116,20 @@ func plan(cfg *Config, limit, open int) (int, error) {
 	}
 	n := cfg.Processes
 	if n == 0 {
-		if cfg.Devices <= here {
+		if cfg.descriptors(cfg.Devices) <= here {
 			return 1, nil
 		}
-		n = max(2, (cfg.Devices+there-1)/there)
+		n = max(2, (cfg.descriptors(cfg.Devices)+there-1)/there)
 	}
 	n = min(n, cfg.Devices)
 	room := there
 	if n == 1 {
 		room = here
 	}
-	if each := (cfg.Devices + n - 1) / n; each > room {
-		return 0, fmt.Errorf("%w: %d devices in each of %d processes, and a descriptor limit of %d leaves room for %d; "+
+	if each := cfg.descriptors((cfg.Devices + n - 1) / n); each > room {
+		return 0, fmt.Errorf("%w: %d links in each of %d processes, and a descriptor limit of %d leaves room for %d; "+
 			"give --processes %d, or raise the limit (ulimit -n)", ErrConfig, each, n, limit, max(0, room),
-			(cfg.Devices+there-1)/there)
+			(cfg.descriptors(cfg.Devices)+there-1)/there)
 	}
 	return n, nil
 }

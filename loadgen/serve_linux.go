@@ -36,7 +36,7 @@ func serve(ctx context.Context, cancel func(), in *bufio.Reader, reports *report
 	if err := json.Unmarshal(line, &s); err != nil {
 		return fmt.Errorf("loadgen: a share that cannot be read: %w", err)
 	}
-	if limit := raiseDescriptorLimit(); limit <= s.Count {
+	if limit := raiseDescriptorLimit(); limit <= s.Config.descriptors(s.Count) {
 		return fmt.Errorf("loadgen: a descriptor limit of %d is too low for %d devices", limit, s.Count)
 	}
 	c, err := newCrew(&s)

@@ -30,7 +30,7 @@ func loadgenCommand() *cli.Command {
 		Name:      "loadgen",
 		Usage:     "dial a server with a simulated fleet of devices, and report what came of it",
 		ArgsUsage: " ",
-		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags(), reportFlags()),
+		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags(), faultFlags(), reportFlags()),
 		Action:    runLoadgen,
 	}
 }
@@ -81,7 +81,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "connect-timeout", Value: 20 * time.Second, Usage: "of one connect"},
 		&cli.DurationFlag{Name: "ack-timeout", Value: 10 * time.Second, Usage: "of an answer to an identity"},
 		&cli.DurationFlag{Name: "tick", Value: time.Millisecond, Usage: "paced messages leave together this often"},
-		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the back-off's jitter"},
+		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the jitter, and of which devices suffer faults"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "text or json"},
 		&cli.BoolFlag{Name: "worker", Hidden: true},
 	}
@@ -182,7 +182,10 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		return cfg, err
 	}
 	var err error
-	cfg.Slave, err = slaveConfig(c)
+	if cfg.Slave, err = slaveConfig(c); err != nil {
+		return cfg, err
+	}
+	cfg.Faults, err = faultConfig(c)
 	return cfg, err
 }
 
