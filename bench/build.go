@@ -45,13 +45,13 @@ func (b *bench) build(ctx context.Context) error {
 			continue
 		}
 		r := recipeOf(peer, b.dir)
-		if _, err := os.Stat(filepath.Join(b.PeersDir, r.source)); err != nil {
-			return fmt.Errorf("bench: no source of %s: %w; %s", peer, err, buildAdvice)
-		}
 		if i := slices.IndexFunc(r.tools, isMissing); i >= 0 {
 			b.note(fmt.Sprintf("%s is left out, as it needs %s, which is not there", peer, r.tools[i]))
 			b.Peers = slices.DeleteFunc(slices.Clone(b.Peers), func(p string) bool { return p == peer })
 			continue
+		}
+		if _, err := os.Stat(filepath.Join(b.PeersDir, r.source)); err != nil {
+			return fmt.Errorf("bench: no source of %s: %w; %s", peer, err, buildAdvice)
 		}
 		b.Progress("build " + peer)
 		if err := b.compile(ctx, peer, r.tools[0], r.build...); err != nil {

@@ -20,8 +20,8 @@ type load struct {
 	pushes bool // more is sent than the server may take
 }
 
-// result is what came of a fleet.
-type result struct{ loadgen.Result }
+// outcome is what came of a fleet.
+type outcome struct{ loadgen.Result }
 
 // sources spreads the devices over 14 addresses, so that the search for a free port stays short in a large fleet.
 const sources = "127.0.1.0/28"
@@ -32,7 +32,8 @@ func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*lo
 	if s.external() {
 		args = append(args, b.LoadArgs...)
 	}
-	all := []string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "-o", "json"}
+	all := []string{"loadgen", "--target", s.addr, "--devices", strconv.Itoa(n), "-o", "json",
+		"--own-lag-limit", "1h", "--own-cpu-limit", "100%"} // what it comes to is a figure
 	for name, value := range map[string]string{"--id": anyID, "--sources": sources} {
 		if !slices.Contains(args, name) {
 			all = append(all, name, value)
@@ -45,14 +46,14 @@ func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*lo
 }
 
 // end stops the fleet and returns what came of it.
-func (l *load) end() (result, error) { return l.outcome(l.stop()) }
+func (l *load) end() (outcome, error) { return l.result(l.stop()) }
 
 // left waits until the fleet has left by itself.
-func (l *load) left() (result, error) { return l.outcome(l.wait()) }
+func (l *load) left() (outcome, error) { return l.result(l.wait()) }
 
-// outcome reads the result. An error where a device did not come up, was dropped or lost an answer: such a run has no
+// result reads what came of it. An error where a device did not come up, was dropped or lost an answer: such a run has no
 // figure.
-func (l *load) outcome(ended error) (r result, err error) {
+func (l *load) result(ended error) (r outcome, err error) {
 	if err := json.Unmarshal(l.json.Bytes(), &r); err != nil {
 		return r, fmt.Errorf("bench: the load gave no result (%w): %s", err, l.output.last())
 	}
@@ -68,15 +69,18 @@ func (l *load) outcome(ended error) (r result, err error) {
 }
 
 // roundTrips are the figures of a fleet that sends: how long answers took, and whether it could keep up itself.
-func (r *result) roundTrips() (list []Figure) {
+func (r *outcome) roundTrips() (list []Figure) {
 	if r.RTT.Count > 0 {
 		list = []Figure{{rttP50Unit, r.RTT.P50}, {rttP99Unit, r.RTT.P99}, {"rtt-max-ms", r.RTT.Max}}
 	}
 	return append(list, Figure{ownLagUnit, r.Lag.P99}, Figure{ownCoreUnit, r.ownCore()})
 }
 
+// lateLoad is from when on the load's own lag says that its core was too busy, in milliseconds at p99.
+const lateLoad = 20
+
 // ownCore is the generator's CPU time in per cent of a core, over the whole run.
-func (r *result) ownCore() float64 {
+func (r *outcome) ownCore() float64 {
 	if r.Elapsed <= 0 {
 		return 0
 	}
@@ -84,12 +88,18 @@ func (r *result) ownCore() float64 {
 }
 
 // curvesOf are the curves of a fleet's times.
-func curvesOf(r result) map[string][]CurvePoint {
-	return nil
+func curvesOf(r outcome) map[string][]CurvePoint {
+	all := map[string][]CurvePoint{}
+	for name, curve := range r.Curves {
+		for _, p := range curve {
+			all[name] = append(all[name], CurvePoint(p))
+		}
+	}
+	return all
 }
 
 // cadence is how regularly devices were asked, as they saw it.
-func (r *result) cadence() []Figure {
+func (r *outcome) cadence() []Figure {
 	if r.Polls == nil || r.Polls.Interval.Count == 0 {
 		return nil
 	}

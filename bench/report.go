@@ -14,6 +14,7 @@ import (
 
 // Report is what a run came to. Its JSON form is report.json.
 type Report struct {
+	Version      int           `json:"version"` // of this form; absent: 1
 	Stamp        Stamp         `json:"stamp"`
 	Config       Config        `json:"config"`
 	Rows         []Row         `json:"rows"`
@@ -30,11 +31,11 @@ type Sample struct {
 	Round      int      `json:"round"`      // from 0
 	Iterations int      `json:"iterations"` // devices or messages
 	Figures    []Figure `json:"figures"`
-	// Curves are times by share, of the load's side: rtt, connect and so on.
+	// Curves are latencies by what was waited for, such as "rtt" or "connect", each by rising quantile.
 	Curves map[string][]CurvePoint `json:"curves,omitempty"`
 }
 
-// CurvePoint is a time that the share Quantile of all, 0 to 1, did not exceed.
+// CurvePoint says that a share Quantile (0 to 1) took at most Ms milliseconds.
 type CurvePoint struct {
 	Quantile float64 `json:"q"`
 	Ms       float64 `json:"ms"`
@@ -192,11 +193,8 @@ func (r *Report) printHead(w io.Writer, peers []string) {
 
 // disturbed words the worst that happened to the machine.
 func (r *Report) disturbed() string {
-	var steal, other float64
-	for _, d := range r.Disturbances {
-		steal, other = max(steal, d.Steal), max(other, d.Other)
-	}
-	line := fmt.Sprintf("disturbance, worst round: %.1f %% of the CPU time stolen, %.1f %% used by others", steal, other)
+	steal, other := r.worst()
+	line := "disturbance, worst round: " + r.shares()
 	if steal > calm || other > calm {
 		line += fmt.Sprintf("; over %d %%: do not trust these figures, run again on a quiet machine", calm)
 	}
@@ -209,10 +207,24 @@ func (s Summary) String() string {
 }
 
 func digits(v float64) string {
+	if v == 0 {
+		return "0"
+	}
 	if v >= 100 || v <= -100 {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.2f", v)
+}
+
+// units lists the units of the figures, sorted.
+func (r *Report) units() []string {
+	seen := map[string]bool{}
+	for _, s := range r.Samples {
+		for _, f := range s.Figures {
+			seen[f.Unit] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // WriteBenchmark writes every sample in the Go benchmark format, which benchstat reads (benchstat -col /peer).
@@ -221,6 +233,14 @@ func (r *Report) WriteBenchmark(out io.Writer) error {
 	s := r.Stamp
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: linkd/bench\ncpu: %s\n", s.OS, s.Arch, s.CPU)
 	fmt.Fprintf(&b, "commit: %s\nkernel: %s\ngo: %s\ncommand: %s\n\n", s.Commit, s.Kernel, s.Go, s.Command)
+	for _, unit := range r.units() {
+		if moreIsBetter(unit) {
+			fmt.Fprintf(&b, "Unit %s better=higher\n", unit)
+		} else {
+			fmt.Fprintf(&b, "Unit %s better=lower\n", unit)
+		}
+	}
+	b.WriteByte('\n')
 	for _, s := range r.Samples {
 		name := strings.ToUpper(s.Scenario[:1]) + s.Scenario[1:]
 		fmt.Fprintf(&b, "Benchmark%s/peer=%s/%s-%d\t%d", name, s.Peer, s.Case, r.Stamp.Cores, s.Iterations)
@@ -242,7 +262,9 @@ func (r *Report) Write(dir string) error {
 		"report.txt": r.Print, "bench.txt": r.WriteBenchmark, "report.json": func(w io.Writer) error {
 			e := json.NewEncoder(w)
 			e.SetIndent("", "  ")
-			return e.Encode(r)
+			stamped := *r
+			stamped.Version = reportVersion
+			return e.Encode(stamped)
 		}} {
 		var b strings.Builder
 		if err := write(&b); err != nil {

@@ -116,7 +116,7 @@ func TestRunNeedsLinkd(t *testing.T) {
 // TestWithoutCompiler: the C program is left out where it cannot be built, and the report says so.
 func TestWithoutCompiler(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	c := Config{Scenarios: []string{"poll"}, Peers: []string{Linkd, CEpoll}}.withDefaults()
+	c := Config{Scenarios: []string{"poll"}, Peers: []string{Linkd, CEpoll}, PeersDir: "peers"}.withDefaults()
 	b := &bench{Config: c, report: &Report{Config: c}}
 	if err := b.build(t.Context()); err != nil {
 		t.Fatal(err)

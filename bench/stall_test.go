@@ -14,13 +14,14 @@ import (
 func TestStallShows(t *testing.T) {
 	const stalled = 400 * time.Millisecond
 	dir := t.TempDir()
-	c := Config{Linkd: buildLinkd(t, dir), PeersDir: "peers", Pin: true, Scenarios: []string{"echo"}, Peers: []string{CEpoll}}
+	c := Config{Linkd: buildLinkd(t, dir), PeersDir: "peers", Pin: true, Scenarios: []string{"echo"},
+		Peers: []string{CEpoll}}
 	c = c.withDefaults()
 	b := &bench{Config: c, dir: dir, report: &Report{Config: c}}
 	if err := b.build(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	run := func(during func(*server) error) result {
+	run := func(during func(*server) error) outcome {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -120,12 +120,12 @@ func (b *bench) identify(ctx context.Context, s *server, n int, id string, how [
 const visitRate = 2000
 
 // through has a fleet come, do its part and leave by itself.
-func (b *bench) through(ctx context.Context, s *server, n int, args ...string) (result, error) {
+func (b *bench) through(ctx context.Context, s *server, n int, args ...string) (outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, fleetTime)
 	defer cancel()
 	l, err := b.load(ctx, s, n, args...)
 	if err != nil {
-		return result{}, err
+		return outcome{}, err
 	}
 	return l.left()
 }

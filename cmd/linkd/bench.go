@@ -18,7 +18,7 @@ func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bench",
 		Usage:     "measure what linkd costs, beside bare servers that do the same job",
-		ArgsUsage: "list | run [SCENARIO…]",
+		ArgsUsage: "list | run [SCENARIO…] | report DIR… | compare OLD NEW",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "peers", Usage: "servers to measure in turn: " + strings.Join(bench.Peers(), ",") +
 				"; empty: all"},
@@ -35,7 +35,10 @@ func benchCommand() *cli.Command {
 			&cli.StringFlag{Name: "external", Usage: "measure the server that runs at `ADDR` too, from the load's side"},
 			&cli.StringFlag{Name: "external-args", Usage: "arguments of loadgen for it, as in '--preset line --id d{n:05}'"},
 			&cli.StringFlag{Name: "peers-dir", Usage: "source of the other servers", Value: "bench/peers"},
-			&cli.StringFlag{Name: "out", Usage: "write report.txt, report.json and bench.txt to `DIR`"},
+			&cli.StringFlag{Name: "out", Usage: "run: write report.txt, report.json and bench.txt to `DIR`; " +
+				"report: write report.html, report.md and plots there"},
+			&cli.StringFlag{Name: "into", Usage: "report: renew the tables of the Markdown file `FILE`"},
+			&cli.StringFlag{Name: "fail-above", Usage: "compare: status 1 when a cost got worse by more than `N%`"},
 		},
 		Action: func(c *cli.Context) error {
 			switch c.Args().First() {
@@ -43,10 +46,14 @@ func benchCommand() *cli.Command {
 				return listScenarios(c.App.Writer)
 			case "run":
 				return runBench(c)
+			case "report":
+				return reportBench(c)
+			case "compare":
+				return compareBench(c)
 			case "":
-				return usagef("bench: nothing to do; give list or run")
+				return usagef("bench: nothing to do; give list, run, report or compare")
 			}
-			return usagef("bench %q; give list or run", c.Args().First())
+			return usagef("bench %q; give list, run, report or compare", c.Args().First())
 		},
 	}
 }

@@ -56,6 +56,8 @@ var owners = map[string][]string{
 	"go.uber.org/goleak":                      {}, // tests only
 	"github.com/simonvetter/modbus":           {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},
+	"gonum.org/v1/plot":                       {"bench"},
+	"golang.org/x/perf/":                      {"bench"},
 }
 
 func match(pattern, dir string) bool {

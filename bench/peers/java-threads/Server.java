@@ -53,7 +53,7 @@ public final class Server {
         this.options = options;
         devices = new HashMap<>(2 * options.devices);
         for (int n = 1; n <= options.devices; n++) {
-            devices.put(String.format("c%07d", n), new Device(n, new double[REGISTERS], new AtomicReference<>()));
+            devices.put("c" + String.valueOf(10_000_000 + n).substring(1), new Device(n, new double[REGISTERS], new AtomicReference<>()));
         }
     }
 
