@@ -8,8 +8,8 @@ import (
 
 // Link is one connection of a device.
 //
-// Its mutex is for servers that read, ask and command on goroutines of their own: they hold it while they call Input, Ask
-// or Command. A server that does all of that for one link on one event loop leaves it alone.
+// Its mutex is for servers that read, ask and command on goroutines of their own: they hold it while they call Input,
+// Ask or Command. A server that does all of that for one link on one event loop leaves it alone.
 type Link struct {
 	sync.Mutex
 	Conn io.WriteCloser // of the server; it may be closed more than once

@@ -1,6 +1,6 @@
 // Package common is what the servers of bench/peers that are written in Go share: the command line, who is known, what
-// is counted, the control address, the frames of Modbus RTU and when they are due. It reads no device's socket: how that
-// is done is what the servers differ in, and all that their own code shows.
+// is counted, the control address, the frames of Modbus RTU and when they are due. It reads no device's socket: how
+// that is done is what the servers differ in, and all that their own code shows.
 package common
 
 import (

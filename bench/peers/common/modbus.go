@@ -46,8 +46,8 @@ type exchange struct {
 	timer   timer
 }
 
-// take looks for an answer to what is in flight at the beginning of b, and returns its length; 0 if more has to come, -1
-// if there is none. An answer to a question:
+// take looks for an answer to what is in flight at the beginning of b, and returns its length; 0 if more has to come,
+// -1 if there is none. An answer to a question:
 //
 //	unit, function, bytes that follow, registers (2 each, big-endian), CRC (2, little-endian)
 func (x *exchange) take(b []byte, c *Counters) int {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net/netip"
 	"slices"
 	"sync"
@@ -16,7 +17,6 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
-	"github.com/panjf2000/gnet/v2/pkg/logging"
 	"golang.org/x/sys/unix"
 
 	"linkd/bench/peers/common"
@@ -166,6 +166,17 @@ func reserve(ip netip.Addr) (fd int, addr netip.AddrPort, err error) {
 	return -1, addr, fmt.Errorf("reserve a port of %s: %w", ip, err)
 }
 
+// logger has gnet say what goes wrong on standard error. Its own writes to standard output, which says where we listen.
+type logger struct{ *log.Logger }
+
+func (logger) Debugf(string, ...any) {}
+
+func (logger) Infof(string, ...any) {}
+
+func (l logger) Warnf(format string, args ...any) { l.Printf(format, args...) }
+
+func (l logger) Errorf(format string, args ...any) { l.Printf(format, args...) }
+
 func serve(ctx context.Context, cs *common.Server) error {
 	s := &server{Server: cs, booted: make(chan gnet.Engine, 1)}
 	s.Stall = func(d time.Duration) { s.onAll(func(*loop) { time.Sleep(d) }) }
@@ -179,7 +190,7 @@ func serve(ctx context.Context, cs *common.Server) error {
 		ended <- gnet.Run(s, "tcp://"+addr.String(), gnet.WithNumEventLoop(s.Loops), gnet.WithReusePort(true),
 			gnet.WithReuseAddr(true), gnet.WithTCPKeepAlive(common.KeepIdle),
 			gnet.WithTCPKeepInterval(common.KeepInterval), gnet.WithTCPKeepCount(common.KeepCount),
-			gnet.WithLogLevel(logging.ErrorLevel))
+			gnet.WithLogger(logger{log.Default()}))
 	}()
 	var engine gnet.Engine
 	select {
