@@ -92,7 +92,7 @@ func (w *worker) who(d *device) int {
 
 // vanish leaves the device's link half-open, until it dials again.
 func (w *worker) vanish(now int64, d *device) {
-	if !w.haunt(d) {
+	if !w.haunt(now, d) {
 		return
 	}
 	w.out.Faults.HalfOpen++
@@ -103,7 +103,7 @@ func (w *worker) vanish(now int64, d *device) {
 
 // move leaves the device's link half-open, and dials from another address at once.
 func (w *worker) move(now int64, d *device) {
-	if !w.haunt(d) {
+	if !w.haunt(now, d) {
 		return
 	}
 	w.out.Faults.Moved++
@@ -115,14 +115,14 @@ func (w *worker) move(now int64, d *device) {
 // haunt takes the device's link from it and leaves it half-open: nothing that the server sends is let in, so that its
 // bytes are never acknowledged and its probes never answered, and nothing goes out. When there are as many as there is
 // room for, the oldest gives way. It reports whether the kernel took the filter.
-func (w *worker) haunt(d *device) bool {
+func (w *worker) haunt(now int64, d *device) bool {
 	if err := deafen(int(d.fd)); err != nil {
 		w.out.Errors.add(err.Error(), 1)
 		return false
 	}
 	_ = unix.EpollCtl(w.poll.fd, unix.EPOLL_CTL_DEL, int(d.fd), nil) // its events would be ignored
 	fd := d.fd
-	w.leave(d)
+	w.leave(now, d)
 	m := &w.mishaps
 	if len(m.ghosts) < cap(m.ghosts) {
 		m.ghosts = append(m.ghosts, fd)
@@ -135,7 +135,10 @@ func (w *worker) haunt(d *device) bool {
 }
 
 // leave takes its link from a device that is up. The caller has the socket.
-func (w *worker) leave(d *device) {
+func (w *worker) leave(now int64, d *device) {
+	if w.slave != nil {
+		w.gapEnds(now, d)
+	}
 	d.fd = -1
 	if d.left >= 0 {
 		w.release(d)
@@ -174,7 +177,7 @@ func (w *worker) severSoon(now int64, d *device) {
 // sever resets the device's link. It dials again after its back-off.
 func (w *worker) sever(now int64, d *device) {
 	fd := int(d.fd)
-	w.leave(d)
+	w.leave(now, d)
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // RST instead of FIN
 	unix.Close(fd)
 	w.out.Faults.Cut++

@@ -159,9 +159,6 @@ func (w *worker) freeSlot(now int64) {
 
 // fail ends the device's link: a failed attempt, or a drop of an up device. The link is closed.
 func (w *worker) fail(now int64, d *device, c cause, text string) {
-	if w.slave != nil {
-		w.gapEnds(now, d)
-	}
 	unix.Close(int(d.fd))
 	if d.state != up && d.state != cutting {
 		d.fd = -1
@@ -173,7 +170,7 @@ func (w *worker) fail(now int64, d *device, c cause, text string) {
 		w.giveUp(now, d, c, text)
 		return
 	}
-	w.leave(d)
+	w.leave(now, d)
 	if d.twin && (c == closedAfter || c == reset) {
 		w.out.Faults.Takeovers++
 	}

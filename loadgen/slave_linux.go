@@ -331,9 +331,8 @@ func (w *worker) check() {
 
 // hangUp has the device close its link and dial again.
 func (w *worker) hangUp(now int64, d *device) {
-	w.gapEnds(now, d)
 	unix.Close(int(d.fd))
-	w.leave(d)
+	w.leave(now, d)
 	w.out.Polls.Churned++
 	d.state = down
 	w.timers.add(timer{now + w.random.Int64N(int64(churnPause)), d.i, d.gen, down})
