@@ -319,7 +319,7 @@ func TestGhostsAreBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.devs[0].fd, w.upNow = int32(fd), 1
-		if !w.haunt(&w.devs[0]) || w.devs[0].fd != -1 {
+		if !w.haunt(0, &w.devs[0]) || w.devs[0].fd != -1 {
 			t.Fatal(w.out.Errors)
 		}
 	}
