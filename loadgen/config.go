@@ -16,6 +16,12 @@ var (
 	ErrConfig = errors.New("loadgen: wrong configuration")
 	// ErrPlatform says that the generator does not run on this operating system.
 	ErrPlatform = errors.New("loadgen: simulated fleets run on Linux only")
+	// ErrHostLost is wrapped by the error of a Coordinate one of whose hosts died, fell silent or was stopped.
+	ErrHostLost = errors.New("loadgen: a host was lost")
+	// ErrMeeting is wrapped by the errors of Coordinate and Join when hosts do not find or accept each other.
+	ErrMeeting = errors.New("loadgen: the hosts do not meet")
+	// ErrCoordinatorLost says that Join stopped its devices because the coordinator died or fell silent.
+	ErrCoordinatorLost = errors.New("loadgen: the coordinator is gone")
 	// ErrWorkerDied is wrapped by the error of a Run one of whose processes died.
 	ErrWorkerDied = errors.New("loadgen: a worker process died")
 )
@@ -75,7 +81,7 @@ type Config struct {
 
 	Verify string        // URL of linkd's HTTP: its values are followed and checked; one process alone
 	Ledger string        // likewise, in mode push: its values are reconciled with the lines that were sent
-	Token  string        // that it asks for
+	Token  string        `json:"-"` // that it asks for
 	MaxAge time.Duration // of a value when the server reads it; default 11 s: linkd's late_window and one more
 
 	Ramp     float64 // connects a second over all devices; 0: all at once
@@ -106,7 +112,7 @@ type Config struct {
 
 	// Command starts one more process that serves ServeWorker on its standard input and output; default: this
 	// executable with "loadgen --worker".
-	Command []string
+	Command []string `json:"-"` // this process decides what it starts, whoever wrote its share
 	// Progress, where given, is called about four times a second and once at the end, from one goroutine.
 	Progress func(Progress) `json:"-"`
 

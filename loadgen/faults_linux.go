@@ -47,11 +47,16 @@ func (w *worker) suffer() {
 
 // startMishaps begins with the faults that have a rate, at the start of the traffic.
 func (w *worker) startMishaps() {
-	f, n := &w.cfg.Faults, float64(len(w.devs))
-	w.churns = pacer{start: w.goAt, rate: w.cfg.Slave.Churn * n}
-	w.mishaps.halfOpen = pacer{start: w.goAt, rate: f.HalfOpen * n}
-	w.mishaps.move = pacer{start: w.goAt, rate: f.Move * n}
-	w.mishaps.cut = pacer{start: w.goAt, rate: f.Cut * n}
+	f := &w.cfg.Faults
+	for _, m := range []struct {
+		to    *pacer
+		share float64
+	}{{&w.churns, w.cfg.Slave.Churn}, {&w.mishaps.halfOpen, f.HalfOpen}, {&w.mishaps.move, f.Move},
+		{&w.mishaps.cut, f.Cut}} {
+		*m.to = pacer{start: w.goAt, rate: m.share * float64(len(w.devs))}
+		// Not at once: the server may not have read who has just come up.
+		m.to.start = (&pacer{start: w.goAt, rate: 2 * m.to.rate, n: 1}).due()
+	}
 }
 
 // mishap has devices suffer what is due.

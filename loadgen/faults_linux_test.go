@@ -124,14 +124,17 @@ func TestCut(t *testing.T) {
 					var k int
 					k, err = c.Read(b)
 					n += k
+					var answer []byte
 					switch mode {
 					case Echo:
-						_, _ = c.Write(b[:k]) // the next read tells
+						answer = b[:k]
 					case ModbusRTU:
-						whole = 13
-						if n%whole == 0 {
-							_, _ = c.Write(ask)
+						if whole = 13; n%whole == 0 {
+							answer = ask
 						}
+					}
+					if err == nil && len(answer) > 0 {
+						_, err = c.Write(answer) // which may be told of the reset in place of the next read
 					}
 				}
 				if errors.Is(err, syscall.ECONNRESET) {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -153,6 +154,22 @@ func (o *outcome) merge(other *outcome) {
 	o.CPUUser += other.CPUUser
 	o.CPUSys += other.CPUSys
 	o.Stopped = o.Stopped || other.Stopped
+}
+
+// check says what is wrong with an outcome of so many devices that came from elsewhere.
+func (o *outcome) check(devices int) error {
+	for _, h := range append([]histogram{o.Asked}, o.Times[:]...) {
+		if h.Histogram == nil {
+			return errors.New("its outcome lacks a histogram")
+		}
+	}
+	if o.Up < 0 || o.UpAtEnd < 0 || o.UpAtEnd > o.Up || o.Up+sum(o.Failed) != int64(devices) {
+		return fmt.Errorf("its outcome has %d devices up and %d failed, of %d", o.Up, sum(o.Failed), devices)
+	}
+	if len(o.Errors) > maxMessages+1 {
+		return fmt.Errorf("its outcome has %d messages; %d are allowed", len(o.Errors), maxMessages+1)
+	}
+	return nil
 }
 
 // messages counts error messages: the first few distinct ones by their text, the rest together.

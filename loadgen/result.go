@@ -63,7 +63,8 @@ type Result struct {
 
 	Errors    []ErrorCount `json:"errors"` // the first few distinct messages, the most frequent first
 	Processes int          `json:"processes"`
-	Stopped   bool         `json:"stopped"` // ended early by a signal or by the caller
+	Hosts     int          `json:"hosts,omitempty"` // with a coordinator; processes are of all of them
+	Stopped   bool         `json:"stopped"`         // ended early by a signal or by the caller
 
 	reconnects bool
 	histograms map[string]histogram // by the name of their curve
@@ -212,6 +213,9 @@ func (r *Result) Print(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
 	}
 	row("target", "%s (preset %s, mode %s, processes %d)", r.Target, r.Preset, r.Mode, r.Processes)
+	if r.Hosts > 0 {
+		row("hosts", "%d", r.Hosts)
+	}
 	row("devices", "%d: %d up, %d up at the end, %d confirmed by an echo", r.Devices, r.Up, r.UpAtEnd, r.Confirmed)
 	if len(r.Failed) > 0 {
 		row("failed", "%s", listed(r.Failed))

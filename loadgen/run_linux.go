@@ -19,15 +19,9 @@ const descriptorReserve = 100
 // Run: see Result.Err. When ctx is done the run ends early and reports what it has.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	to, err := resolve(ctx, cfg.Target)
+	to, err := prepare(ctx, &cfg)
 	if err != nil {
 		return nil, err
-	}
-	if from, _ := parseSources(cfg.Sources); from.count > 0 && from.first.Unmap().Is4() != to.Addr().Unmap().Is4() {
-		return nil, fmt.Errorf("%w: sources %s and target %s are of different IP versions", ErrConfig, cfg.Sources, to)
 	}
 	if err := canVanish(&cfg); err != nil {
 		return nil, err
@@ -45,7 +39,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 			"descriptor limit (ulimit -n)", ErrConfig, processes)
 	}
 	if processes > 1 {
-		out, err := runProcesses(ctx, &cfg, to, processes, report)
+		out, err := runProcesses(ctx, &share{Config: cfg, To: to, Count: cfg.Devices}, processes, atOnce(), report)
 		if out == nil {
 			return nil, err
 		}
@@ -76,6 +70,30 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		err = errors.Join(err, fmt.Errorf("%w: the stream ended: %w", ErrVerify, rest.ended))
 	}
 	return out.result(&cfg, 1), err
+}
+
+// prepare checks a Config with its defaults in place, and finds its target.
+func prepare(ctx context.Context, cfg *Config) (netip.AddrPort, error) {
+	if err := cfg.validate(); err != nil {
+		return netip.AddrPort{}, err
+	}
+	to, err := resolve(ctx, cfg.Target)
+	if err != nil {
+		return to, err
+	}
+	return to, cfg.fits(to)
+}
+
+// fits says whether the source addresses are of the target's kind.
+func (c *Config) fits(to netip.AddrPort) error {
+	from, err := parseSources(c.Sources)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if from.count > 0 && from.first.Unmap().Is4() != to.Addr().Unmap().Is4() {
+		return fmt.Errorf("%w: sources %s and target %s are of different IP versions", ErrConfig, c.Sources, to)
+	}
+	return nil
 }
 
 func resolve(ctx context.Context, target string) (netip.AddrPort, error) {
