@@ -102,10 +102,12 @@ func follow(cmd *exec.Cmd, ends uint64, open func(tid int) (counter, error)) (ui
 	if err != nil {
 		return 0, err
 	}
-	if tid, err = t.until(tid, begins); err != nil {
+	// Before the loop begins: what the others have asked of this thread until now, such as to let another goroutine
+	// run, it does on the way there.
+	if err := t.alone(tid); err != nil {
 		return 0, err
 	}
-	if err := t.alone(tid); err != nil {
+	if tid, err = t.until(tid, begins); err != nil {
 		return 0, err
 	}
 	if c, err := open(tid); err == nil {
