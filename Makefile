@@ -5,7 +5,7 @@ FUZZTIME ?= 60s
 LINT     := tools/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run check lint test bench-core bench-drivers fuzz packages clean
+.PHONY: help build demo run check lint test bench-core bench-drivers bench-guard fuzz packages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,17 +44,19 @@ test: packages check ## everything that CI runs: check, all tests with the race 
 fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz
 
-# The micro-benchmarks of the paths that every link takes; routing has more, which take minutes.
-MICRO := ^Benchmark(Lookup|Identify|Echo|WheelRearm)$$
 RESULTS ?= bin/bench
 
-bench-core: build ## what linkd costs: micro-benchmarks, then against a bare gnet server (docs/performance.md)
-	$(GO) test -run '^$$' -bench '$(MICRO)' -benchtime 200ms -benchmem -timeout 4m ./routing ./codec ./server
+# Every micro-benchmark of every package, so that no list of them goes stale; -short leaves out what takes minutes.
+bench-core: build ## what linkd costs: all micro-benchmarks, then against a bare gnet server (docs/performance.md)
+	$(GO) test -short -run '^$$' -bench . -benchtime 100ms -benchmem -p 1 -timeout 4m ./...
 	bin/linkd bench run idle storm echo --out $(RESULTS)
 
 bench-drivers: build ## what polls cost: drivers' micro-benchmarks, then against a C and a Go poller (docs/performance.md)
-	$(GO) test -run '^$$' -bench '^BenchmarkPoll$$' -benchtime 200ms -benchmem -timeout 4m ./drivers/... ./server
+	$(GO) test -short -run '^$$' -bench . -benchtime 200ms -benchmem -p 1 -timeout 4m ./drivers/...
 	bin/linkd bench run poll --out $(RESULTS)/polls
+
+bench-guard: ## count the instructions of the core paths, fail where one grew by over 10 %; UPDATE=1 writes the baseline
+	$(GO) run ./bench/guard $(if $(UPDATE),-update)
 
 clean: ## remove what the other targets built
 	rm -rf bin tools/bin

@@ -117,6 +117,9 @@ func fill(m lookuper, ids []byte) {
 //	go test -run '^$' -bench Lookup/n=1000000/w=1 -count 5 ./routing
 func BenchmarkLookup(b *testing.B) {
 	for _, n := range []int{1000, 100_000, 1_000_000} {
+		if testing.Short() && n > 1000 {
+			break // a hundred seconds; BenchmarkFind has one goroutine's share
+		}
 		ids := fleet(n)
 		order := rand.New(rand.NewPCG(1, 1)).Perm(n)
 		stream := make([]byte, 0, len(ids)) // the ids in the order of their arrival
@@ -160,10 +163,13 @@ func mix(b *testing.B, pb interface{ Next() bool }, m lookuper, stream []byte, w
 	}
 }
 
-// BenchmarkLoad fills a table with 1,000,000 ids, from one goroutine, without a hint. In the orders of mixed lengths
-// the index is at work too.
+// BenchmarkLoad fills a table with 1,000,000 ids (10,000 with -short), from one goroutine, without a hint. In the
+// orders of mixed lengths the index is at work too.
 func BenchmarkLoad(b *testing.B) {
-	const n = 1_000_000
+	n := 1_000_000
+	if testing.Short() {
+		n = 10_000
+	}
 	shuffled := rand.New(rand.NewPCG(1, 1)).Perm(n)
 	for _, c := range []struct {
 		name string
@@ -188,7 +194,7 @@ func BenchmarkLoad(b *testing.B) {
 						b.Fatalf("Insert(%q) is false", id)
 					}
 				}
-				b.ReportMetric(float64(heap()-before)/n, "B/entry")
+				b.ReportMetric(float64(heap()-before)/float64(n), "B/entry")
 				runtime.KeepAlive(t)
 			}
 		})

@@ -14,6 +14,9 @@ import (
 //
 //	go test -run '^$' -bench Paired -benchtime 30x -count 5 ./routing
 func BenchmarkPaired(b *testing.B) {
+	if testing.Short() {
+		b.Skip("takes minutes")
+	}
 	const n, slice, goroutines = 1_000_000, 300_000, 2
 	ids := fleet(n)
 	stream := make([]byte, 0, len(ids))

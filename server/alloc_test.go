@@ -37,14 +37,19 @@ func bound(l *loop, c *quietConn, id []byte) *session {
 	return s
 }
 
-// TestIdentifyAllocatesNothing holds the path from a link's first byte to its bound session, and back, to no
-// allocation.
-func TestIdentifyAllocatesNothing(t *testing.T) {
-	l, c := benchLoop(t), &quietConn{}
+// thousand are the ids of some of the fleet.
+func thousand() [][]byte {
 	ids := make([][]byte, 1000)
 	for i := range ids {
 		ids[i] = fmt.Appendf(nil, "c%07d", i+1)
 	}
+	return ids
+}
+
+// TestIdentifyAllocatesNothing holds the path from a link's first byte to its bound session, and back, to no
+// allocation.
+func TestIdentifyAllocatesNothing(t *testing.T) {
+	l, c, ids := benchLoop(t), &quietConn{}, thousand()
 	i := 0
 	allocs := testing.AllocsPerRun(5000, func() {
 		s := bound(l, c, ids[i%len(ids)])
@@ -87,11 +92,12 @@ func TestFootprint(t *testing.T) {
 }
 
 func BenchmarkIdentify(b *testing.B) {
-	l, c := benchLoop(b), &quietConn{}
-	id := []byte("c0000001")
+	l, c, ids := benchLoop(b), &quietConn{}, thousand()
+	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		s := bound(l, c, id)
+		s := bound(l, c, ids[i%len(ids)])
+		i++
 		s.fail(ReasonPeer, "")
 		s.closed(nil)
 	}

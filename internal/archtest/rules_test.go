@@ -37,6 +37,7 @@ var below = map[string][]string{
 	"internal/archtest": {},
 	"loadgen":           {"project"},
 	"bench":             {"loadgen", "project"},
+	"bench/guard":       {},
 	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store", "server",
 		"loadgen", "bench", "codec", "routing", "drivers", "drivers/*", "project"},
 }
