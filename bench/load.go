@@ -51,8 +51,8 @@ func (l *load) end() (outcome, error) { return l.result(l.stop()) }
 // left waits until the fleet has left by itself.
 func (l *load) left() (outcome, error) { return l.result(l.wait()) }
 
-// result reads what came of it. An error where a device did not come up, was dropped or lost an answer: such a run has no
-// figure.
+// result reads what came of it. An error where a device did not come up, was dropped or lost an answer: such a run has
+// no figure.
 func (l *load) result(ended error) (r outcome, err error) {
 	if err := json.Unmarshal(l.json.Bytes(), &r); err != nil {
 		return r, fmt.Errorf("bench: the load gave no result (%w): %s", err, l.output.last())

@@ -259,7 +259,7 @@ func (b *bench) measure(ctx context.Context, s Scenario, m measured, peer string
 		return err
 	}
 	if late := out.value(ownLagUnit); late > lateLoad && !strings.HasPrefix(m.name, "closed") {
-		b.note(fmt.Sprintf("%s, %s, %s, round %d: the load was %.0f ms late itself (p99); times and rates say little of the server",
+		b.note(fmt.Sprintf("%s, %s, %s, round %d: the load was %.0f ms late itself (p99): times say little of the server",
 			s.Name, m.name, peer, round+1, late))
 	}
 	b.report.Samples = append(b.report.Samples, Sample{Scenario: s.Name, Peer: peer, Case: m.name, Round: round,

@@ -16,6 +16,12 @@ var (
 	ErrConfig = errors.New("loadgen: wrong configuration")
 	// ErrPlatform says that the generator does not run on this operating system.
 	ErrPlatform = errors.New("loadgen: simulated fleets run on Linux only")
+	// ErrHostLost is wrapped by the error of a Coordinate one of whose hosts died, fell silent or was stopped.
+	ErrHostLost = errors.New("loadgen: a host was lost")
+	// ErrMeeting is wrapped by the errors of Coordinate and Join when hosts do not find or accept each other.
+	ErrMeeting = errors.New("loadgen: the hosts do not meet")
+	// ErrCoordinatorLost says that Join stopped its devices because the coordinator died or fell silent.
+	ErrCoordinatorLost = errors.New("loadgen: the coordinator is gone")
 	// ErrWorkerDied is wrapped by the error of a Run one of whose processes died.
 	ErrWorkerDied = errors.New("loadgen: a worker process died")
 )
@@ -70,11 +76,12 @@ type Config struct {
 	Size    int     // bytes of a data frame, 16 to 65536 (ddp: to 1024); default 64
 	Burst   int     // idle: bytes that each device sends once, when all are up; at most 1 MiB
 
-	Slave Slave // how devices answer, in the modes in which they do
+	Slave  Slave  // how devices answer, in the modes in which they do
+	Faults Faults // what goes wrong with devices and links
 
 	Verify string        // URL of linkd's HTTP: its values are followed and checked; one process alone
 	Ledger string        // likewise, in mode push: its values are reconciled with the lines that were sent
-	Token  string        // that it asks for
+	Token  string        `json:"-"` // that it asks for
 	MaxAge time.Duration // of a value when the server reads it; default 11 s: linkd's late_window and one more
 
 	Ramp     float64 // connects a second over all devices; 0: all at once
@@ -93,7 +100,7 @@ type Config struct {
 	Processes int           // 0: as many as the descriptor limit demands
 	Workers   int           // event loops in each process; default 1
 	Tick      time.Duration // paced frames are sent together at most this often; default 1 ms
-	Seed      uint64        // of the jitter
+	Seed      uint64        // of the jitter, and of the choice of devices that suffer faults
 
 	// The run is invalid when the generator's own part in it exceeds these.
 	OwnLagLimit time.Duration // how late it may be itself, at p99; default 20 ms
@@ -105,7 +112,7 @@ type Config struct {
 
 	// Command starts one more process that serves ServeWorker on its standard input and output; default: this
 	// executable with "loadgen --worker".
-	Command []string
+	Command []string `json:"-"` // this process decides what it starts, whoever wrote its share
 	// Progress, where given, is called about four times a second and once at the end, from one goroutine.
 	Progress func(Progress) `json:"-"`
 
@@ -133,7 +140,8 @@ func (c Config) withDefaults() Config {
 	c.Preset = or(c.Preset, "auto")
 	c.Mode = or(c.Mode, Idle)
 	c.Slave.setDefaults()
-	c.Reconnect = c.Reconnect || c.Slave.Churn > 0 // whoever hangs up comes back
+	c.Faults.setDefaults()
+	c.Reconnect = c.Reconnect || c.Slave.Churn > 0 || c.Faults.dialAgain() // whoever hangs up comes back
 	c.MaxAge = or(c.MaxAge, 11*time.Second)
 	c.Confirm = or(c.Confirm, ConfirmSent)
 	c.Endian = or(c.Endian, "big")
@@ -185,6 +193,7 @@ func (c *Config) validate() error {
 	say(c.From < 0 || c.From > math.MaxInt-maxDevices, "from %d; give 0 or more", c.From)
 	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
 	c.Slave.validate(c, say)
+	c.Faults.validate(c, say)
 	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s",
 		c.Mode, ModbusRTU, ModbusTCP)
 	c.validateLedger(say)

@@ -84,6 +84,7 @@ func newWorker(cfg *Config, speech *speech, first, count, workers int) (*worker,
 	for i := range w.devs {
 		w.devs[i] = device{i: int32(i), fd: -1, left: -1}
 	}
+	w.suffer()
 	// Workers take turns instead of sending at the same moment.
 	w.connects.start, w.sends.start = turn(cfg.Ramp, first, cfg.Devices), turn(cfg.Rate, first, cfg.Devices)
 	return w, nil

@@ -9,6 +9,7 @@ const (
 	unanswered              // identity sent, its answer awaited
 	confirming              // a frame sent, its echo awaited
 	up                      // counted as up
+	cutting                 // up, and its link is about to be reset
 	down                    // dials again later
 	failed                  // never came up, and will not be dialled again
 	gone                    // was up, lost its link, and will not be dialled again
@@ -23,11 +24,16 @@ type device struct {
 	state state
 	tries uint8 // dials since the device was last up
 
-	inFlight  bool // a frame is sent and its echo awaited
-	cameUp    bool // was up at least once
-	confirmed bool // had at least one echo
-	active    bool // has sent something since its last turn for a heartbeat
-	openFD    bool // four-faith: the first byte of an escape has come
+	inFlight  bool  // a frame is sent and its echo awaited
+	cameUp    bool  // was up at least once
+	confirmed bool  // had at least one echo
+	active    bool  // has sent something since its last turn for a heartbeat
+	openFD    bool  // four-faith: the first byte of an escape has come
+	slow      bool  // reads little at a time
+	clone     bool  // says the id of the device before it
+	twin      bool  // another device says the same id
+	doomed    bool  // its link ends in its next answer
+	moves     int32 // to how many other source addresses it has gone
 	ddp       ddpReader
 
 	pos     int32  // bytes of the expected answer or frame that have come

@@ -9,7 +9,8 @@ import (
 func TestLines(t *testing.T) {
 	filler := make([]byte, 64)
 	fill(filler, false)
-	for _, n := range []lineName{{1, 1, 1}, {355837089512343, 17, 1034}, {math.MaxUint64, math.MaxUint32, math.MaxUint32}} {
+	for _, n := range []lineName{{1, 1, 1}, {355837089512343, 17, 1034},
+		{math.MaxUint64, math.MaxUint32, math.MaxUint32}} {
 		for _, size := range []int{leastLine, 64} {
 			line := string(appendLine([]byte("before"), n, filler, size)[6:])
 			name, rest, _ := strings.Cut(strings.TrimPrefix(line, lineHead), " ")
@@ -21,7 +22,8 @@ func TestLines(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []string{"", "1", "1.2", "1.2.", "1.2.3.4", "-1.2.3", "1.2.x", "1.4294967296.3", "1.2.4294967296",
+	for _, wrong := range []string{"", "1", "1.2", "1.2.", "1.2.3.4", "-1.2.3", "1.2.x", "1.4294967296.3",
+		"1.2.4294967296",
 		"18446744073709551616.1.1"} {
 		if n, ok := parseLine(wrong); ok {
 			t.Errorf("%q is read as %v", wrong, n)

@@ -46,7 +46,7 @@ func (w *worker) begin(now int64) {
 func (w *worker) connect(now int64, d *device) {
 	d.gen++
 	d.tries = min(d.tries+1, 16)
-	fd, step, err := w.dial.dial(w.first + int(d.i))
+	fd, step, err := w.dial.dial(w.first+int(d.i)+int(d.moves), d.slow)
 	if err == nil {
 		if err = w.poll.add(fd, d.i, d.gen); err != nil {
 			step = "epoll"
@@ -101,7 +101,7 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	if w.slave != nil {
 		w.slave.linked(d)
 	}
-	w.scratch = w.speech.appendIdentity(w.scratch[:0], w.first+int(d.i))
+	w.scratch = w.speech.appendIdentity(w.scratch[:0], w.who(d))
 	d.state = unanswered
 	if len(w.scratch) > 0 && !w.write(now, d, w.scratch) {
 		return
@@ -127,6 +127,9 @@ func (w *worker) identified(now int64, d *device) {
 // comeUp counts the device as up.
 func (w *worker) comeUp(now int64, d *device) {
 	d.state, d.tries, d.free, d.lag = up, 0, now, 0
+	if d.slow {
+		w.timers.add(timer{now + slowEvery, d.i, d.gen, up})
+	}
 	w.freeSlot(now)
 	w.upNow++
 	if w.slave != nil {
@@ -156,29 +159,21 @@ func (w *worker) freeSlot(now int64) {
 
 // fail ends the device's link: a failed attempt, or a drop of an up device. The link is closed.
 func (w *worker) fail(now int64, d *device, c cause, text string) {
-	wasUp := d.state == up
-	if w.slave != nil {
-		w.gapEnds(now, d)
-	}
 	unix.Close(int(d.fd))
-	d.fd = -1
-	if d.left >= 0 {
-		w.release(d)
-	}
-	if !wasUp {
+	if d.state != up && d.state != cutting {
+		d.fd = -1
+		if d.left >= 0 {
+			w.release(d)
+		}
 		w.freeSlot(now)
 		d.inFlight = false
 		w.giveUp(now, d, c, text)
 		return
 	}
-	w.upNow--
-	if d.inFlight {
-		d.inFlight = false
-		w.awaited--
-		w.out.Lost++
+	w.leave(now, d)
+	if d.twin && (c == closedAfter || c == reset) {
+		w.out.Faults.Takeovers++
 	}
-	w.out.Unsent += int64(d.backlog)
-	d.backlog = 0
 	w.out.Dropped[c]++
 	w.out.Errors.add(text, 1)
 	d.state = gone
@@ -218,8 +213,13 @@ func (w *worker) give(d *device, c cause) {
 
 // later has the device dial again after its back-off.
 func (w *worker) later(now int64, d *device) {
-	pause := min(firstRedial<<min(d.tries, 10), lastRedial)
-	pause = int64(float64(pause) * (0.5 + w.random.Float64()))
+	pause := int64(w.cfg.Faults.Backoff)
+	if pause == 0 {
+		pause = min(firstRedial<<min(d.tries, 10), lastRedial)
+		pause = int64(float64(pause) * (0.5 + w.random.Float64()))
+	} else {
+		w.out.Faults.InStep++
+	}
 	d.state = down
 	w.timers.add(timer{now + pause, d.i, d.gen, down})
 }

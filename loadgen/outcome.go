@@ -3,6 +3,7 @@ package loadgen
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -76,6 +77,7 @@ type outcome struct {
 	Up        int64 // devices that came up
 	UpAtEnd   int64 // devices that were up when the run ended
 	Confirmed int64 // devices with at least one echo
+	Excused   int64 // devices that came up and were not up at the end: clones and slow readers, which a server ends
 	Returned  int64 // times that a device was up again after a drop
 	Failed    [causes]int64
 	Dropped   [causes]int64
@@ -88,6 +90,7 @@ type outcome struct {
 	Corrupt                  int64 // echoes or packets that were not as they should be
 
 	Polls   polled
+	Faults  FaultCounts
 	Verdict Verdict
 	Ledger  Ledger
 	Asked   histogram // intervals between two askings of one question
@@ -118,6 +121,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Up += other.Up
 	o.UpAtEnd += other.UpAtEnd
 	o.Confirmed += other.Confirmed
+	o.Excused += other.Excused
 	o.Returned += other.Returned
 	for i := range causes {
 		o.Failed[i] += other.Failed[i]
@@ -132,6 +136,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Stale += other.Stale
 	o.Corrupt += other.Corrupt
 	o.Polls.merge(&other.Polls)
+	o.Faults.merge(&other.Faults)
 	o.Verdict.merge(&other.Verdict)
 	o.Ledger.merge(&other.Ledger)
 	o.Own.merge(&other.Own)
@@ -149,6 +154,22 @@ func (o *outcome) merge(other *outcome) {
 	o.CPUUser += other.CPUUser
 	o.CPUSys += other.CPUSys
 	o.Stopped = o.Stopped || other.Stopped
+}
+
+// check says what is wrong with an outcome of so many devices that came from elsewhere.
+func (o *outcome) check(devices int) error {
+	for _, h := range append([]histogram{o.Asked}, o.Times[:]...) {
+		if h.Histogram == nil {
+			return errors.New("its outcome lacks a histogram")
+		}
+	}
+	if o.Up < 0 || o.UpAtEnd < 0 || o.UpAtEnd > o.Up || o.Up+sum(o.Failed) != int64(devices) {
+		return fmt.Errorf("its outcome has %d devices up and %d failed, of %d", o.Up, sum(o.Failed), devices)
+	}
+	if len(o.Errors) > maxMessages+1 {
+		return fmt.Errorf("its outcome has %d messages; %d are allowed", len(o.Errors), maxMessages+1)
+	}
+	return nil
 }
 
 // messages counts error messages: the first few distinct ones by their text, the rest together.

@@ -53,6 +53,13 @@ func TestPacer(t *testing.T) {
 	}
 }
 
+func TestPacerOfHardlyAnything(t *testing.T) {
+	p := pacer{start: 100, rate: 1e-300, n: 1}
+	if due := p.due(); due != 100+never {
+		t.Errorf("due at %d, want never", due)
+	}
+}
+
 func TestTimersComeInOrder(t *testing.T) {
 	var h timers
 	var want []int64

@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,39 +10,41 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 )
 
-// Between the parent and a process of the fleet, one line each:
+// Between the parent and a process of the fleet, or a coordinator and a host, one line each:
 //
-//	to the process    its share as JSON, then "start", then "go" when all processes have settled, or "stop"
-//	from the process  a report as JSON: ready, then settled, progress now and then, at the end its outcome
+//	to the process    its share as JSON, then "start", then "go" when all processes have settled, or "stop"; "start" and
+//	                  "go" may be followed by how long to wait with it; "alive" says no more than that
+//	from the process  a report as JSON: ready, then settled, progress now and then, at the end its outcome; an empty one
+//	                  says no more than that the process is alive
 //
 // The end of its standard input stops a process: it never outlives its parent.
 
 const (
 	maxReport   = 16 << 20         // bytes of one line; an outcome has less than 1 MiB
-	stderrKept  = 2 << 10          // of a process that died
 	stopPatient = 15 * time.Second // beyond Drain, until a process that was told to stop is killed
 )
 
 // report is one line from a process.
 type report struct {
-	Ready    bool      `json:",omitempty"`
+	Ready    int       `json:",omitempty"` // of how many processes the share is made; 0: not yet
 	Settled  bool      `json:",omitempty"`
 	Progress *Progress `json:",omitempty"`
 	Outcome  *outcome  `json:",omitempty"`
 	Error    string    `json:",omitempty"`
 }
 
-// process is one process of the fleet, as its parent sees it.
+// process is one process of the fleet, as its parent sees it, or one host, as the coordinator does.
 type process struct {
-	cmd      *exec.Cmd
+	name     string // in messages
 	in       io.WriteCloser
+	kill     func()
 	share    share
+	delay    time.Duration // with which it takes what is said to all, so that all take it at once
 	stderr   tail
-	ready    bool
+	ready    int
 	settled  bool
 	progress Progress
 	outcome  *outcome
@@ -59,14 +60,14 @@ type note struct {
 	err    error
 }
 
-// runProcesses shares the fleet among n processes and merges their outcomes.
-func runProcesses(ctx context.Context, cfg *Config, to netip.AddrPort, n int, report func(Progress)) (*outcome, error) {
-	f := &family{cfg: cfg, notes: make(chan note), start: time.Now()}
+// runProcesses divides a share among n processes and merges their outcomes.
+func runProcesses(ctx context.Context, s *share, n int, cue *cue, report func(Progress)) (*outcome, error) {
+	f := newFamily(s, cue, ErrWorkerDied)
 	cpu := cpuTime()
 	for i := range n {
-		lo, hi := cfg.Devices*i/n, cfg.Devices*(i+1)/n
-		s := share{Config: *cfg, To: to, First: lo, Count: hi - lo}
-		if err := f.spawn(s); err != nil {
+		lo, hi := s.Count*i/n, s.Count*(i+1)/n
+		part := share{Config: s.Config, To: s.To, First: s.First + lo, Count: hi - lo}
+		if err := f.spawn(part, fmt.Sprintf("worker process %d of %d", i+1, n)); err != nil {
 			f.abandon()
 			return nil, err
 		}
@@ -80,18 +81,30 @@ func runProcesses(ctx context.Context, cfg *Config, to netip.AddrPort, n int, re
 	return out, err
 }
 
-// family is the processes of one run.
+// family is the processes of one share, or the hosts of one run.
 type family struct {
 	cfg     *Config
+	to      netip.AddrPort
+	count   int // devices
 	members []*process
 	notes   chan note
 	start   time.Time
-	begun   bool
-	gone    bool
-	stopped bool
+	cue     *cue
+	lost    error            // what it is when a member dies
+	beat    <-chan time.Time // when to say that we are alive
+	late    <-chan time.Time // when the run should have ended long ago
+
+	ready, begun, settled, gone bool // how far all are
+	mayStart, mayGo             bool
+	stopped                     bool
 }
 
-func (f *family) spawn(s share) error {
+func newFamily(s *share, cue *cue, lost error) *family {
+	return &family{cfg: &s.Config, to: s.To, count: s.Count, notes: make(chan note), start: time.Now(), cue: cue,
+		lost: lost}
+}
+
+func (f *family) spawn(s share, name string) error {
 	command := f.cfg.Command
 	if len(command) == 0 {
 		self, err := os.Executable()
@@ -100,49 +113,64 @@ func (f *family) spawn(s share) error {
 		}
 		command = []string{self, "loadgen", "--worker"}
 	}
-	p := &process{cmd: exec.Command(command[0], command[1:]...), share: s}
-	p.cmd.Stderr = &p.stderr
-	in, err := p.cmd.StdinPipe()
+	cmd := exec.Command(command[0], command[1:]...)
+	p := &process{name: name, share: s, kill: func() { _ = cmd.Process.Kill() }}
+	cmd.Stderr = &p.stderr
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		return fmt.Errorf("loadgen: %w", err)
 	}
-	out, err := p.cmd.StdoutPipe()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("loadgen: %w", err)
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("loadgen: starting a worker process: %w", err)
 	}
 	p.in = in
+	return f.add(p, out, false, func(error) error {
+		_, _ = io.Copy(io.Discard, out)
+		return cmd.Wait()
+	})
+}
+
+// add gives a new member its share, and listens to it. Of a strict one every line must be a report. ended is told why
+// there are no more lines, and says how the member ended.
+func (f *family) add(p *process, out io.Reader, strict bool, ended func(error) error) error {
 	f.members = append(f.members, p)
-	line, err := json.Marshal(&s)
+	line, err := json.Marshal(&p.share)
 	if err == nil {
-		_, _ = in.Write(append(line, '\n')) // a process that does not read it is seen to end
+		_, _ = p.in.Write(append(line, '\n')) // a process that does not read it is seen to end
 	}
-	go f.listen(len(f.members)-1, p.cmd, out)
+	go f.listen(len(f.members)-1, out, strict, ended)
 	return err
 }
 
-// listen turns the lines of a process into notes, and its end into the last one.
-func (f *family) listen(i int, cmd *exec.Cmd, out io.Reader) {
+// listen turns the lines of a member into notes, and its end into the last one.
+func (f *family) listen(i int, out io.Reader, strict bool, ended func(error) error) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, maxReport)
-	for lines.Scan() {
+	var err error
+	for err == nil && lines.Scan() {
 		var r report
-		if json.Unmarshal(lines.Bytes(), &r) != nil {
-			continue // not ours: a line that the executable printed by itself
-		}
-		f.notes <- note{i: i, report: r}
+		switch e := json.Unmarshal(lines.Bytes(), &r); {
+		case e == nil:
+			f.notes <- note{i: i, report: r}
+		case strict:
+			err = fmt.Errorf("it sent what is no report: %w", e)
+		} // else not ours: a line that the executable printed by itself
 	}
-	_, _ = io.Copy(io.Discard, out)
-	f.notes <- note{i: i, ended: true, err: cmd.Wait()}
+	if err == nil {
+		err = lines.Err()
+	}
+	f.notes <- note{i: i, ended: true, err: ended(err)}
 }
 
 // follow leads the processes through the run until all have ended.
 func (f *family) follow(ctx context.Context, report func(Progress)) {
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
-	stop := ctx.Done()
+	stop, start, begin := ctx.Done(), f.cue.start, f.cue.begin
 	var kill <-chan time.Time
 	stopAll := func() {
 		if !f.stopped {
@@ -163,9 +191,19 @@ func (f *family) follow(ctx context.Context, report func(Progress)) {
 				f.take(n)
 			}
 			f.lead()
+		case <-start:
+			start, f.mayStart = nil, true
+			f.lead()
+		case <-begin:
+			begin, f.mayGo = nil, true
+			f.lead()
 		case <-stop:
 			stop = nil
 			stopAll()
+		case <-f.late:
+			stopAll()
+		case <-f.beat:
+			f.say("alive")
 		case <-kill:
 			f.kill()
 		case <-ticker.C:
@@ -177,13 +215,20 @@ func (f *family) follow(ctx context.Context, report func(Progress)) {
 
 func (f *family) take(n note) {
 	p := f.members[n.i]
-	p.ready = p.ready || n.report.Ready
+	p.ready = max(p.ready, n.report.Ready)
 	p.settled = p.settled || n.report.Settled
 	if n.report.Progress != nil {
 		p.progress = *n.report.Progress
 	}
-	if n.report.Outcome != nil {
-		p.outcome = n.report.Outcome
+	if out := n.report.Outcome; out != nil && p.outcome == nil {
+		if err := out.check(p.share.Count); err != nil {
+			p.failure = err.Error()
+			return
+		}
+		p.outcome = out
+		if out.Stopped && !f.stopped {
+			p.failure = "it was stopped there"
+		}
 	}
 	if n.report.Error != "" {
 		p.failure = n.report.Error
@@ -204,21 +249,30 @@ func (f *family) end(n note) bool {
 			p.failure += ": " + said
 		}
 	}
-	return p.outcome == nil
+	return p.outcome == nil || p.failure != ""
 }
 
-// lead says start when all processes are ready, and go when all have settled.
+// lead says start when all members are ready, and go when all have settled, and the cue allows it.
 func (f *family) lead() {
-	ready, settled := true, true
+	ready, settled, processes := true, true, 0
 	for _, p := range f.members {
-		ready = ready && (p.ready || p.ended)
+		ready = ready && (p.ready > 0 || p.ended)
 		settled = settled && (p.settled || p.ended)
+		processes += p.ready
 	}
-	if ready && !f.begun {
+	if ready && !f.ready {
+		f.ready = true
+		f.cue.ready(processes)
+	}
+	if f.ready && f.mayStart && !f.begun {
 		f.begun = true
 		f.say("start")
 	}
-	if settled && !f.gone {
+	if f.begun && settled && !f.settled {
+		f.settled = true
+		f.cue.settled()
+	}
+	if f.settled && f.mayGo && !f.gone {
 		f.gone = true
 		f.say("go")
 	}
@@ -227,7 +281,7 @@ func (f *family) lead() {
 func (f *family) say(word string) {
 	for _, p := range f.members {
 		if !p.ended {
-			_, _ = io.WriteString(p.in, word+"\n") // if it is gone, its end is on its way
+			_, _ = fmt.Fprintln(p.in, word, p.delay) // if it is gone, its end is on its way
 		}
 	}
 }
@@ -235,7 +289,7 @@ func (f *family) say(word string) {
 func (f *family) kill() {
 	for _, p := range f.members {
 		if !p.ended {
-			_ = p.cmd.Process.Kill()
+			p.kill()
 		}
 	}
 }
@@ -253,7 +307,7 @@ func (f *family) abandon() {
 }
 
 func (f *family) progress() Progress {
-	all := Progress{Phase: "connecting", Devices: f.cfg.Devices, Elapsed: time.Since(f.start), Processes: len(f.members)}
+	all := Progress{Phase: "connecting", Devices: f.count, Elapsed: time.Since(f.start), Processes: len(f.members)}
 	for _, p := range f.members {
 		all.Up += p.progress.Up
 		all.Failed += p.progress.Failed
@@ -267,37 +321,22 @@ func (f *family) progress() Progress {
 	return all
 }
 
-// collect merges the outcomes; the devices of a process that died have failed for that reason.
+// collect merges the outcomes; the devices of a member that died have failed for that reason.
 func (f *family) collect(out *outcome) error {
 	var died []error
-	for i, p := range f.members {
+	for _, p := range f.members {
 		if p.outcome != nil {
 			out.merge(p.outcome)
+		}
+		if p.outcome != nil && p.failure == "" {
 			continue
 		}
-		text := fmt.Sprintf("worker process %d of %d (devices %d to %d): %s", i+1, len(f.members), p.share.First+1,
-			p.share.First+p.share.Count, p.failure)
-		out.Failed[workerDied] += int64(p.share.Count)
-		out.Errors.add(text, 1)
-		died = append(died, fmt.Errorf("%w: %s", ErrWorkerDied, text))
+		text := fmt.Sprintf("%s (devices %d to %d): %s", p.name, p.share.First+1, p.share.First+p.share.Count, p.failure)
+		if p.outcome == nil {
+			out.Failed[workerDied] += int64(p.share.Count)
+			out.Errors.add(text, 1)
+		}
+		died = append(died, fmt.Errorf("%w: %s", f.lost, text))
 	}
 	return errors.Join(died...)
-}
-
-// tail keeps the end of what is written to it. The process's own copying goroutine alone writes; it is read after Wait.
-type tail struct{ b []byte }
-
-// Write keeps the last stderrKept bytes.
-func (t *tail) Write(b []byte) (int, error) {
-	t.b = append(t.b, b...)
-	if over := len(t.b) - stderrKept; over > 0 {
-		t.b = bytes.Clone(t.b[over:])
-	}
-	return len(b), nil
-}
-
-// last is the last line that says something.
-func (t *tail) last() string {
-	lines := strings.Split(strings.TrimSpace(string(t.b)), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -63,7 +63,7 @@ func TestPlan(t *testing.T) {
 		{name: "forced", devices: 10, forced: 4, limit: 1000, open: 10, want: 4},
 		{name: "more processes than devices", devices: 2, forced: 4, limit: 1000, open: 10, want: 2},
 		{name: "forced too few", devices: 2000, forced: 2, limit: 1000, open: 10,
-			refused: "1000 devices in each of 2 processes, and a descriptor limit of 1000 leaves room for 900; " +
+			refused: "1000 links in each of 2 processes, and a descriptor limit of 1000 leaves room for 900; " +
 				"give --processes 3"},
 		{name: "no room", devices: 1, limit: 64, refused: "a descriptor limit of 64 leaves no room"},
 	} {

@@ -52,6 +52,8 @@ type Result struct {
 
 	Thresholds []Threshold `json:"thresholds,omitempty"` // what came of Fail, in its order
 
+	Faults *FaultCounts `json:"faults,omitempty"` // where there are any
+
 	RateAchieved float64 `json:"rate_achieved"` // echo: answered, push: sent, else requests; a second of duration_s
 	TimeToAllUp  float64 `json:"time_to_all_up_s"`
 	Duration     float64 `json:"duration_s"` // of the traffic
@@ -61,10 +63,12 @@ type Result struct {
 
 	Errors    []ErrorCount `json:"errors"` // the first few distinct messages, the most frequent first
 	Processes int          `json:"processes"`
-	Stopped   bool         `json:"stopped"` // ended early by a signal or by the caller
+	Hosts     int          `json:"hosts,omitempty"` // with a coordinator; processes are of all of them
+	Stopped   bool         `json:"stopped"`         // ended early by a signal or by the caller
 
 	reconnects bool
 	histograms map[string]histogram // by the name of their curve
+	excused    int64                // devices away at the end, and rightly so
 }
 
 // Latency summarises a histogram, in milliseconds. All are 0 when Count is.
@@ -102,6 +106,10 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		TimeToAllUp: o.Settled.Seconds(), Duration: o.Traffic.Seconds(), Elapsed: o.Elapsed.Seconds(),
 		CPUUser: o.CPUUser.Seconds(), CPUSys: o.CPUSys.Seconds(),
 		Errors: o.Errors.sorted(), Processes: processes, Stopped: o.Stopped, reconnects: c.Reconnect, histograms: o.series(),
+		excused: o.Excused,
+	}
+	if c.Faults.any() {
+		r.Faults = &o.Faults
 	}
 	r.Curves = curves(r.histograms)
 	r.Generator = o.judge(c, processes)
@@ -151,7 +159,7 @@ func (r *Result) fleetChecks() []Check {
 	}
 	down := int64(r.Devices) - r.Up
 	check("all devices up", down > 0, "%d of %d devices did not come up (%s)", down, r.Devices, listed(r.Failed))
-	away := r.Up - r.UpAtEnd
+	away := r.Up - r.UpAtEnd - r.excused
 	if r.reconnects {
 		check("all devices stayed", away > 0, "%d devices stayed away (%s)", away, listed(r.Dropped))
 	} else {
@@ -205,6 +213,9 @@ func (r *Result) Print(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t"+format+"\n", append([]any{name}, args...)...)
 	}
 	row("target", "%s (preset %s, mode %s, processes %d)", r.Target, r.Preset, r.Mode, r.Processes)
+	if r.Hosts > 0 {
+		row("hosts", "%d", r.Hosts)
+	}
 	row("devices", "%d: %d up, %d up at the end, %d confirmed by an echo", r.Devices, r.Up, r.UpAtEnd, r.Confirmed)
 	if len(r.Failed) > 0 {
 		row("failed", "%s", listed(r.Failed))
@@ -217,6 +228,9 @@ func (r *Result) Print(out io.Writer) error {
 	if r.Polls != nil {
 		row("polls", "%s", r.Polls)
 		row("interval", "%s", &r.Polls.Interval)
+	}
+	if r.Faults != nil {
+		row("faults", "%s", r.Faults)
 	}
 	if r.Verify != nil {
 		row("verify", "%s", r.Verify)

@@ -19,15 +19,12 @@ const descriptorReserve = 100
 // Run: see Result.Err. When ctx is done the run ends early and reports what it has.
 func Run(ctx context.Context, cfg Config) (*Result, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	to, err := resolve(ctx, cfg.Target)
+	to, err := prepare(ctx, &cfg)
 	if err != nil {
 		return nil, err
 	}
-	if from, _ := parseSources(cfg.Sources); from.count > 0 && from.first.Unmap().Is4() != to.Addr().Unmap().Is4() {
-		return nil, fmt.Errorf("%w: sources %s and target %s are of different IP versions", ErrConfig, cfg.Sources, to)
+	if err := canVanish(&cfg); err != nil {
+		return nil, err
 	}
 	processes, err := plan(&cfg, raiseDescriptorLimit(), openDescriptors())
 	if err != nil {
@@ -42,7 +39,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 			"descriptor limit (ulimit -n)", ErrConfig, processes)
 	}
 	if processes > 1 {
-		out, err := runProcesses(ctx, &cfg, to, processes, report)
+		out, err := runProcesses(ctx, &share{Config: cfg, To: to, Count: cfg.Devices}, processes, atOnce(), report)
 		if out == nil {
 			return nil, err
 		}
@@ -73,6 +70,30 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		err = errors.Join(err, fmt.Errorf("%w: the stream ended: %w", ErrVerify, rest.ended))
 	}
 	return out.result(&cfg, 1), err
+}
+
+// prepare checks a Config with its defaults in place, and finds its target.
+func prepare(ctx context.Context, cfg *Config) (netip.AddrPort, error) {
+	if err := cfg.validate(); err != nil {
+		return netip.AddrPort{}, err
+	}
+	to, err := resolve(ctx, cfg.Target)
+	if err != nil {
+		return to, err
+	}
+	return to, cfg.fits(to)
+}
+
+// fits says whether the source addresses are of the target's kind.
+func (c *Config) fits(to netip.AddrPort) error {
+	from, err := parseSources(c.Sources)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if from.count > 0 && from.first.Unmap().Is4() != to.Addr().Unmap().Is4() {
+		return fmt.Errorf("%w: sources %s and target %s are of different IP versions", ErrConfig, c.Sources, to)
+	}
+	return nil
 }
 
 func resolve(ctx context.Context, target string) (netip.AddrPort, error) {
@@ -113,20 +134,20 @@ func plan(cfg *Config, limit, open int) (int, error) {
 	}
 	n := cfg.Processes
 	if n == 0 {
-		if cfg.Devices <= here {
+		if cfg.descriptors(cfg.Devices) <= here {
 			return 1, nil
 		}
-		n = max(2, (cfg.Devices+there-1)/there)
+		n = max(2, (cfg.descriptors(cfg.Devices)+there-1)/there)
 	}
 	n = min(n, cfg.Devices)
 	room := there
 	if n == 1 {
 		room = here
 	}
-	if each := (cfg.Devices + n - 1) / n; each > room {
-		return 0, fmt.Errorf("%w: %d devices in each of %d processes, and a descriptor limit of %d leaves room for %d; "+
+	if each := cfg.descriptors((cfg.Devices + n - 1) / n); each > room {
+		return 0, fmt.Errorf("%w: %d links in each of %d processes, and a descriptor limit of %d leaves room for %d; "+
 			"give --processes %d, or raise the limit (ulimit -n)", ErrConfig, each, n, limit, max(0, room),
-			(cfg.Devices+there-1)/there)
+			(cfg.descriptors(cfg.Devices)+there-1)/there)
 	}
 	return n, nil
 }

@@ -49,7 +49,6 @@ type answer struct {
 const (
 	pieceGap   = int64(20 * time.Millisecond) // the most between two pieces of one answer
 	churnPause = 500 * time.Millisecond       // the most between hanging up and dialling
-	churnEnds  = int64(2 * time.Second)       // before the end of the traffic, so that all are back by then
 )
 
 func newSlave(cfg *Config, first, count int) *slave {
@@ -243,6 +242,13 @@ func (w *worker) piece(now int64, d *device, place int32) {
 	s := w.slave
 	a := &s.answers[place]
 	n := a.n - a.off
+	if d.doomed && n > 1 {
+		if w.out.Polls.Unsent++; w.say(now, d, a.b[a.off:a.off+n/2]) {
+			w.severSoon(now, d)
+		}
+		s.spare = append(s.spare, place)
+		return
+	}
 	if a.pieces && n > 1 {
 		n = 1 + int16(w.random.IntN(int(n)-1))
 	}
@@ -276,12 +282,12 @@ func (w *worker) piece(now int64, d *device, place int32) {
 // stands.
 func (w *worker) say(now int64, d *device, payload []byte) bool {
 	d.active = true
-	w.scratch = w.speech.appendData(w.scratch[:0], w.first+int(d.i), payload)
+	w.scratch = w.speech.appendData(w.scratch[:0], w.who(d), payload)
 	return w.writeBehind(now, d, w.scratch)
 }
 
 func (w *worker) beatOf(now int64, d *device) bool {
-	w.scratch = w.speech.appendHeartbeat(w.scratch[:0], w.first+int(d.i))
+	w.scratch = w.speech.appendHeartbeat(w.scratch[:0], w.who(d))
 	return w.writeBehind(now, d, w.scratch)
 }
 
@@ -323,31 +329,10 @@ func (w *worker) check() {
 	}
 }
 
-// hangUps has the next devices close their links and dial again.
-func (w *worker) hangUps(now int64) {
-	if w.churns.rate == 0 || w.phase != traffic {
-		return
-	}
-	for due := w.churns.due(); due < w.end-churnEnds; due = w.churns.due() {
-		if due > now {
-			w.at(due)
-			return
-		}
-		w.churns.n++
-		if d := &w.devs[w.random.IntN(len(w.devs))]; d.state == up {
-			w.hangUp(now, d)
-		}
-	}
-}
-
+// hangUp has the device close its link and dial again.
 func (w *worker) hangUp(now int64, d *device) {
-	w.gapEnds(now, d)
 	unix.Close(int(d.fd))
-	d.fd = -1
-	if d.left >= 0 {
-		w.release(d)
-	}
-	w.upNow--
+	w.leave(now, d)
 	w.out.Polls.Churned++
 	d.state = down
 	w.timers.add(timer{now + w.random.Int64N(int64(churnPause)), d.i, d.gen, down})

@@ -135,7 +135,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			d := 500 * time.Millisecond
 			if tt.slave.Churn > 0 {
-				d += time.Duration(churnEnds) + time.Second
+				d += leastBefore + time.Second
 			}
 			r := runs(t, Config{Target: server(t, asks(func(int, uint64) {}, 0)), Devices: 1, Mode: ModbusRTU, Duration: d,
 				Slave: tt.slave})

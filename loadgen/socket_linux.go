@@ -158,13 +158,17 @@ func newDialler(to netip.AddrPort, from sources) *dialler {
 	return d
 }
 
-// dial begins to connect device i of the fleet. On failure it says which step failed; nothing stays open.
-func (d *dialler) dial(i int) (fd int, step string, err error) {
+// dial begins to connect a device, from source address i; a slow one has a small receive buffer. On failure it says
+// which step failed; nothing stays open.
+func (d *dialler) dial(i int, slow bool) (fd int, step string, err error) {
 	fd, err = unix.Socket(d.family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, "socket", err
 	}
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // a frame must not wait for an acknowledgement
+	if slow {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, slowBuffer) // a larger one is only filled later
+	}
 	if d.sources.count > 0 {
 		if err := d.bind(fd, i); err != nil {
 			unix.Close(fd)

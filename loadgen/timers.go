@@ -48,6 +48,9 @@ func (t *timers) take(now int64) (timer, bool) {
 	return first, true
 }
 
+// never is so many nanoseconds from now that no run lasts until then, and that a time so far away can still be told.
+const never = 1 << 60
+
 // pacer is a schedule that is never stretched: number n is due at start + n/rate.
 type pacer struct {
 	start int64
@@ -59,7 +62,7 @@ func (p *pacer) due() int64 {
 	if p.rate == 0 {
 		return p.start
 	}
-	return p.start + int64(float64(p.n)*1e9/p.rate)
+	return p.start + int64(min(float64(p.n)*1e9/p.rate, never))
 }
 
 // before returns how many more are due before end.

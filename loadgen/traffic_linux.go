@@ -75,7 +75,7 @@ func (w *worker) appendBurst(dst []byte, d *device) []byte {
 		if w.speech.wire == ddp {
 			n = min(n, maxDDP)
 		}
-		dst = w.speech.appendData(dst, w.first+int(d.i), b[:n])
+		dst = w.speech.appendData(dst, w.who(d), b[:n])
 		b = b[n:]
 	}
 	return dst
@@ -125,7 +125,7 @@ func (w *worker) sendFrame(now int64, d *device, due int64) bool {
 	d.inFlight = w.cfg.Mode == Echo || d.state == confirming
 	b := w.frames.put(d.seq, due)
 	if !w.speech.asItIs() {
-		w.scratch = w.speech.appendData(w.scratch[:0], w.first+int(d.i), b)
+		w.scratch = w.speech.appendData(w.scratch[:0], w.who(d), b)
 		b = w.scratch
 	}
 	return w.write(now, d, b)
@@ -203,7 +203,7 @@ func (w *worker) receive(now int64, d *device, ended bool) {
 		}
 		w.out.ReceivedBytes += int64(n)
 		w.payload(now, d, w.buf[:n])
-		if n < len(w.buf) && !ended {
+		if n < len(w.buf) && !ended || d.slow && d.state == up {
 			return
 		}
 	}
@@ -220,7 +220,7 @@ func (w *worker) payload(now int64, d *device, b []byte) {
 		b, bad = unescape(&d.openFD, b)
 	case ddp:
 		var room [maxID]byte
-		b, acks, bad = d.ddp.read(b, w.speech.appendID(room[:0], w.first+int(d.i)))
+		b, acks, bad = d.ddp.read(b, w.speech.appendID(room[:0], w.who(d)))
 	}
 	if d.state == unanswered {
 		if b = w.answer(now, d, b, acks, bad); b == nil {
@@ -321,7 +321,7 @@ func (w *worker) beat(now int64) {
 		idle := !d.active
 		d.active = false
 		if d.state == up && d.left < 0 && (idle || w.slave != nil) {
-			w.scratch = w.speech.appendHeartbeat(w.scratch[:0], w.first+i)
+			w.scratch = w.speech.appendHeartbeat(w.scratch[:0], w.who(d))
 			w.write(now, d, w.scratch)
 		}
 	}

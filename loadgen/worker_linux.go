@@ -57,6 +57,7 @@ type worker struct {
 	lastSends int64
 	beats     pacer
 	churns    pacer
+	mishaps   mishaps
 
 	end       int64 // of the phase
 	goAt      int64
@@ -133,8 +134,8 @@ func (w *worker) step(now int64) {
 	w.advance(now) // the last device may just have failed
 	w.offer(now)
 	w.beat(now)
+	w.mishap(now)
 	if w.slave != nil {
-		w.hangUps(now)
 		w.reply(now)
 		w.check()
 	}
@@ -173,7 +174,7 @@ func (w *worker) advance(now int64) {
 			w.cpuAt = cpuTime()
 			rate := w.cfg.Rate * w.share
 			w.sends = pacer{start: w.goAt + w.sends.start, rate: rate}
-			w.churns = pacer{start: w.goAt, rate: w.cfg.Slave.Churn * float64(len(w.devs))}
+			w.startMishaps()
 		}
 	}
 	if w.phase == traffic && (stop || w.deserted() || now >= w.end && w.offered(now)) {
@@ -256,6 +257,10 @@ func (w *worker) expire(now int64) {
 			w.fail(now, d, timedOut, fmt.Sprintf("no echo to confirm the device within %v", w.cfg.AckTimeout))
 		case down:
 			w.redial(now, d)
+		case up:
+			w.sip(now, d)
+		case cutting:
+			w.sever(now, d)
 		}
 	}
 }
@@ -277,6 +282,9 @@ func (w *worker) event(now int64, ev *unix.EpollEvent) {
 	}
 	if ev.Events&unix.EPOLLOUT != 0 && d.left >= 0 && !w.flush(now, d) {
 		return
+	}
+	if d.slow && d.state == up && ev.Events&(unix.EPOLLHUP|unix.EPOLLERR) == 0 {
+		return // it reads in its own time
 	}
 	ended := ev.Events&(unix.EPOLLRDHUP|unix.EPOLLHUP|unix.EPOLLERR) != 0
 	if ended || ev.Events&unix.EPOLLIN != 0 {
@@ -311,8 +319,11 @@ func (w *worker) closeAll() {
 	}
 	for i := range w.devs {
 		d := &w.devs[i]
-		if d.state == up {
+		switch {
+		case d.state == up:
 			w.out.UpAtEnd++
+		case d.cameUp && (d.twin || d.slow):
+			w.out.Excused++
 		}
 		if d.confirmed {
 			w.out.Confirmed++
@@ -327,6 +338,7 @@ func (w *worker) closeAll() {
 			d.fd = -1
 		}
 	}
+	w.layGhosts()
 	w.out.Elapsed = nanos(w.clock() - w.start)
 	w.publish()
 }

@@ -168,8 +168,12 @@ func (e *engine) OnTraffic(c gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	l := s.loop
+	h, traded := l.host.(*eventLoop), l.traded
 	l.traffic(s, b)
-	return l.host.(*eventLoop).settle(s)
+	if l.traded != traded {
+		h.stir()
+	}
+	return h.settle(s)
 }
 
 // heard is called when c, which is no link, has something to read: the loop's bell has rung.

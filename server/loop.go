@@ -70,7 +70,7 @@ type loop struct {
 
 	scratch, work []byte // reused by one step: what codec writes to
 	frame         []byte // reused by one step: what a driver builds its frames in
-	traded        int    // sends and receipts of polling drivers since the pace was decided last
+	traded        int    // sends and receipts that nobody waits for, since the pace was decided last
 	good, bad     uint64 // tag values since the last poll was counted
 
 	mail struct {

@@ -20,11 +20,13 @@ const (
 	quietTick = 8 * time.Millisecond
 )
 
-// busyTick is how many sends and receipts of polling drivers in each tick of a grid put a loop on that grid;
-// paceWindow is how long they are counted before that is decided anew.
+// busyTick is how many sends and receipts that nobody waits for, those of polling drivers and frames that no answer goes
+// back to at once, put a loop on a grid, in each tick of it; paceWindow is how long they are counted before that is decided
+// anew; at every stirEvery of them a loop that does not pace itself looks whether it should.
 const (
 	busyTick   = 2
 	paceWindow = 32 * time.Millisecond
+	stirEvery  = 32
 )
 
 // turn runs the timers that are due. A loop that polls then paces itself: it sleeps to the next boundary of its grid
@@ -51,6 +53,13 @@ func (h *eventLoop) turn() {
 	}
 	h.opened = false
 	h.bell.ring()
+}
+
+// stir has the loop take a turn soon where enough has come: without timers that are due it would have none.
+func (h *eventLoop) stir() {
+	if !h.paces && h.loop.traded%stirEvery == 0 {
+		h.timer.Reset(0)
+	}
 }
 
 // gridFor is the grid for what was sent and received in a time, 0 for none.

@@ -201,9 +201,7 @@ func (s *session) deliver(now int64, b []byte) {
 	if s.machine == nil {
 		return
 	}
-	if s.served.polls {
-		s.loop.traded++
-	}
+	polls, said := s.served.polls, s.bytesOut.Load()
 	held := s.frame
 	if held != nil {
 		_, _ = held.Write(b)
@@ -222,6 +220,9 @@ func (s *session) deliver(now int64, b []byte) {
 		s.frame = pooled(b)
 	}
 	release(&held)
+	if polls || s.bytesOut.Load() == said { // who is answered at once waits for it: a loop must not sleep over that
+		s.loop.traded++
+	}
 }
 
 // closed is called when the socket has closed, with the socket's error; nil when linkd closed it.

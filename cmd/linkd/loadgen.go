@@ -30,8 +30,9 @@ func loadgenCommand() *cli.Command {
 		Name:      "loadgen",
 		Usage:     "dial a server with a simulated fleet of devices, and report what came of it",
 		ArgsUsage: " ",
-		Flags:     slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags(), reportFlags()),
-		Action:    runLoadgen,
+		Flags: slices.Concat(fleetFlags(), identityFlags(), runFlags(), slaveFlags(), faultFlags(), reportFlags(),
+			hostFlags()),
+		Action: runLoadgen,
 	}
 }
 
@@ -81,7 +82,7 @@ func runFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "connect-timeout", Value: 20 * time.Second, Usage: "of one connect"},
 		&cli.DurationFlag{Name: "ack-timeout", Value: 10 * time.Second, Usage: "of an answer to an identity"},
 		&cli.DurationFlag{Name: "tick", Value: time.Millisecond, Usage: "paced messages leave together this often"},
-		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the back-off's jitter"},
+		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of the jitter, and of which devices suffer faults"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "text", Usage: "text or json"},
 		&cli.BoolFlag{Name: "worker", Hidden: true},
 	}
@@ -97,7 +98,14 @@ func runLoadgen(c *cli.Context) error {
 		signal.Ignore(os.Interrupt, syscall.SIGTERM)
 		return loadgen.ServeWorker(c.Context, os.Stdin, os.Stdout)
 	}
-	cfg, err := loadgenConfig(c)
+	m, err := meeting(c)
+	if err == nil && m != nil && c.String("join") != "" {
+		return joinRun(c, m)
+	}
+	var cfg loadgen.Config
+	if err == nil {
+		cfg, err = loadgenConfig(c)
+	}
 	if err != nil {
 		return usagef("%v; see %s --help", err, c.Command.HelpName)
 	}
@@ -117,13 +125,21 @@ func runLoadgen(c *cli.Context) error {
 		return err
 	}
 	defer files.close()
-	show, done := loadgenProgress(os.Stderr, cfg.Devices)
-	cfg.Progress = show
-	result, err := loadgen.Run(c.Context, cfg)
-	done()
-	if errors.Is(err, loadgen.ErrConfig) {
-		return usagef("%v", err)
+	var show func(loadgen.Progress)
+	done := func() {}
+	cfg.Progress = func(p loadgen.Progress) {
+		if show == nil { // not before the hosts have met, which is told line by line
+			show, done = loadgenProgress(os.Stderr, cfg.Devices)
+		}
+		show(p)
 	}
+	var result *loadgen.Result
+	if m != nil {
+		result, err = loadgen.Coordinate(c.Context, cfg, *m)
+	} else {
+		result, err = loadgen.Run(c.Context, cfg)
+	}
+	done()
 	if result != nil {
 		if werr := printResult(c.App.Writer, result, c.String("output")); werr != nil {
 			return fmt.Errorf("loadgen: writing the result: %w", werr)
@@ -133,10 +149,18 @@ func runLoadgen(c *cli.Context) error {
 		}
 		err = errors.Join(files.write(result), err)
 	}
-	if err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+	return loadgenError(err)
+}
+
+// loadgenError has an error in one line, and as wrong usage where the configuration is at fault.
+func loadgenError(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, loadgen.ErrConfig):
+		return usagef("%v", err)
 	}
-	return nil
+	return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 func printResult(w io.Writer, r *loadgen.Result, format string) error {
@@ -182,7 +206,10 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		return cfg, err
 	}
 	var err error
-	cfg.Slave, err = slaveConfig(c)
+	if cfg.Slave, err = slaveConfig(c); err != nil {
+		return cfg, err
+	}
+	cfg.Faults, err = faultConfig(c)
 	return cfg, err
 }
 
