@@ -201,8 +201,8 @@ func dead(t *testing.T, program []string) {
 		t.Errorf("asked again after %v, want 3s", after)
 	}
 	go silent.serve()
-	before = p.until("both", func(s stats) bool { return s.Bound == 2 })
-	p.until("both", func(s stats) bool { return s.Polls > before.Polls+20 })
+	before = p.until("both links", func(s stats) bool { return s.Bound == 2 })
+	p.until("polls of both", func(s stats) bool { return s.Polls > before.Polls+6 })
 	p.end() // with questions in flight
 }
 
@@ -221,7 +221,7 @@ func share(t *testing.T, program []string) {
 // leaving: fleets that hang up while they are polled take no server with them.
 func leaving(t *testing.T, program []string) {
 	p := start(t, program, "-n", "100", "-job", "poll", "-p", "2", "-loops", "2")
-	for range 10 {
+	for range 6 {
 		var links []link
 		for n := range 50 {
 			l := p.dial(fmt.Sprintf("c%07d", n+1))

@@ -86,6 +86,7 @@ func start(t *testing.T, command []string, args ...string) *peer {
 	t.Helper()
 	p := &peer{t: t, cmd: exec.Command(command[0], append(command[1:len(command):len(command)], args...)...)}
 	p.cmd.Stderr = t.Output()
+	p.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=10") // the race detector's own would be a second
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -12,8 +12,10 @@ import (
 	"linkd/bench/peers/common"
 )
 
-// bufBytes is more than most devices send at once.
-const bufBytes = 1 << 10
+const (
+	bufBytes = 1 << 10 // more than most devices send at once
+	retry    = 10 * time.Millisecond
+)
 
 type server struct {
 	*common.Server
@@ -88,16 +90,15 @@ func serve(ctx context.Context, cs *common.Server) error {
 	if err := s.Ready(listener.Addr().String()); err != nil {
 		return err
 	}
-	for {
+	for ctx.Err() == nil {
 		c, err := listener.Accept()
-		if ctx.Err() != nil {
-			return nil // links end with the process
-		}
 		if err != nil {
-			return err
+			time.Sleep(retry) // no descriptors: some may come back
+			continue
 		}
 		go s.link(c)
 	}
+	return nil // links end with the process
 }
 
 func main() { common.Main(serve) }
