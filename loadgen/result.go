@@ -249,6 +249,18 @@ func (r *Result) Print(out io.Writer) error {
 	if r.Generator != nil {
 		row("generator", "%s", r.Generator)
 	}
+	r.printTimes(w, row)
+	for _, e := range r.Errors {
+		fmt.Fprintf(w, "\nerror (%d times)\t%s", e.Count, e.Message)
+	}
+	if len(r.Errors) > 0 {
+		fmt.Fprintln(w)
+	}
+	return w.Flush()
+}
+
+// printTimes writes the table of latencies, and what came of the thresholds.
+func (r *Result) printTimes(w io.Writer, row func(name, format string, args ...any)) {
 	fmt.Fprintf(w, "\n%s\tcount\tp50 ms\tp90 ms\tp99 ms\tp99.9 ms\tmax ms\n", "times")
 	for _, t := range r.times() {
 		if t.l.Count > 0 {
@@ -262,11 +274,4 @@ func (r *Result) Print(out io.Writer) error {
 		}
 		row("fail if", "%s\t%s", r.Thresholds[i].Expr, r.Thresholds[i].Verdict())
 	}
-	for _, e := range r.Errors {
-		fmt.Fprintf(w, "\nerror (%d times)\t%s", e.Count, e.Message)
-	}
-	if len(r.Errors) > 0 {
-		fmt.Fprintln(w)
-	}
-	return w.Flush()
 }

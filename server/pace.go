@@ -20,9 +20,9 @@ const (
 	quietTick = 8 * time.Millisecond
 )
 
-// busyTick is how many sends and receipts that nobody waits for, those of polling drivers and frames that no answer goes
-// back to at once, put a loop on a grid, in each tick of it; paceWindow is how long they are counted before that is decided
-// anew; at every stirEvery of them a loop that does not pace itself looks whether it should.
+// busyTick is how many sends and receipts that nobody waits for put a loop on a grid, in each tick of it: those of
+// polling drivers, and frames that no answer goes back to at once. paceWindow is how long they are counted before that
+// is decided anew; at every stirEvery of them a loop that does not pace itself looks whether it should.
 const (
 	busyTick   = 2
 	paceWindow = 32 * time.Millisecond

@@ -117,6 +117,11 @@ func runLoadgen(c *cli.Context) error {
 		_, err = io.WriteString(c.App.Writer, text)
 		return err
 	}
+	return runFleet(c, cfg, m)
+}
+
+// runFleet runs a fleet from this process, or with the hosts of a meeting, and reports what came of it.
+func runFleet(c *cli.Context, cfg loadgen.Config, m *loadgen.Meeting) error {
 	if err := cfg.Validate(); err != nil {
 		return usagef("%v", err)
 	}
