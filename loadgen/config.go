@@ -220,6 +220,7 @@ func (c *Config) validate() error {
 		{"max age", c.MaxAge}, {"own lag limit", c.OwnLagLimit}, {"stall self", c.StallSelf}} {
 		say(d.d < 0, "%s %v; give 0 or more", d.name, d.d)
 	}
+	say(c.StallSelf > mostStallSelf, "stall self %v; give at most %v", c.StallSelf, mostStallSelf)
 	say(!isShare(c.OwnCPULimit), "own CPU limit %v; give 0 to 1", c.OwnCPULimit)
 	if _, err := parseSources(c.Sources); err != nil {
 		all = append(all, err.Error())

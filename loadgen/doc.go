@@ -21,6 +21,9 @@
 // waiting for other frames; beyond that, the generator lacks CPU, and the run says little. The end of a round trip is
 // the moment when the kernel reported the answer, before the batch it came in was worked off.
 //
+// A stall, more than 20 ms in which a worker did not look at its sockets, is taken off the times that were waited for
+// meanwhile, and is the generator's own lag as well. Result.Generator says whether it did its part well enough.
+//
 // Connects follow the same rule with a ramp: a connect counts from its due time, less the generator's lag, so that
 // waiting because Inflight connects are not answered counts as the server's. Without a ramp there is no due time; a
 // connect counts from its start. An up device is connected and has sent its identity; where the preset has an

@@ -16,6 +16,7 @@ var ErrInvalid = errors.New("loadgen: the run is invalid")
 const (
 	defaultOwnLag = 20 * time.Millisecond
 	defaultOwnCPU = 0.95
+	mostStallSelf = 10 * time.Second
 	// usualPorts is how many ephemeral ports Linux has for one address where nobody changed that.
 	usualPorts = 28232
 	portRange  = "/proc/sys/net/ipv4/ip_local_port_range"

@@ -82,7 +82,7 @@ func TestLedger(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			shows := make(chan string, 1024)
 			r := runs(t, Config{Target: north(t, shows, c.change), Devices: 1, ID: "c{n:04}", From: 3, Mode: Push, Rate: 500,
-				Duration: 200 * time.Millisecond, Drain: 500 * time.Millisecond, Ledger: values(t, shows), Token: "sesame"})
+				Duration: 200 * time.Millisecond, Drain: time.Second, Ledger: values(t, shows), Token: "sesame"})
 			l := r.Ledger
 			if l.Sent != 100 || l.Sent != r.Sent.Messages || !c.want(l) || l.Sent != l.Delivered+l.Reordered+l.Stale+l.Lost {
 				t.Errorf("%v of %d messages", l, r.Sent.Messages)

@@ -87,11 +87,7 @@ func (w *worker) connected(now int64, d *device, events uint32) {
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP) == 0 {
 		return
 	}
-	late := w.ownPart(d.began)
-	if late == 0 && w.cfg.Ramp == 0 {
-		w.out.Times[ownLag].record(0) // there was no due time to be late for
-	}
-	w.out.Times[connectTime].record(now - d.began - late)
+	w.out.Times[connectTime].record(now - d.began - w.ownPart(d.began))
 	if events&(unix.EPOLLRDHUP|unix.EPOLLHUP) != 0 {
 		w.fail(now, d, closedBefore, "closed by the server before the identity was sent")
 		return

@@ -28,6 +28,9 @@ func TestProcesses(t *testing.T) {
 	if r.Received.Messages == 0 || r.RTT.Count != r.Received.Messages {
 		t.Errorf("%d round trips timed of %d", r.RTT.Count, r.Received.Messages)
 	}
+	if g := r.Generator; g.CPU <= 0 || g.DescriptorsLeft <= 0 || len(r.Curves["rtt"]) == 0 {
+		t.Errorf("of the generator itself: %v; %d points of round trips", g, len(r.Curves["rtt"]))
+	}
 	if all := r.Sent.Messages + r.Unsent; all < 49 || all > 51 { // each process rounds its share
 		t.Errorf("%d frames due, want about 50", all)
 	}
