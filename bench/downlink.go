@@ -25,31 +25,31 @@ func (b *bench) downlink(ctx context.Context, s *server, n int) (sample, error) 
 	if err != nil {
 		return sample{}, err
 	}
-	took, u, err := b.command(ctx, s, n)
+	u, err := s.commandAll(ctx, n)
 	_, ended := l.end()
 	if err := errors.Join(err, ended); err != nil {
 		return sample{}, err
 	}
-	return sample{iterations: n, figures: []Figure{{lastUnit, milliseconds(took)}, {commandUnit,
+	return sample{iterations: n, figures: []Figure{{lastUnit, milliseconds(u.span)}, {commandUnit,
 		microseconds(u.cpu) / float64(n)}}}, nil
 }
 
-func (b *bench) command(ctx context.Context, s *server, n int) (took time.Duration, u used, err error) {
+// commandAll waits until n devices are there, and returns what the command to all of them took.
+func (s *server) commandAll(ctx context.Context, n int) (used, error) {
 	if _, err := s.settle(ctx, fmt.Sprintf("%d devices bound and polled once", n), func(now stats) bool {
 		return now.Bound == n && now.Polls >= uint64(s.firstPolls*n)
 	}); err != nil {
-		return 0, u, err
+		return used{}, err
 	}
 	from, err := s.usage()
 	if err != nil {
-		return 0, u, err
+		return used{}, err
 	}
 	if err := s.command(ctx, n); err != nil {
-		return 0, u, err
+		return used{}, err
 	}
 	to, err := s.usage()
-	u = to.since(from)
-	return u.span, u, err
+	return to.since(from), err
 }
 
 // commandPeer has a bare server send, and waits for the answers.

@@ -23,10 +23,7 @@ func idleCases(c *Config) (cases []measured) {
 // idle measures what n idle devices add to the memory of a server that has its project loaded, and of the kernel; then
 // n devices that have each sent a burst, in the same process, and what stays when they have left.
 func (b *bench) idle(ctx context.Context, s *server, n int) ([]Figure, error) {
-	if _, err := s.stats(ctx); err != nil { // what HTTP takes once belongs to the empty server
-		return nil, err
-	}
-	empty, err := s.memory(ctx)
+	empty, err := emptyMemory(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,19 @@ func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*lo
 	return l, err
 }
 
+// through has a fleet come, do its part and leave by itself.
+func (b *bench) through(ctx context.Context, s *server, n int, args ...string) (outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, fleetTime)
+	defer cancel()
+	l, err := b.load(ctx, s, n, args...)
+	if err != nil {
+		return outcome{}, err
+	}
+	return l.left()
+}
+
+const fleetTime = 5 * time.Minute
+
 // end stops the fleet and returns what came of it.
 func (l *load) end() (outcome, error) { return l.result(l.stop()) }
 

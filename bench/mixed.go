@@ -21,10 +21,7 @@ func mixedCases(c *Config) []measured {
 
 // mixed measures a fleet in which one device in five is polled each second and one in a hundred redials each minute.
 func (b *bench) mixed(ctx context.Context, s *server, n int, j job) (sample, error) {
-	if _, err := s.stats(ctx); err != nil { // what HTTP takes once belongs to the empty server
-		return sample{}, err
-	}
-	empty, err := s.memory(ctx)
+	empty, err := emptyMemory(ctx, s)
 	if err != nil {
 		return sample{}, err
 	}
@@ -32,7 +29,6 @@ func (b *bench) mixed(ctx context.Context, s *server, n int, j job) (sample, err
 	if err != nil {
 		return sample{}, err
 	}
-	l.churns = true
 	p, err := b.polls(ctx, s, n, j.every, b.Window)
 	full := int64(0)
 	if err == nil {

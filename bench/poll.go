@@ -143,10 +143,7 @@ func (b *bench) linkMemory(ctx context.Context, peer string, n int, j job, args 
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	if _, err := s.stats(ctx); err != nil { // what HTTP takes once belongs to the empty server
-		return 0, err
-	}
-	empty, err := s.memory(ctx)
+	empty, err := emptyMemory(ctx, s)
 	if err != nil {
 		return 0, err
 	}

@@ -35,10 +35,7 @@ func (b *bench) scale(ctx context.Context, peer string, devices, nodes int) (out
 		return sample{}, err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	if _, err := c.stats(ctx); err != nil { // what HTTP takes once belongs to the empty servers
-		return sample{}, err
-	}
-	empty, err := c.memory(ctx)
+	empty, err := emptyMemory(ctx, c)
 	if err != nil {
 		return sample{}, err
 	}

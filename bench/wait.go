@@ -37,6 +37,7 @@ func (u used) since(from used) used {
 type watched interface {
 	stats(ctx context.Context) (stats, error)
 	usage() (used, error)
+	memory(ctx context.Context) (int64, error)
 }
 
 // watch looks at servers before and after a time.
@@ -65,6 +66,14 @@ func watch(ctx context.Context, w watched, span time.Duration) (before, after st
 	u = to.since(from)
 	u.counted = ended.Sub(began)
 	return before, after, u, err
+}
+
+// emptyMemory is the memory of servers without devices. They are asked first, as what HTTP takes once belongs to it.
+func emptyMemory(ctx context.Context, w watched) (int64, error) {
+	if _, err := w.stats(ctx); err != nil {
+		return 0, err
+	}
+	return w.memory(ctx)
 }
 
 // await asks the server until done.
