@@ -28,18 +28,25 @@ var below = map[string][]string{
 	"drivers/*":         {"drivers", "drivers/checksum", "drivers/poll", "drivers/tags", "project"},
 	"drivers/catalog":   {"drivers", "drivers/*", "project"},
 	"server":            {"codec", "routing", "drivers", "drivers/tags", "internal/prefetch", "project"},
-	"internal/api":      {"server", "codec", "routing", "drivers", "project"},
+	"internal/doors":    {},
+	"internal/payload":  {"server", "drivers/tags", "project"},
+	"internal/config":   {"server", "project"},
+	"internal/api":      {"internal/doors", "server", "codec", "routing", "drivers", "project"},
 	"internal/console":  {"server", "codec", "routing", "drivers", "project"},
 	"internal/metrics":  {"server", "codec", "routing", "drivers", "project"},
-	"internal/bus":      {"server", "codec", "routing", "drivers", "project"},
-	"internal/store":    {"server", "codec", "routing", "drivers", "project"},
+	"internal/bus":      {"internal/doors", "internal/payload", "server", "drivers/tags", "project"},
+	"internal/store":    {"project"},
+	"outputs":           {"server", "drivers/tags", "project"},
+	"outputs/*":         {"outputs", "internal/payload", "server", "drivers/tags", "project"},
+	"outputs/catalog":   {"outputs", "outputs/*", "project"},
 	"internal/prefetch": {},
 	"internal/archtest": {},
 	"loadgen":           {"project"},
 	"bench":             {"loadgen", "project"},
 	"bench/guard":       {},
-	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store", "server",
-		"loadgen", "bench", "codec", "routing", "drivers", "drivers/*", "project"},
+	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
+		"internal/config", "internal/doors", "server", "loadgen", "bench", "codec", "routing", "drivers", "drivers/*",
+		"outputs", "outputs/*", "project"},
 }
 
 // owners says which folders alone may import a library, by the beginning of its path.
@@ -52,6 +59,7 @@ var owners = map[string][]string{
 	"github.com/expr-lang/expr":               {"drivers/tags"},
 	"github.com/pires/go-proxyproto":          {"codec"},
 	"go.etcd.io/bbolt":                        {"internal/store"},
+	"golang.org/x/crypto/":                    {"internal/doors"},
 	"github.com/nats-io/":                     {"internal/bus"},
 	"github.com/anishathalye/porcupine":       {}, // tests only
 	"go.uber.org/goleak":                      {}, // tests only
