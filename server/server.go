@@ -38,6 +38,7 @@ type Server struct {
 
 	events    *events
 	readers   readers
+	reports   *reports
 	writes    writeCounters
 	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
@@ -75,6 +76,7 @@ func New(cfg Config) *Server {
 		s.capacity = s.limits.Capacity()
 	}
 	s.loops.Store(new([]*loop))
+	s.reports = newReports(s)
 	return s
 }
 
@@ -129,6 +131,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		wg.Go(func() { errs[i] = p.stop(ctx, ReasonDrain) })
 	}
 	wg.Wait()
+	s.reports.close()
 	s.events.close()
 	return errors.Join(errs...)
 }
@@ -163,13 +166,14 @@ func (s *Server) addLoop(p *provider, h host, clock func() int64) *loop {
 	return l
 }
 
-// dropLoop forgets a loop that has ended.
+// dropLoop forgets a loop that has ended. On the loop, which hands over what it still has.
 func (s *Server) dropLoop(l *loop) {
 	s.loopsMu.Lock()
 	loops := slices.Clone(*s.loops.Load())
 	loops[l.id] = nil
 	s.loops.Store(&loops)
 	s.loopsMu.Unlock()
+	l.handOver()
 	l.retire()
 }
 
