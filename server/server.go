@@ -47,7 +47,6 @@ type Server struct {
 	apply     sync.Mutex // one change at a time
 	mu        sync.RWMutex
 	project   *project.Project
-	adopted   []adopted // guarded by apply
 	providers []*provider
 	local     *local // serves channels without a connection; nil while there was none
 
