@@ -49,6 +49,7 @@ type sendInput struct {
 type sendOutput struct{ Body SendAnswer }
 
 type adoptInput struct {
+	Caller
 	Key  string `path:"key"`
 	Body *AdoptRequest
 }
@@ -67,6 +68,9 @@ func (a *API) actionRoutes(h huma.API) {
 	send.MaxBodyBytes = mostSendBody
 	huma.Register(h, send, a.send)
 
+	if a.cfg.Manager == nil {
+		return
+	}
 	adopt := operation(http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
 	adopt.MaxBodyBytes = mostAdoptBody
 	adopt.DefaultStatus = http.StatusCreated
@@ -99,7 +103,11 @@ func (a *API) adopt(_ context.Context, in *adoptInput) (*adoptOutput, error) {
 	if in.Body != nil {
 		want = *in.Body
 	}
-	c, err := a.core.Adopt(in.Key, want.Name, want.Title)
+	provider, name, err := a.cfg.Manager.Adopt(in.addr, in.Key, want.Name, want.Title)
+	if err != nil {
+		return nil, refusal("stranger "+in.Key, err)
+	}
+	c, err := a.core.Connection(provider, name)
 	if err != nil {
 		return nil, refusal("stranger "+in.Key, err)
 	}

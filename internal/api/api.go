@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"linkd/internal/config"
 	"linkd/project"
 	"linkd/server"
 )
@@ -47,7 +48,6 @@ type core interface {
 	// any goroutine.
 	Tunnel(provider, name string) (io.ReadWriteCloser, error)
 	Strangers() []server.Stranger
-	Adopt(key, name, title string) (server.ConnView, error)
 	Drivers(provider, name string) ([]server.DriverView, error)
 	// Subscribe's channel closes when the server stops. Events that a slow reader missed are told by an event of
 	// kind "lost", whose reason says how many.
@@ -64,9 +64,10 @@ type core interface {
 // Config is what an API is made of. Core is required.
 type Config struct {
 	Core    core
-	Metrics http.Handler // GET /metrics; nil: the path does not exist
-	Version string       // of linkd, for the OpenAPI description; empty means "dev"
-	Log     *slog.Logger // what the HTTP server itself complains of; nil: nothing is logged
+	Manager *config.Manager // changes the configuration; nil: it can only be read
+	Metrics http.Handler    // GET /metrics; nil: the path does not exist
+	Version string          // of linkd, for the OpenAPI description; empty means "dev"
+	Log     *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -117,6 +118,7 @@ func (a *API) Handler() http.Handler { return a.handler }
 func (a *API) routes() {
 	h := humago.New(a.mux, humaConfig(a.cfg.Version))
 	a.readRoutes(h)
+	a.configureRoutes(h)
 	a.actionRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)

@@ -10,6 +10,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"linkd/internal/config"
+	"linkd/project"
 	"linkd/server"
 )
 
@@ -49,7 +51,16 @@ func explain(_ huma.Context, _ string, v any) (any, error) {
 // "connection s1/c1".
 func refusal(what string, err error) error {
 	text := strings.TrimPrefix(err.Error(), "server: ")
+	var faults project.Errors
 	switch {
+	case errors.As(err, &faults):
+		return huma.Error422UnprocessableEntity(what+": "+faults.Error(), places(faults)...)
+	case errors.Is(err, config.ErrNotFound):
+		return huma.Error404NotFound(strings.TrimPrefix(err.Error(), config.ErrNotFound.Error()+": "))
+	case errors.Is(err, config.ErrStale):
+		return huma.Error412PreconditionFailed(strings.TrimPrefix(err.Error(), config.ErrStale.Error()+": "))
+	case errors.Is(err, config.ErrConflict):
+		return huma.Error409Conflict(what + ": " + strings.TrimPrefix(err.Error(), config.ErrConflict.Error()+": "))
 	case errors.Is(err, server.ErrNotFound):
 		if _, more, ok := strings.Cut(err.Error(), server.ErrNotFound.Error()+": "); ok {
 			return huma.Error404NotFound(more)
@@ -67,6 +78,15 @@ func refusal(what string, err error) error {
 		return huma.Error503ServiceUnavailable(what + ": linkd is stopping")
 	}
 	return huma.Error500InternalServerError(what + ": " + text)
+}
+
+// places says which fields of the project are at fault.
+func places(faults project.Errors) []error {
+	out := make([]error, len(faults))
+	for i, f := range faults {
+		out[i] = &huma.ErrorDetail{Location: f.Field, Message: f.Msg}
+	}
+	return out
 }
 
 // problems answers unknown paths and wrong methods with problem details, where the mux has plain text.

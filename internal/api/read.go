@@ -32,8 +32,6 @@ type connectionsInput struct {
 	Cursor   string `query:"cursor" maxLength:"1024" doc:"Next of the page before."`
 }
 
-type connectionOutput struct{ Body Connection }
-
 type driversInput struct {
 	Connection string `query:"connection" doc:"PROVIDER/NAME: what this connection may select."`
 }
@@ -41,7 +39,6 @@ type driversInput struct {
 func (a *API) readRoutes(h huma.API) {
 	get(h, "/api/v1/providers", "Providers and how they are", a.providers)
 	get(h, "/api/v1/connections", "Connection points, page by page", a.connections)
-	get(h, "/api/v1/connections/{provider}/{name}", "One connection point", a.connection)
 	get(h, "/api/v1/strangers", "Links that could not be bound", a.strangers)
 	get(h, "/api/v1/channels", "Channels of the project", a.channels)
 	get(h, "/api/v1/models", "Device models of the project", a.models)
@@ -80,14 +77,6 @@ func (a *API) connections(_ context.Context, in *connectionsInput) (*listOutput[
 		return nil, refusal("connections", err)
 	}
 	return &listOutput[Connection]{Body: List[Connection]{Items: views(items, connectionView), Next: next}}, nil
-}
-
-func (a *API) connection(_ context.Context, in *ConnectionPath) (*connectionOutput, error) {
-	c, err := a.core.Connection(in.Provider, in.Name)
-	if err != nil {
-		return nil, refusal(in.String(), err)
-	}
-	return &connectionOutput{Body: connectionView(c)}, nil
 }
 
 func (a *API) strangers(context.Context, *struct{}) (*listOutput[Stranger], error) {
