@@ -116,7 +116,7 @@ func (l *loader) project(n *node) *Project {
 		case "providers":
 			for _, item := range l.list(e) {
 				if !item.bad {
-					p.Providers = append(p.Providers, l.provider(item))
+					p.Providers = append(p.Providers, l.provider(item, providerKeys))
 				}
 			}
 		case "models":

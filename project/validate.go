@@ -123,9 +123,6 @@ func (c *checker) tags(n *node, tags []*Tag, model *Model) {
 		if at == nil {
 			at = n
 		}
-		if t.Scale == 0 && list != nil && !at.faulty("scale") && !at.bad {
-			c.add(at.where("scale"), "scale is 0, which makes every value 0; write another number")
-		}
 		if t.Poll != 0 && t.Poll < minPoll {
 			c.add(at.where("poll"), "poll is %s; write %s or more", t.Poll, minPoll)
 		}
