@@ -17,8 +17,8 @@ import (
 // The measurement is the channel's name. Good values alone are fields: a series has no place for a quality, and a value
 // that is not believed is a gap in it. A report without one appends nothing. Integers end in i, those over the largest
 // int64 in u; the time is nanoseconds. The protocol has no escape for some bytes of tags: control characters, and a
-// backslash before what is escaped or at the end, become _. A line end in a text field is written as \n, so that one
-// report is one line always.
+// backslash before what is escaped or at the end, become _. A line end in a text field is written as \n, which
+// newer parsers read as one, so that one report is one line always.
 func AppendInflux(dst []byte, r *server.Report) []byte {
 	start, fields := len(dst), 0
 	dst = appendKey(dst, r.Channel, false)
@@ -115,7 +115,7 @@ func appendKey[S ~string | ~[]byte](dst []byte, s S, equals bool) []byte {
 			continue
 		case c < ' ' || c == 0x7f:
 			dst = append(dst, '_')
-		case c == '\\' && (i+1 == len(s) || special(s[i+1], equals)):
+		case c == '\\' && (i+1 == len(s) || s[i+1] == '\\' || special(s[i+1], equals)):
 			dst = append(dst, '_')
 		case special(c, equals):
 			dst = append(dst, '\\', c)
@@ -129,7 +129,7 @@ func appendKey[S ~string | ~[]byte](dst []byte, s S, equals bool) []byte {
 	return dst
 }
 
-func special(c byte, equals bool) bool { return c == ',' || c == ' ' || c == '=' && equals || c == '\\' }
+func special(c byte, equals bool) bool { return c == ',' || c == ' ' || c == '=' && equals }
 
 // appendQuoted appends the inside of a text field.
 func appendQuoted(dst []byte, s string) []byte {
