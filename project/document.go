@@ -23,6 +23,9 @@ func (m *Model) Document() []byte { return document(func(w *writer) { w.model(m)
 // Document returns c, its devices and their tags as JSON.
 func (c *Channel) Document() []byte { return document(func(w *writer) { w.channel(c) }) }
 
+// Document returns o as JSON.
+func (o *Output) Document() []byte { return document(func(w *writer) { w.output(o) }) }
+
 func document(fields func(*writer)) []byte {
 	w := &writer{}
 	w.mapping(func() { fields(w) })
@@ -56,6 +59,9 @@ func ReadModel(doc []byte) (*Model, error) { return read(doc, (*loader).model) }
 
 // ReadChannel reads a channel with its devices and tags. The error is Errors.
 func ReadChannel(doc []byte) (*Channel, error) { return read(doc, (*loader).channel) }
+
+// ReadOutput reads an output. The error is Errors.
+func ReadOutput(doc []byte) (*Output, error) { return read(doc, (*loader).output) }
 
 // read reads one noun; it keeps no reference to doc.
 func read[T any](doc []byte, load func(*loader, *node) *T) (*T, error) {

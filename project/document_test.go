@@ -26,6 +26,9 @@ func roundTrip(t *testing.T, p *Project) {
 	for _, c := range p.Channels {
 		sameDocument(t, c, c.Document(), ReadChannel)
 	}
+	for _, o := range p.Outputs {
+		sameDocument(t, o, o.Document(), ReadOutput)
+	}
 }
 
 func sameDocument[T any](t *testing.T, noun *T, doc []byte, read func([]byte) (*T, error)) {
@@ -59,6 +62,8 @@ func TestDocuments(t *testing.T) {
 			`{"name":"humidity","address":"input:1","type":"uint16","offset":-3}]}`},
 		{string(p.Channels[1].Document()), `{"name":"ch_{connection}","connection":"s1/f*","driver":"modbus-rtu",` +
 			`"options":{"deep":{"a":"b"},"list":[1,"2"],"mode":"fast","none":null,"ratio":0.5,"retries":3,"strict":true}}`},
+		{string(p.Outputs[0].Document()),
+			`{"name":"cloud","title":"Cloud","type":"mqtt","format":"json","options":{"url":"mqtt://host"}}`},
 	} {
 		if c.got != c.want {
 			t.Errorf("got  %s\nwant %s", c.got, c.want)
@@ -158,6 +163,9 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"name":"c","socket_conn_id":"hex:00 FF","options":{"a":[1,2.0,"x",null,{}]},"tags":[{"scale":1e3}]}`))
 	f.Add([]byte(`{"type":"tcp-client","identity":{"heartbeat":["a"]},"proxy_from":["::/0"]}`))
 	f.Fuzz(func(t *testing.T, doc []byte) {
+		if o, err := ReadOutput(doc); err == nil {
+			sameDocument(t, o, o.Document(), ReadOutput)
+		}
 		if p, err := ReadProvider(doc); err == nil {
 			sameDocument(t, p, p.Document(), ReadProvider)
 		}

@@ -115,7 +115,7 @@ func (l *loader) channel(n *node) *Channel {
 				c.Devices = append(c.Devices, l.device(item))
 			}
 		case "options":
-			c.Options = l.options(e)
+			c.Options = l.options(e, "the driver's")
 		}
 	}
 	return c
@@ -124,17 +124,17 @@ func (l *loader) channel(n *node) *Channel {
 // maxOptions bounds how deep options are nested, so that a file has room for them wherever they stand.
 const maxOptions = 12
 
-// options reads what only a driver understands.
-func (l *loader) options(e entry) map[string]any {
+// options reads what only a driver, or another owner, understands.
+func (l *loader) options(e entry, whose string) map[string]any {
 	if e.value.kind != mapKind {
-		l.add(e.value, "options is %s; write the driver's options as key: value", describe(e.value))
+		l.add(e.value, "options is %s; write %s options as key: value", describe(e.value), whose)
 		return nil
 	}
 	if len(e.value.entries) == 0 {
 		return nil
 	}
 	if e.value.deeper(maxOptions) {
-		l.add(e.value, "options is nested more than %d deep; write the driver's options flatter", maxOptions)
+		l.add(e.value, "options is nested more than %d deep; write %s options flatter", maxOptions, whose)
 		return nil
 	}
 	m, _ := l.free(e.value).(map[string]any)
@@ -158,7 +158,7 @@ func (l *loader) device(n *node) *Device {
 		case "driver":
 			d.Driver = l.text(e)
 		case "options":
-			d.Options = l.options(e)
+			d.Options = l.options(e, "the driver's")
 		case "poll":
 			d.Poll = l.duration(e)
 		case "tags":
