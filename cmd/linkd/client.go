@@ -105,23 +105,28 @@ func (c *client) open(ctx context.Context, method, path string, header http.Head
 // ask sends a request and returns the answer, whatever it is; the caller closes its body. header may be nil, and body,
 // which goes as JSON, too.
 func (c *client) ask(ctx context.Context, method, path string, header http.Header, body any) (*http.Response, error) {
-	var content io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		content = bytes.NewReader(b)
+	if body == nil {
+		return c.askWith(ctx, method, path, header, nil)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	return c.askWith(ctx, method, path, header, b)
+}
+
+// askWith is ask with a body that is written already.
+func (c *client) askWith(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	if header != nil {
 		req.Header = header
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -139,6 +144,11 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 	if err != nil {
 		return err
 	}
+	return c.decode(resp, out)
+}
+
+// decode reads an answer of success into out and closes its body.
+func (c *client) decode(resp *http.Response, out any) error {
 	defer resp.Body.Close()
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		return c.notLinkd(resp)

@@ -109,7 +109,11 @@ func (a *API) export(context.Context, *struct{}) (*exportOutput, error) {
 }
 
 func (a *API) apply(_ context.Context, in *applyInput) (*planOutput, error) {
-	out, err := a.cfg.Manager.Apply(in.addr, config.File{Text: in.RawBody, Prune: in.Prune}, in.DryRun)
+	f := config.File{Text: in.RawBody}
+	if in.Prune {
+		f.How = config.Prune
+	}
+	out, err := a.cfg.Manager.Apply(in.addr, f, in.DryRun)
 	if err != nil {
 		return nil, refusal("project", err)
 	}

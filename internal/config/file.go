@@ -11,14 +11,26 @@ import (
 
 // File is a project file that is to be applied.
 type File struct {
-	Name  string // of the file; "" for what came over HTTP
-	Text  []byte
-	Prune bool // what the file lacks is removed; else only what it had when it was applied last, and has no more
+	Name string // of the file; "" for what came over HTTP
+	Text []byte
+	How  How
 }
 
-// Apply makes the configuration what the file says. A file that was applied before is compared with what it was then:
-// what it changes since is changed, and all else stays as others have made it. With only, nothing is done but told.
-// The error is project.Errors where the file is at fault.
+// How says what becomes of what a file does not have.
+type How uint8
+
+const (
+	// Add leaves it as it is.
+	Add How = iota
+	// Prune removes it: the configuration is the file.
+	Prune
+	// Follow removes what the file had when it was followed last. What the file has not changed since is left as others
+	// have made it.
+	Follow
+)
+
+// Apply makes the configuration what the file says. With only, nothing is done but told. The error is project.Errors
+// where the file is at fault.
 func (m *Manager) Apply(who string, f File, only bool) (Outcome, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -26,34 +38,49 @@ func (m *Manager) Apply(who string, f File, only bool) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	applied, err := m.Store.Applied()
+	c := store.Change{Who: who, What: "a project file"}
+	if f.How != Follow {
+		return m.edit(c, only, func(p *project.Project) (*project.Project, error) {
+			if p == nil || f.How == Prune {
+				return wanted, nil
+			}
+			return project.Merge(nil, p, wanted), other(p, wanted)
+		})
+	}
+	c.What += " " + filepath.Base(f.Name)
+	before, err := m.Store.Applied()
 	if err != nil {
 		return Outcome{}, err
 	}
-	kept := &store.File{Name: f.Name, Text: f.Text}
 	var base *project.Project
-	if applied != nil {
-		if base, err = m.parsed(applied); err != nil {
+	if before != nil && before.Name == f.Name {
+		if base, err = m.parsed(before); err != nil {
 			return Outcome{}, err
 		}
-		if !f.Prune && applied.Name == f.Name && string(applied.Text) == string(f.Text) {
-			kept = nil
-		}
 	}
-	c := store.Change{Who: who, What: "project file " + filepath.Base(f.Name), File: kept}
+	if base == nil || string(before.Text) != string(f.Text) {
+		c.File = &store.File{Name: f.Name, Text: f.Text}
+	}
 	return m.edit(c, only, func(p *project.Project) (*project.Project, error) {
 		switch {
-		case p == nil || f.Prune:
+		case p == nil:
 			return wanted, nil
-		case p.Name != wanted.Name && len(p.Providers)+len(p.Channels)+len(p.Models) > 0 &&
-			(base == nil || applied.Name != f.Name):
-			return nil, fmt.Errorf("%w: the project here is %s, and the file's is %s; give each project a data "+
-				"directory of its own", ErrConflict, p.Name, wanted.Name)
-		case kept == nil:
+		case c.File == nil:
 			return p, nil
+		case base == nil:
+			return project.Merge(nil, p, wanted), other(p, wanted)
 		}
 		return project.Merge(base, p, wanted), nil
 	})
+}
+
+// other says that a file is of another project.
+func other(p, wanted *project.Project) error {
+	if p.Name == wanted.Name || len(p.Providers)+len(p.Channels)+len(p.Models) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the project here is %s, and the file's is %s; give each project a data directory of its own",
+		ErrConflict, p.Name, wanted.Name)
 }
 
 // parsed is a file that was applied, as a project. It was valid then; rules that have come since do not matter.
