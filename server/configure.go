@@ -123,9 +123,11 @@ func (p *provider) down() bool {
 
 // reconcile makes the provider's connection points those of its configuration, and their channels those of next.
 func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*served) {
+	var orphans []*order
+	defer func() { orphaned(orphans) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pts.reclaim()
+	orphans = p.pts.reclaim()
 	p.removeConns() // first all that goes, so that its names and ids are free for what comes
 	missing := p.removeNumbers()
 	p.addConns()

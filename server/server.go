@@ -26,6 +26,7 @@ type Config struct {
 	Log      *slog.Logger // nil: slog.Default()
 	Loops    int          // event loops, shared out among the providers; 0: one a core
 	Capacity int          // sessions at once; 0: what memory and descriptors allow
+	Shelf    Shelf        // keeps writes for devices that are away beyond a restart; nil: none does
 	Audit    *slog.Logger // every write of a tag, with who, what and its result; nil: Log
 }
 
@@ -39,6 +40,7 @@ type Server struct {
 	events    *events
 	readers   readers
 	reports   *reports
+	keeper    *keeper
 	writes    writeCounters
 	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
@@ -75,7 +77,7 @@ func New(cfg Config) *Server {
 		s.capacity = s.limits.Capacity()
 	}
 	s.loops.Store(new([]*loop))
-	s.reports = newReports(s)
+	s.reports, s.keeper = newReports(s), newKeeper(s)
 	return s
 }
 
@@ -130,6 +132,7 @@ func (s *Server) Drain(ctx context.Context) error {
 		wg.Go(func() { errs[i] = p.stop(ctx, ReasonDrain) })
 	}
 	wg.Wait()
+	s.keeper.close()
 	s.reports.close()
 	s.events.close()
 	return errors.Join(errs...)
