@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -144,5 +145,23 @@ func BenchmarkReport(b *testing.B) {
 			loop.handOver()
 			<-told
 		}
+	}
+}
+
+// TestFollowEvents: a follower gets every event in order, those of the stop too.
+func TestFollowEvents(t *testing.T) {
+	s := live(t, threeDevices)
+	var got []string
+	s.FollowEvents(func(e Event) { got = append(got, e.Kind+" "+e.Connection+" "+e.Reason) })
+	_ = dial(t, addr(t, s), "c0001\n")
+	eventually(t, "c1 online", func() bool {
+		v, err := s.Connection("s1", "c1")
+		return err == nil && v.State == Online
+	})
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(got); n < 2 || got[0] != "online c1 " || !slices.Contains(got, "offline c1 drain") {
+		t.Errorf("events %q", got)
 	}
 }
