@@ -9,10 +9,10 @@ import (
 
 // A connection's record, under PROVIDER/NAME: a format, flags, and the fields that the flags name, in this order. Text
 // stands behind its length, a prefix as its length in bits and its address, a port in two bytes, little endian.
-const (
-	connFormat = 1
+const connFormat = 1
 
-	connDisabled = 1 << iota >> 1
+const (
+	connDisabled = 1 << iota
 	connTitle
 	connID
 	connSecret

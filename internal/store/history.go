@@ -222,7 +222,7 @@ func (v view) rewind(current, rev uint64) (*past, error) {
 	was := &past{view: v}
 	c := v.bucket(kindUndo).Cursor()
 	key, value := c.Last()
-	for n := current; n > rev; {
+	for n := current; n > rev; n-- {
 		if key == nil || binary.BigEndian.Uint64(key) != n {
 			return nil, fmt.Errorf("%w: revision %d; what is kept begins with %d", ErrForgotten, rev, n)
 		}
@@ -230,15 +230,9 @@ func (v view) rewind(current, rev uint64) (*past, error) {
 		if err != nil {
 			return nil, err
 		}
-		f := fields{rest: delta}
-		previous := f.number()
-		if err := was.take(f.rest); err != nil {
+		if err := was.take(delta); err != nil {
 			return nil, unreadable(kindUndo, key, err)
 		}
-		if previous < rev {
-			return nil, fmt.Errorf("%w: no revision %d", ErrUnknown, rev)
-		}
-		n = previous
 		key, value = c.Prev()
 	}
 	return was, nil

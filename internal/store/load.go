@@ -19,7 +19,7 @@ type source interface {
 	each(k kind, fn func(key, value []byte) error) error
 }
 
-// Providers, models and channels keep the order in which they were added: each document stands behind its place.
+// Providers, models, channels and outputs keep the order in which they were added: each document stands behind its place.
 
 func appendPlaced(b []byte, place uint64, document []byte) []byte {
 	return append(binary.AppendUvarint(b, place), document...)
@@ -51,6 +51,9 @@ func loadProject(src source) (*project.Project, error) {
 		return nil, err
 	}
 	if p.Channels, err = loadDocuments(src, kindChannel, project.ReadChannel); err != nil {
+		return nil, err
+	}
+	if p.Outputs, err = loadDocuments(src, kindOutput, project.ReadOutput); err != nil {
 		return nil, err
 	}
 	byName := make(map[string]*project.Provider, len(p.Providers))
