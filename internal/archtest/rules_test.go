@@ -30,6 +30,7 @@ var below = map[string][]string{
 	"server":            {"codec", "routing", "drivers", "drivers/tags", "internal/prefetch", "project"},
 	"internal/doors":    {},
 	"internal/payload":  {"server", "drivers/tags", "project"},
+	"internal/lastseen": {"internal/store", "server"},
 	"internal/config":   {"internal/store", "server", "project"},
 	"internal/api":      {"internal/config", "internal/doors", "internal/store", "server", "codec", "routing", "drivers", "project"},
 	"internal/console":  {"server", "codec", "routing", "drivers", "project"},
@@ -45,7 +46,7 @@ var below = map[string][]string{
 	"bench":             {"loadgen", "project"},
 	"bench/guard":       {},
 	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
-		"internal/config", "internal/doors", "server", "loadgen", "bench", "codec", "routing", "drivers", "drivers/*",
+		"internal/config", "internal/doors", "internal/lastseen", "server", "loadgen", "bench", "codec", "routing", "drivers", "drivers/*",
 		"outputs", "outputs/*", "project"},
 }
 
