@@ -143,29 +143,45 @@ func (k *Keeper) Add(name string, role Role, who string) (token string, made Tok
 }
 
 func (k *Keeper) add(name string, role Role, who string) (string, Token, error) {
+	token, t, err := k.prepare(name, role, who)
+	if err == nil {
+		err = k.keep(t)
+	}
+	if err != nil {
+		return "", Token{}, err
+	}
+	t.Hash = nil
+	return token, t, nil
+}
+
+// prepare makes a token that may be kept.
+func (k *Keeper) prepare(name string, role Role, who string) (string, Token, error) {
 	secret := newSecret()
 	t := Token{ID: newID(), Name: name, Role: role.String(), Hash: hashed(secret), Created: k.now().UTC(), Who: who}
 	if err := t.check(); err != nil {
 		return "", Token{}, err
 	}
 	k.mu.RLock()
-	err := k.free(t.ID, name)
-	if err == nil && len(k.tokens) >= mostTokens {
-		err = fmt.Errorf("%w: there are %d tokens, and no more may be; revoke those that nobody needs",
+	defer k.mu.RUnlock()
+	if err := k.free(t.ID, name); err != nil {
+		return "", Token{}, err
+	}
+	if len(k.tokens) >= mostTokens {
+		return "", Token{}, fmt.Errorf("%w: there are %d tokens, and no more may be; revoke those that nobody needs",
 			ErrConflict, mostTokens)
 	}
-	k.mu.RUnlock()
-	if err != nil {
-		return "", Token{}, err
-	}
+	return written(t.ID, secret), t, nil
+}
+
+// keep puts a token into the store, then lets it in.
+func (k *Keeper) keep(t Token) error {
 	if err := k.store.PutToken(t); err != nil {
-		return "", Token{}, err
+		return err
 	}
 	k.mu.Lock()
-	k.tokens[t.ID] = newEntry(t, role)
-	k.mu.Unlock()
-	t.Hash = nil
-	return written(t.ID, secret), t, nil
+	defer k.mu.Unlock()
+	k.tokens[t.ID] = newEntry(t, roleOf(t))
+	return nil
 }
 
 // free refuses an id or a name that a token has. The caller holds mu.

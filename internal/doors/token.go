@@ -104,8 +104,10 @@ func digest(token string) [sha256.Size]byte { return sha256.Sum256([]byte(token)
 
 func same(a, b *[sha256.Size]byte) bool { return subtle.ConstantTimeCompare(a[:], b[:]) == 1 }
 
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
+
 func checkName(name string) error {
-	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`).MatchString(name) {
+	if !nameForm.MatchString(name) {
 		return fmt.Errorf("%w: the name is %.80q; write 1 to 64 letters, digits, '.', '_', '-' or '@', "+
 			"beginning with a letter or a digit", ErrInvalid, name)
 	}
