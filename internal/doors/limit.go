@@ -14,7 +14,7 @@ const (
 	failEvery     = 5 * time.Second // one address, in the long run
 	failBurst     = 20              // one address, at once
 	mostAddresses = 4096            // remembered; beyond it the one that has the least to wait is forgotten
-	hashesASecond = 50              // from everywhere together: some 3 % of a core
+	hashesASecond = 20              // from everywhere together: some 3 % of a core
 	hashesAtOnce  = 100
 )
 

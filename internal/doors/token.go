@@ -24,7 +24,7 @@ const (
 	tokenLen    = len(prefix) + idLen + 1 + secretLen
 )
 
-// How a secret is hashed. Nobody can guess 256 random bits, so the cost is small: about half a millisecond and 1 MiB.
+// How a secret is hashed. Nobody can guess 256 random bits, so the cost is small: a millisecond or two, and 1 MiB.
 const (
 	hashVersion = 1 // the first byte of a hash: says that it was made as the constants below say
 	hashTime    = 1
