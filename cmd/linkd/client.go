@@ -27,7 +27,8 @@ func clientFlags(own ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "url", EnvVars: []string{"LINKD_URL"}, Value: "http://127.0.0.1:8080",
 			Usage: "`URL` of the running linkd"},
-		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"}, Usage: "`TOKEN` that it asks for"},
+		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"},
+			Usage: "`TOKEN` that it asks for (default: that of your own linkd on this machine)"},
 	}, own...)
 }
 
@@ -50,7 +51,7 @@ func wantsJSON(c *cli.Context) (bool, error) {
 // client asks one linkd over HTTP.
 type client struct {
 	base  string // without a slash at its end
-	token string
+	found found
 	http  *http.Client
 }
 
@@ -60,7 +61,8 @@ func newClient(c *cli.Context) (*client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, usagef("--url %q: not an address of linkd; write one such as http://127.0.0.1:8080", base)
 	}
-	return &client{base: base, token: c.String("token"), http: &http.Client{}}, nil
+	f := findToken(c.String("token"), u)
+	return &client{base: base, found: f, http: f.client()}, nil
 }
 
 // point is a connection point by its two names.
@@ -128,8 +130,8 @@ func (c *client) askWith(ctx context.Context, method, path string, header http.H
 	if header != nil {
 		req.Header = header
 	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.found.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.found.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -183,6 +185,9 @@ func (c *client) refused(resp *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	isProblem := strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json")
 	if isProblem && json.Unmarshal(b, &problem) == nil && problem.Detail != "" {
+		if err := c.notAllowed(resp, problem.Detail); err != nil {
+			return err
+		}
 		return errors.New(problem.Detail)
 	}
 	return c.notLinkd(resp)

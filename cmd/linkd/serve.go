@@ -21,6 +21,7 @@ import (
 
 	"linkd/drivers/catalog"
 	"linkd/internal/api"
+	"linkd/internal/doors"
 	"linkd/internal/metrics"
 	"linkd/project"
 	"linkd/server"
@@ -29,6 +30,7 @@ import (
 // serving is what `linkd serve` was asked for.
 type serving struct {
 	file     string
+	data     string // empty: beside the file
 	http     string
 	debug    string
 	loops    int
@@ -45,6 +47,7 @@ func serveCommand() *cli.Command {
 		Usage: "run a project: accept and dial its links, and answer over HTTP",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`", Required: true},
+			dataFlag(),
 			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: "127.0.0.1:8080"},
 			&cli.StringFlag{Name: "debug", Usage: "`ADDR` of profiles (pprof); keep it on loopback; empty: none"},
 			&cli.IntFlag{Name: "loops", Usage: "event loops in all; 0: one a core"},
@@ -53,7 +56,7 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
 		},
 		Action: func(c *cli.Context) error {
-			opt := serving{file: c.String("file"), http: c.String("http"), debug: c.String("debug"),
+			opt := serving{file: c.String("file"), data: c.String("data"), http: c.String("http"), debug: c.String("debug"),
 				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain")}
 			if err := opt.level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 				return cli.Exit("linkd: --log-level is debug, info, warn or error", 2)
@@ -66,12 +69,20 @@ func serveCommand() *cli.Command {
 	}
 }
 
-// serve wires the project, the server and the API, and runs until a signal ends it: SIGHUP reads the file again,
-// SIGTERM and SIGINT drain, a second one of these exits at once with status 1.
+// serve wires the project, the tokens, the server and the API, and runs until a signal ends it: SIGHUP reads the file
+// again, SIGTERM and SIGINT drain, a second one of these exits at once with status 1.
 func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
-	drivers := catalog.New()
-	p, err := project.Load(opt.file, drivers)
+	p, err := project.Load(opt.file, catalog.New())
+	if err != nil {
+		return err
+	}
+	own, err := openData(dataDir(opt.data, opt.file))
+	if err != nil {
+		return err
+	}
+	defer own.Close()
+	keeper, err := own.keeper(log)
 	if err != nil {
 		return err
 	}
@@ -80,30 +91,23 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	// A loop that paces itself keeps its processor while it naps: there is one more, for everything else.
-	loops := cmp.Or(opt.loops, runtime.NumCPU())
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+1))
-	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity})
-	limits := srv.Limits()
-	if most := limits.Capacity(); opt.capacity > most {
-		return fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise the limit of "+
-			"open files (ulimit -n), or give at most that", opt.capacity, most, limits.Descriptors, limits.Memory>>20)
+	if err := keeper.Bootstrap(own.dir); err != nil {
+		return err
 	}
-	log.Info("capacity", "links", srv.Capacity(), "descriptors", limits.Descriptors, "memory_mib", limits.Memory>>20)
-	if err := srv.Apply(p); err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
-		defer cancel()
-		return errors.Join(err, srv.Drain(ctx))
+	srv, err := startServer(opt, p, log)
+	if err != nil {
+		return err
 	}
-	stopDebug, err := serveDebug(opt.debug, log)
+	web := api.New(api.Config{Core: srv, Doors: keeper, Version: version(), Log: log,
+		Metrics: metrics.NewHandler(srv, metrics.Build{Version: version(), Revision: revision()})})
+	stopDebug, err := serveDebug(opt.debug, web, log)
 	if err != nil {
 		return err
 	}
 	defer stopDebug()
-	web := api.New(api.Config{Core: srv, Version: version(), Log: log,
-		Metrics: metrics.NewHandler(srv, metrics.Build{Version: version(), Revision: revision()})})
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(listener) }()
+	defer announce(listener.Addr().String(), own.dir, log)()
 	log.Info("http listening", "addr", listener.Addr().String())
 	if opt.ready != nil {
 		defer opt.ready(srv, listener.Addr())()
@@ -121,6 +125,26 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 			return drain(opt, srv, web, signals, log)
 		}
 	}
+}
+
+// startServer starts the links of a project.
+func startServer(opt serving, p *project.Project, log *slog.Logger) (*server.Server, error) {
+	// A loop that paces itself keeps its processor while it naps: there is one more, for everything else.
+	loops := cmp.Or(opt.loops, runtime.NumCPU())
+	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+1))
+	srv := server.New(server.Config{Drivers: catalog.New(), Log: log, Loops: opt.loops, Capacity: opt.capacity})
+	limits := srv.Limits()
+	if most := limits.Capacity(); opt.capacity > most {
+		return nil, fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise the limit "+
+			"of open files (ulimit -n), or give at most that", opt.capacity, most, limits.Descriptors, limits.Memory>>20)
+	}
+	log.Info("capacity", "links", srv.Capacity(), "descriptors", limits.Descriptors, "memory_mib", limits.Memory>>20)
+	if err := srv.Apply(p); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
+		defer cancel()
+		return nil, errors.Join(err, srv.Drain(ctx))
+	}
+	return srv, nil
 }
 
 // reload reads the file again and applies it; a file with faults changes nothing.
@@ -161,8 +185,8 @@ func drain(opt serving, srv *server.Server, web *api.API, signals <-chan os.Sign
 }
 
 // serveDebug serves profiles on addr; /debug/free collects garbage and gives free memory back to the system first, so
-// that what is measured afterwards is what is kept.
-func serveDebug(addr string, log *slog.Logger) (stop func(), err error) {
+// that what is measured afterwards is what is kept. A profile shows memory: the door is an admin's.
+func serveDebug(addr string, web *api.API, log *slog.Logger) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
 	}
@@ -178,7 +202,7 @@ func serveDebug(addr string, log *slog.Logger) (stop func(), err error) {
 		runtime.GC()
 		debug.FreeOSMemory()
 	})
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: web.Require(doors.Admin, mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = srv.Serve(l) }()
 	log.Info("debug listening", "addr", l.Addr().String())
 	return func() { _ = srv.Close() }, nil

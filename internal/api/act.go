@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"linkd/internal/doors"
 )
 
 const (
@@ -49,7 +52,6 @@ type sendInput struct {
 type sendOutput struct{ Body SendAnswer }
 
 type adoptInput struct {
-	Caller
 	Key  string `path:"key"`
 	Body *AdoptRequest
 }
@@ -60,25 +62,27 @@ type adoptOutput struct {
 }
 
 func (a *API) actionRoutes(h huma.API) {
-	kick := operation(http.MethodDelete, "/api/v1/connections/{provider}/{name}/session", "Close its session")
+	kick := operation(doors.Operator, http.MethodDelete, "/api/v1/connections/{provider}/{name}/session", "Close its session")
 	kick.DefaultStatus = http.StatusNoContent
 	huma.Register(h, kick, a.kick)
 
-	send := operation(http.MethodPost, "/api/v1/connections/{provider}/{name}/send", "Send bytes to its device")
+	send := operation(doors.Operator, http.MethodPost, "/api/v1/connections/{provider}/{name}/send", "Send bytes to its device")
 	send.MaxBodyBytes = mostSendBody
 	huma.Register(h, send, a.send)
 
 	if a.cfg.Manager == nil {
 		return
 	}
-	adopt := operation(http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
+	adopt := operation(doors.Operator, http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
 	adopt.MaxBodyBytes = mostAdoptBody
 	adopt.DefaultStatus = http.StatusCreated
 	huma.Register(h, adopt, a.adopt)
 }
 
-func (a *API) kick(_ context.Context, in *ConnectionPath) (*struct{}, error) {
-	if err := a.core.Kick(in.Provider, in.Name); err != nil {
+func (a *API) kick(ctx context.Context, in *ConnectionPath) (*struct{}, error) {
+	err := a.core.Kick(in.Provider, in.Name)
+	a.audit(ctx, "kick", in.String(), err)
+	if err != nil {
 		return nil, refusal(in.String(), err)
 	}
 	return nil, nil
@@ -90,6 +94,7 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	res, err := a.core.Send(ctx, in.Provider, in.Name, data, time.Duration(in.Body.WaitMS)*time.Millisecond)
+	a.audit(ctx, "send", fmt.Sprintf("%d bytes to %s", len(data), in), err)
 	if err != nil {
 		return nil, refusal(in.String(), err)
 	}
@@ -98,12 +103,13 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 	}}, nil
 }
 
-func (a *API) adopt(_ context.Context, in *adoptInput) (*adoptOutput, error) {
+func (a *API) adopt(ctx context.Context, in *adoptInput) (*adoptOutput, error) {
 	var want AdoptRequest
 	if in.Body != nil {
 		want = *in.Body
 	}
-	provider, name, err := a.cfg.Manager.Adopt(in.addr, in.Key, want.Name, want.Title)
+	provider, name, err := a.cfg.Manager.Adopt(caller(ctx).Name, in.Key, want.Name, want.Title)
+	a.audit(ctx, "adopt", fmt.Sprintf("stranger %s as %s", quote(in.Key), quote(cmp.Or(name, want.Name))), err)
 	if err != nil {
 		return nil, refusal("stranger "+in.Key, err)
 	}

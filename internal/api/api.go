@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"linkd/internal/config"
+	"linkd/internal/doors"
 	"linkd/project"
 	"linkd/server"
 )
@@ -61,9 +62,10 @@ type core interface {
 	Ready() error
 }
 
-// Config is what an API is made of. Core is required.
+// Config is what an API is made of. Core and Doors are required.
 type Config struct {
 	Core    core
+	Doors   doorkeeper      // who may come in
 	Manager *config.Manager // changes the configuration; nil: it can only be read
 	Metrics http.Handler    // GET /metrics; nil: the path does not exist
 	Version string          // of linkd, for the OpenAPI description; empty means "dev"
@@ -75,6 +77,8 @@ type API struct {
 	cfg     Config
 	core    core
 	mux     *http.ServeMux
+	needs   map[string]doors.Role // by pattern of mux: the least role that is served
+	open    map[string]bool       // patterns that need no token
 	handler http.Handler
 	srv     *http.Server
 	bound   atomic.Pointer[string] // host that a loopback listener is bound to; nil: any Host is served
@@ -97,11 +101,12 @@ func New(cfg Config) *API {
 	}
 	a := &API{
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
+		needs: map[string]doors.Role{}, open: map[string]bool{},
 		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.routes()
-	a.handler = a.guard(problems(a.mux))
+	a.handler = a.guard(http.HandlerFunc(a.enterDoor))
 	a.srv = &http.Server{
 		Handler:           a.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -117,11 +122,13 @@ func (a *API) Handler() http.Handler { return a.handler }
 
 func (a *API) routes() {
 	h := humago.New(a.mux, humaConfig(a.cfg.Version))
+	a.describeDoors(h.OpenAPI())
 	a.readRoutes(h)
 	a.configureRoutes(h)
 	a.actionRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)
+	a.tokenRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }
 

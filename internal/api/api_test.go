@@ -291,7 +291,7 @@ func TestForeignRequests(t *testing.T) {
 		})
 	}
 	t.Run("any name where not on loopback", func(t *testing.T) {
-		a := New(Config{Core: f})
+		a := New(Config{Core: f, Doors: &fakeDoors{}})
 		if !a.hostAllowed("linkd.example:8080") {
 			t.Error("refused")
 		}
@@ -305,7 +305,7 @@ func TestStartErrors(t *testing.T) {
 	}
 	defer taken.Close()
 	addr := taken.Addr().String()
-	_, err = New(Config{Core: newFakeCore()}).Start(addr)
+	_, err = New(Config{Core: newFakeCore(), Doors: &fakeDoors{}}).Start(addr)
 	want := "http: cannot listen on " + addr + ": address already in use; choose another with --http"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

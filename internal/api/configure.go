@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"linkd/internal/config"
+	"linkd/internal/doors"
 	"linkd/project"
 )
 
@@ -180,7 +181,7 @@ func (a *API) channelNoun() noun[Channel] {
 
 func (a *API) outputNoun() noun[OutputDetail] {
 	return noun[OutputDetail]{
-		kind: "output", path: "/api/v1/outputs/{name}",
+		kind: "output", path: "/api/v1/outputs/{name}", needs: doors.Admin, // options have secrets
 		show: func(at target) (v OutputDetail, doc []byte, err error) {
 			x, err := named(a.core.Project().Outputs, at.name, func(o *project.Output) string { return o.Name }, "output")
 			if err != nil {

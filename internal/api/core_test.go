@@ -180,10 +180,16 @@ func (f *fakeCore) Drivers(provider, name string) ([]server.DriverView, error) {
 
 func (f *fakeCore) Ready() error { return f.notReady }
 
-// start serves an API on a free loopback port and closes it with the test. prepare may change it first.
+// start serves an API on a free loopback port and closes it with the test. prepare may change it first. Its tokens are
+// the names of the roles.
 func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
-	a = New(Config{Core: f, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return startWith(t, f, &fakeDoors{}, prepare...)
+}
+
+func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
+	t.Helper()
+	a = New(Config{Core: f, Doors: d, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "metrics")
 	})})
 	for _, p := range prepare {
@@ -209,7 +215,8 @@ func closeAPI(t *testing.T, a *API) {
 // patience ends a test that would hang; nothing here takes more than milliseconds.
 const patience = 20 * time.Second
 
-// ask sends one request and returns its answer with the body read. header is "Name: value" lines.
+// ask sends one request and returns its answer with the body read. header is "Name: value" lines; the token is the admin's
+// unless they say otherwise.
 func ask(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -221,6 +228,7 @@ func ask(t *testing.T, method, url, body string, header ...string) (*http.Respon
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	r.Header.Set("Authorization", "Bearer admin")
 	for _, h := range header {
 		name, value, _ := strings.Cut(h, ": ")
 		if name == "Host" {

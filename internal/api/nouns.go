@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"linkd/internal/config"
+	"linkd/internal/doors"
 	"linkd/project"
 )
 
@@ -21,17 +22,9 @@ type Conditions struct {
 	IfNoneMatch string `header:"If-None-Match" enum:"*" doc:"*: it must not be there yet."`
 }
 
-func (c Conditions) match() config.Match {
+func (c Conditions) conditions() config.Match {
 	return config.Match{Version: strings.Trim(c.IfMatch, `"`), Absent: c.IfNoneMatch == "*"}
 }
-
-// Change is what every change of the configuration may say beside what it is.
-type Change struct {
-	Conditions
-	Caller
-}
-
-func (c Change) change() Change { return c }
 
 // NamePath is the part of a path that names something of the project.
 type NamePath struct {
@@ -47,7 +40,7 @@ func (p ConnectionPath) target() target { return target{p.Provider, p.Name} }
 // NamePut and PairPut are a body for what one name, or a provider's and a name, stand for.
 type NamePut[S any] struct {
 	NamePath
-	Change
+	Conditions
 	Body    S
 	RawBody []byte
 }
@@ -55,7 +48,7 @@ type NamePut[S any] struct {
 // PairPut is NamePut for what is in a provider.
 type PairPut[S any] struct {
 	ConnectionPath
-	Change
+	Conditions
 	Body    S
 	RawBody []byte
 }
@@ -65,12 +58,12 @@ func (p PairPut[S]) raw() []byte { return p.RawBody }
 
 type nameDelete struct {
 	NamePath
-	Change
+	Conditions
 }
 
 type pairDelete struct {
 	ConnectionPath
-	Change
+	Conditions
 }
 
 // The inputs of the operations on a noun, by name or by provider and name.
@@ -78,7 +71,7 @@ type (
 	readable  interface{ target() target }
 	deletable interface {
 		readable
-		change() Change
+		conditions() config.Match
 	}
 	puttable interface {
 		deletable
@@ -94,8 +87,9 @@ type nounOutput[V any] struct {
 
 // noun is how HTTP reads and changes one kind of thing, which it shows as V.
 type noun[V any] struct {
-	kind string // as errors name it, such as "channel"
-	path string
+	kind  string // as errors name it, such as "channel"
+	path  string
+	needs doors.Role // to see it; None: a viewer's
 	// show returns it and its document; an error wraps server.ErrNotFound or config.ErrNotFound.
 	show func(target) (V, []byte, error)
 	// put makes it what the document says; added: it was not there.
@@ -105,7 +99,7 @@ type noun[V any] struct {
 
 // nounRoutes registers GET and, where the configuration can be changed, PUT and DELETE.
 func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, n noun[V]) {
-	read := operation(http.MethodGet, n.path, "One "+n.kind)
+	read := operation(max(n.needs, doors.Viewer), http.MethodGet, n.path, "One "+n.kind)
 	read.OperationID = "get-" + n.kind
 	huma.Register(h, read, func(_ context.Context, in *R) (*nounOutput[V], error) {
 		return n.shown((*in).target(), http.StatusOK)
@@ -113,16 +107,15 @@ func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, 
 	if a.cfg.Manager == nil {
 		return
 	}
-	put := operation(http.MethodPut, n.path, "Configure a "+n.kind)
+	put := operation(doors.Admin, http.MethodPut, n.path, "Configure a "+n.kind)
 	put.OperationID, put.MaxBodyBytes = "put-"+n.kind, mostNounBody
-	huma.Register(h, put, func(_ context.Context, in *P) (*nounOutput[V], error) {
+	huma.Register(h, put, func(ctx context.Context, in *P) (*nounOutput[V], error) {
 		at := (*in).target()
 		doc, err := document((*in).raw(), at.name)
 		if err != nil {
 			return nil, err
 		}
-		c := (*in).change()
-		added, err := n.put(c.addr, at, doc, c.match())
+		added, err := n.put(caller(ctx).Name, at, doc, (*in).conditions())
 		if err != nil {
 			return nil, refusal(n.named(at), err)
 		}
@@ -131,11 +124,11 @@ func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, 
 		}
 		return n.shown(at, http.StatusOK)
 	})
-	drop := operation(http.MethodDelete, n.path, "Remove a "+n.kind)
+	drop := operation(doors.Admin, http.MethodDelete, n.path, "Remove a "+n.kind)
 	drop.OperationID, drop.DefaultStatus = "delete-"+n.kind, http.StatusNoContent
-	huma.Register(h, drop, func(_ context.Context, in *D) (*struct{}, error) {
-		at, c := (*in).target(), (*in).change()
-		if err := n.drop(c.addr, at, c.match()); err != nil {
+	huma.Register(h, drop, func(ctx context.Context, in *D) (*struct{}, error) {
+		at := (*in).target()
+		if err := n.drop(caller(ctx).Name, at, (*in).conditions()); err != nil {
 			return nil, refusal(n.named(at), err)
 		}
 		return nil, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"linkd/internal/doors"
 	"linkd/server"
 )
 
@@ -46,11 +47,12 @@ func (a *API) readRoutes(h huma.API) {
 }
 
 func get[I, O any](h huma.API, path, summary string, f func(context.Context, *I) (*O, error)) {
-	huma.Register(h, operation(http.MethodGet, path, summary), f)
+	huma.Register(h, operation(doors.Viewer, http.MethodGet, path, summary), f)
 }
 
-// operation describes a path. Its id comes from the method and the fixed parts of the path.
-func operation(method, path, summary string) huma.Operation {
+// operation describes a path, and states the least role that may ask for it. Its id comes from the method and the fixed
+// parts of the path.
+func operation(need doors.Role, method, path, summary string) huma.Operation {
 	id := strings.ToLower(method)
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/api/v1/"), "/") {
 		if name, isParam := strings.CutPrefix(part, "{"); !isParam {
@@ -59,7 +61,7 @@ func operation(method, path, summary string) huma.Operation {
 			id += "-one"
 		}
 	}
-	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Security: needs(need)}
 }
 
 func whole[T any](items []T) *listOutput[T] { return &listOutput[T]{Body: List[T]{Items: items}} }

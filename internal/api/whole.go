@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"linkd/internal/config"
+	"linkd/internal/doors"
 	"linkd/internal/store"
 	"linkd/project"
 )
@@ -46,7 +47,6 @@ type Revision struct {
 type planOutput struct{ Body Plan }
 
 type applyInput struct {
-	Caller
 	DryRun  bool   `query:"dry_run" doc:"Do nothing; tell what would be done."`
 	Prune   bool   `query:"prune" doc:"Remove what the file lacks."`
 	RawBody []byte `contentType:"application/yaml" doc:"A project file."`
@@ -64,14 +64,12 @@ type revisionsInput struct {
 }
 
 type undoInput struct {
-	Caller
 	Revision uint64 `path:"revision"`
 	DryRun   bool   `query:"dry_run" doc:"Do nothing; tell what would be done."`
 }
 
 type importInput struct {
 	NamePath
-	Caller
 	ContentType string `header:"Content-Type"`
 	RawBody     []byte `contentType:"text/csv" doc:"CSV with a header line, or NDJSON (application/x-ndjson)."`
 }
@@ -89,16 +87,17 @@ const (
 )
 
 func (a *API) projectRoutes(h huma.API) {
-	get(h, "/api/v1/project", "The configuration as a project file", a.export)
-	apply := operation(http.MethodPut, "/api/v1/project", "Apply a project file")
+	export := operation(doors.Admin, http.MethodGet, "/api/v1/project", "The configuration as a project file")
+	huma.Register(h, export, a.export)
+	apply := operation(doors.Admin, http.MethodPut, "/api/v1/project", "Apply a project file")
 	apply.MaxBodyBytes = mostImport
 	huma.Register(h, apply, a.apply)
 	get(h, "/api/v1/revisions", "Changes of the configuration, newest first", a.revisions)
-	undo := operation(http.MethodPost, "/api/v1/revisions/{revision}/undo", "Go back to a revision, as a new one")
+	undo := operation(doors.Admin, http.MethodPost, "/api/v1/revisions/{revision}/undo", "Go back to a revision, as a new one")
 	huma.Register(h, undo, a.undo)
-	list := operation(http.MethodGet, "/api/v1/providers/{name}/connections", "Its listed connections as CSV or NDJSON")
+	list := operation(doors.Admin, http.MethodGet, "/api/v1/providers/{name}/connections", "Its listed connections as CSV or NDJSON")
 	huma.Register(h, list, a.list)
-	imports := operation(http.MethodPost, "/api/v1/providers/{name}/connections", "Import connections, all or none")
+	imports := operation(doors.Admin, http.MethodPost, "/api/v1/providers/{name}/connections", "Import connections, all or none")
 	imports.MaxBodyBytes = mostImport
 	huma.Register(h, imports, a.imports)
 }
@@ -108,12 +107,12 @@ func (a *API) export(context.Context, *struct{}) (*exportOutput, error) {
 	return &exportOutput{ContentType: typeYAML, ETag: `"` + config.Version(text) + `"`, Body: text}, nil
 }
 
-func (a *API) apply(_ context.Context, in *applyInput) (*planOutput, error) {
+func (a *API) apply(ctx context.Context, in *applyInput) (*planOutput, error) {
 	f := config.File{Text: in.RawBody}
 	if in.Prune {
 		f.How = config.Prune
 	}
-	out, err := a.cfg.Manager.Apply(in.addr, f, in.DryRun)
+	out, err := a.cfg.Manager.Apply(caller(ctx).Name, f, in.DryRun)
 	if err != nil {
 		return nil, refusal("project", err)
 	}
@@ -146,8 +145,8 @@ func revisionView(r store.Revision) Revision {
 	return v
 }
 
-func (a *API) undo(_ context.Context, in *undoInput) (*planOutput, error) {
-	out, err := a.cfg.Manager.Undo(in.addr, in.Revision, in.DryRun)
+func (a *API) undo(ctx context.Context, in *undoInput) (*planOutput, error) {
+	out, err := a.cfg.Manager.Undo(caller(ctx).Name, in.Revision, in.DryRun)
 	if err != nil {
 		return nil, refusal(fmt.Sprintf("revision %d", in.Revision), err)
 	}
@@ -174,7 +173,7 @@ func (a *API) list(_ context.Context, in *listInput) (*exportOutput, error) {
 	return out, nil
 }
 
-func (a *API) imports(_ context.Context, in *importInput) (*planOutput, error) {
+func (a *API) imports(ctx context.Context, in *importInput) (*planOutput, error) {
 	read := project.ReadConnectionsCSV
 	switch kind, _, _ := strings.Cut(in.ContentType, ";"); strings.TrimSpace(kind) {
 	case "text/csv", "text/tab-separated-values", "":
@@ -188,7 +187,7 @@ func (a *API) imports(_ context.Context, in *importInput) (*planOutput, error) {
 	if err != nil {
 		return nil, refusal("connections", err)
 	}
-	out, err := a.cfg.Manager.Import(in.addr, in.Name, conns)
+	out, err := a.cfg.Manager.Import(caller(ctx).Name, in.Name, conns)
 	if err != nil {
 		return nil, refusal("provider "+in.Name, err)
 	}

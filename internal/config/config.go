@@ -76,7 +76,9 @@ func (m *Manager) Project() *project.Project {
 }
 
 // Revisions returns the changes before a revision, 0 for all, newest first, at most n.
-func (m *Manager) Revisions(before uint64, n int) ([]store.Revision, error) { return m.Store.Revisions(before, n) }
+func (m *Manager) Revisions(before uint64, n int) ([]store.Revision, error) {
+	return m.Store.Revisions(before, n)
+}
 
 // edit is one change: make returns the project that is to be, from the one that is; only says that nothing is to be
 // done but to tell what would be. The caller holds m.mu.
