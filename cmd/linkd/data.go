@@ -7,15 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
 	"linkd/internal/doors"
+	"linkd/internal/store"
 )
 
 const (
-	lockFile      = "lock"
 	privateDir    = 0o700
 	worldWritable = 0o002
 )
@@ -38,12 +37,12 @@ func dataDir(dir, file string) string {
 
 // data is a data directory that is in use. Close gives it up.
 type data struct {
-	dir  string // absolute
-	lock *os.File
+	dir   string // absolute
+	store *store.Store
 }
 
 // openData makes the directory where it is not there, and takes it for this process.
-func openData(dir string) (*data, error) {
+func openData(dir string, log *slog.Logger) (*data, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, fmt.Errorf("--data %s: %w", dir, err)
@@ -59,31 +58,51 @@ func openData(dir string) (*data, error) {
 		return nil, fmt.Errorf("--data %s: everybody may write there (mode %04o), and so make tokens; chmod 700 it",
 			dir, at.Mode().Perm())
 	}
-	lock, err := os.OpenFile(filepath.Join(abs, lockFile), os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
+	s, err := store.Open(abs, store.Options{Log: log})
 	if err != nil {
-		return nil, fmt.Errorf("--data %s: cannot take its lock: %w", dir, pathCause(err))
+		return nil, fmt.Errorf("--data %s: %s", dir, strings.TrimPrefix(err.Error(), "store: "))
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("--data %s: another linkd has it; stop that one, or choose another directory", dir)
-		}
-		return nil, fmt.Errorf("--data %s: cannot take its lock: %w", dir, err)
-	}
-	return &data{dir: abs, lock: lock}, nil
+	return &data{dir: abs, store: s}, nil
 }
 
 // keeper reads the tokens of the directory.
 func (d *data) keeper(log *slog.Logger) (*doors.Keeper, error) {
-	store, err := doors.OpenFile(d.dir, log)
-	if err != nil {
-		return nil, err
-	}
-	return doors.NewKeeper(store, log)
+	return doors.NewKeeper(tokens{d.store, log}, log)
 }
 
-// Close lets another process have the directory. The lock's file stays: to remove it would let two have it.
-func (d *data) Close() { d.lock.Close() }
+// Close lets another process have the directory.
+func (d *data) Close() error { return d.store.Close() }
+
+// tokens has the store keep the tokens and what was done to them; the log has all else that people did.
+type tokens struct {
+	store *store.Store
+	log   *slog.Logger
+}
+
+// Tokens implements doors.Store.
+func (t tokens) Tokens() ([]doors.Token, error) {
+	list, err := t.store.Tokens()
+	out := make([]doors.Token, len(list))
+	for i, k := range list {
+		out[i] = doors.Token(k)
+	}
+	return out, err
+}
+
+// PutToken implements doors.Store.
+func (t tokens) PutToken(k doors.Token) error { return t.store.PutToken(store.Token(k)) }
+
+// DeleteToken implements doors.Store.
+func (t tokens) DeleteToken(id string) error { return t.store.DeleteToken(id) }
+
+// Audit implements doors.Store.
+func (t tokens) Audit(d doors.Deed) error {
+	t.log.Info("audit", "who", d.Who, "did", d.Did, "what", d.What, "result", d.Result)
+	if !strings.HasPrefix(d.Did, "token ") {
+		return nil
+	}
+	return t.store.Audit(store.Entry{Time: d.Time, Who: d.Who, What: d.Did + " " + d.What + ": " + d.Result})
+}
 
 // pathCause is what the system said of a path, without the path.
 func pathCause(err error) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +18,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"linkd/drivers/catalog"
 	"linkd/internal/api"
 	"linkd/internal/doors"
 	"linkd/internal/metrics"
-	"linkd/project"
 	"linkd/server"
 )
 
@@ -46,7 +43,7 @@ func serveCommand() *cli.Command {
 		Name:  "serve",
 		Usage: "run a project: accept and dial its links, and answer over HTTP",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`", Required: true},
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`, applied at start and at SIGHUP"},
 			dataFlag(),
 			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: "127.0.0.1:8080"},
 			&cli.StringFlag{Name: "debug", Usage: "`ADDR` of profiles (pprof); keep it on loopback; empty: none"},
@@ -69,19 +66,15 @@ func serveCommand() *cli.Command {
 	}
 }
 
-// serve wires the project, the tokens, the server and the API, and runs until a signal ends it: SIGHUP reads the file
-// again, SIGTERM and SIGINT drain, a second one of these exits at once with status 1.
-func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
+// serve runs linkd until a signal ends it: SIGHUP reads the file again, SIGTERM and SIGINT drain, a second one of these
+// exits at once with status 1.
+func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
-	p, err := project.Load(opt.file, catalog.New())
+	own, err := openData(dataDir(opt.data, opt.file), log)
 	if err != nil {
 		return err
 	}
-	own, err := openData(dataDir(opt.data, opt.file))
-	if err != nil {
-		return err
-	}
-	defer own.Close()
+	defer func() { err = errors.Join(err, own.Close()) }()
 	keeper, err := own.keeper(log)
 	if err != nil {
 		return err
@@ -94,15 +87,15 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 	if err := keeper.Bootstrap(own.dir); err != nil {
 		return err
 	}
-	srv, err := startServer(opt, p, log)
+	n, err := startNode(opt, own, log)
 	if err != nil {
 		return err
 	}
-	web := api.New(api.Config{Core: srv, Doors: keeper, Version: version(), Log: log,
-		Metrics: metrics.NewHandler(srv, metrics.Build{Version: version(), Revision: revision()})})
+	web := api.New(api.Config{Core: n.srv, Doors: keeper, Manager: n.manager, Version: version(), Log: log,
+		Metrics: metrics.NewHandler(n.srv, metrics.Build{Version: version(), Revision: revision()})})
 	stopDebug, err := serveDebug(opt.debug, web, log)
 	if err != nil {
-		return err
+		return errors.Join(err, n.abandon(opt.drain))
 	}
 	defer stopDebug()
 	ended := make(chan error, 1)
@@ -110,65 +103,30 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 	defer announce(listener.Addr().String(), own.dir, log)()
 	log.Info("http listening", "addr", listener.Addr().String())
 	if opt.ready != nil {
-		defer opt.ready(srv, listener.Addr())()
+		defer opt.ready(n.srv, listener.Addr())()
 	}
 	debug.FreeOSMemory() // what loading and expanding the project left behind
 	for {
 		select {
 		case err := <-ended:
-			return err
+			return errors.Join(err, n.abandon(opt.drain))
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
-				reload(opt.file, srv, log)
+				n.reload(opt.file)
 				continue
 			}
-			return drain(opt, srv, web, signals, log)
+			return drain(opt, n, web, signals, log)
 		}
 	}
 }
 
-// startServer starts the links of a project.
-func startServer(opt serving, p *project.Project, log *slog.Logger) (*server.Server, error) {
-	// A loop that paces itself keeps its processor while it naps: there is one more, for everything else.
-	loops := cmp.Or(opt.loops, runtime.NumCPU())
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+1))
-	srv := server.New(server.Config{Drivers: catalog.New(), Log: log, Loops: opt.loops, Capacity: opt.capacity})
-	limits := srv.Limits()
-	if most := limits.Capacity(); opt.capacity > most {
-		return nil, fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise the limit "+
-			"of open files (ulimit -n), or give at most that", opt.capacity, most, limits.Descriptors, limits.Memory>>20)
-	}
-	log.Info("capacity", "links", srv.Capacity(), "descriptors", limits.Descriptors, "memory_mib", limits.Memory>>20)
-	if err := srv.Apply(p); err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
-		defer cancel()
-		return nil, errors.Join(err, srv.Drain(ctx))
-	}
-	return srv, nil
-}
-
-// reload reads the file again and applies it; a file with faults changes nothing.
-func reload(file string, srv *server.Server, log *slog.Logger) {
-	p, err := project.Load(file, catalog.New())
-	if err != nil {
-		log.Error("the project was not reloaded; what runs stays", "error", err)
-		return
-	}
-	before := srv.Project()
-	if err := srv.Apply(p); err != nil {
-		log.Error("the project was reloaded in part", "error", err)
-		return
-	}
-	log.Info("the project was reloaded", "file", file, "changes", project.Diff(before, srv.Project()).String())
-}
-
 // drain stops within opt.drain.
-func drain(opt serving, srv *server.Server, web *api.API, signals <-chan os.Signal, log *slog.Logger) error {
+func drain(opt serving, n *node, web *api.API, signals <-chan os.Signal, log *slog.Logger) error {
 	log.Info("stopping", "deadline", opt.drain)
 	ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(srv.Drain(ctx), web.Close(ctx)) }()
+	go func() { done <- errors.Join(n.stop(ctx), web.Close(ctx)) }()
 	for {
 		select {
 		case err := <-done:

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -128,16 +129,16 @@ func resetToken(c *cli.Context) error {
 	if err := isDir(dir); err != nil {
 		return fmt.Errorf("--data %s: %w; give the data directory of a linkd", dir, err)
 	}
-	own, err := openData(dir)
+	log := slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	own, err := openData(dir, log)
 	if err != nil {
 		return err
 	}
-	defer own.Close()
-	keeper, err := own.keeper(slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: slog.LevelWarn})))
-	if err != nil {
-		return err
+	keeper, err := own.keeper(log)
+	if err == nil {
+		err = keeper.Reset(own.dir)
 	}
-	if err := keeper.Reset(own.dir); err != nil {
+	if err := errors.Join(err, own.Close()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.App.Writer, "%s has a new token of an admin\n", doors.AdminFile(own.dir))

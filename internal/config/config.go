@@ -52,7 +52,8 @@ type Config struct {
 // Manager changes the configuration, one change at a time. Its methods are safe for concurrent use.
 type Manager struct {
 	Config
-	mu sync.Mutex
+	mu   sync.Mutex
+	runs bool // the reactor has a project
 }
 
 // New makes a Manager. Start gives the reactor its first project.
@@ -95,8 +96,10 @@ func (m *Manager) edit(c store.Change, only bool, make func(*project.Project) (*
 	if only || out.Changes.Empty() && c.File == nil {
 		return out, nil
 	}
-	if err := m.Reactor.Check(next); err != nil && current != nil {
-		return Outcome{}, fmt.Errorf("%w: %w", ErrConflict, err)
+	if m.runs {
+		if err := m.Reactor.Check(next); err != nil {
+			return Outcome{}, fmt.Errorf("%w: %w", ErrConflict, err)
+		}
 	}
 	c.Base, c.Next = revision, next
 	r, err := m.Store.Commit(c)
@@ -104,7 +107,7 @@ func (m *Manager) edit(c store.Change, only bool, make func(*project.Project) (*
 		return Outcome{}, err
 	}
 	out.Revision = r.Number
-	if out.Changes.Empty() {
+	if out.Changes.Empty() || !m.runs {
 		return out, nil
 	}
 	m.Log.Info("the configuration was changed", "revision", r.Number, "who", c.Who, "what", c.What,

@@ -34,39 +34,47 @@ const (
 func (m *Manager) Apply(who string, f File, only bool) (Outcome, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if f.How == Follow {
+		return m.follow(who, f)
+	}
 	wanted, err := project.Parse(f.Name, f.Text, m.Catalog)
 	if err != nil {
 		return Outcome{}, err
 	}
-	c := store.Change{Who: who, What: "a project file"}
-	if f.How != Follow {
-		return m.edit(c, only, func(p *project.Project) (*project.Project, error) {
-			if p == nil || f.How == Prune {
-				return wanted, nil
-			}
-			return project.Merge(nil, p, wanted), other(p, wanted)
-		})
-	}
-	c.What += " " + filepath.Base(f.Name)
+	return m.edit(store.Change{Who: who, What: "a project file"}, only, func(p *project.Project) (*project.Project, error) {
+		if p == nil || f.How == Prune {
+			return wanted, nil
+		}
+		return project.Merge(nil, p, wanted), other(p, wanted)
+	})
+}
+
+// follow applies a file that is there from start to start. The caller holds m.mu.
+func (m *Manager) follow(who string, f File) (Outcome, error) {
 	before, err := m.Store.Applied()
 	if err != nil {
 		return Outcome{}, err
 	}
+	known := before != nil && before.Name == f.Name
+	if current, revision := m.Store.Current(); current != nil && known && string(before.Text) == string(f.Text) {
+		return Outcome{Revision: revision}, nil
+	}
+	wanted, err := project.Parse(f.Name, f.Text, m.Catalog)
+	if err != nil {
+		return Outcome{}, err
+	}
 	var base *project.Project
-	if before != nil && before.Name == f.Name {
-		if base, err = m.parsed(before); err != nil {
+	if known { // it was valid then; rules that have come since do not matter
+		if base, err = project.Parse(before.Name, before.Text, nil); err != nil && !errors.Is(err, project.ErrInvalid) {
 			return Outcome{}, err
 		}
 	}
-	if base == nil || string(before.Text) != string(f.Text) {
-		c.File = &store.File{Name: f.Name, Text: f.Text}
-	}
-	return m.edit(c, only, func(p *project.Project) (*project.Project, error) {
+	c := store.Change{Who: who, What: "project file " + filepath.Base(f.Name),
+		File: &store.File{Name: f.Name, Text: f.Text}}
+	return m.edit(c, false, func(p *project.Project) (*project.Project, error) {
 		switch {
 		case p == nil:
 			return wanted, nil
-		case c.File == nil:
-			return p, nil
 		case base == nil:
 			return project.Merge(nil, p, wanted), other(p, wanted)
 		}
@@ -83,28 +91,22 @@ func other(p, wanted *project.Project) error {
 		ErrConflict, p.Name, wanted.Name)
 }
 
-// parsed is a file that was applied, as a project. It was valid then; rules that have come since do not matter.
-func (m *Manager) parsed(f *store.File) (*project.Project, error) {
-	p, err := project.Parse(f.Name, f.Text, nil)
-	if err != nil && !errors.Is(err, project.ErrInvalid) {
-		return nil, err
-	}
-	return p, nil
-}
-
-// Start gives the reactor the project that the store has, an empty one of that name where it has none.
+// Start gives the reactor the project that the store has, an empty one of that name where it has none. Changes before it
+// are stored alone.
 func (m *Manager) Start(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	p, _ := m.Store.Current()
 	if p == nil {
-		_, err := m.edit(store.Change{Who: "linkd", What: "an empty project"}, false,
-			func(*project.Project) (*project.Project, error) { return &project.Project{Name: name}, nil })
-		return err
+		p = &project.Project{Name: name}
+		if _, err := m.Store.Commit(store.Change{Who: "linkd", What: "an empty project", Next: p}); err != nil {
+			return err
+		}
 	}
 	if err := project.Validate(p, m.Catalog); err != nil {
 		return fmt.Errorf("the stored configuration does not fit this version of linkd: %w", err)
 	}
+	m.runs = true
 	return m.Reactor.Apply(p)
 }
 
