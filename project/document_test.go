@@ -156,6 +156,11 @@ func TestReadRefuses(t *testing.T) {
 			t.Errorf("%s: got\n%v\nwant\n%s", c.name, err, c.want)
 		}
 	}
+	_, err := ReadChannel([]byte(`{"poll": 1, "devices": [{"name": "d", "tags": [{"scale": 0}]}, {"unit": -1}],
+		"options": {"a": 1, "a": 2}}`))
+	if got := fieldsOf(err); got != "poll devices.d.tags.0.scale devices.1.unit options.a" {
+		t.Errorf("fields are %s", got)
+	}
 }
 
 // FuzzRead: whatever the bytes, a reader gives a noun that its document gives again, or faults.
