@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// refusals are files that are refused, with the whole text of the refusal and the field of each fault. A case whose source does not begin with
-// "project:" is put below `project: p`, so that its first line is line 2.
+// refusals are files that are refused, with the whole text of the refusal and the field of each fault. A case whose
+// source does not begin with "project:" is put below `project: p`, so that its first line is line 2.
 type refusal struct{ name, src, want, fields string }
 
 func testRefusals(t *testing.T, cases []refusal) {
