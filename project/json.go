@@ -118,9 +118,8 @@ func (j *jsonReader) entries(n *node, depth int) {
 			return
 		}
 		value := j.value(depth + 1)
-		if first := n.entry(key); first != nil {
-			j.faults.add(at, "key %q is already in line %d; keep one of the two", key, first.at.line)
-			continue
+		if n.entry(key) != nil {
+			value = nil
 		}
 		n.entries = append(n.entries, entry{key: key, at: at, value: value})
 	}
@@ -130,7 +129,7 @@ func (j *jsonReader) entries(n *node, depth int) {
 // fail reports what forbids reading on.
 func (j *jsonReader) fail(n *node, format string, args ...any) {
 	if !j.failed {
-		j.faults.add(n, format, args...)
+		j.faults.add(spot{n, ""}, format, args...)
 	}
 	j.failed = true
 }

@@ -38,18 +38,16 @@ func (l *loader) provider(n *node, known []string) *Provider {
 		case "type":
 			p.Type = LinkKind(l.text(e))
 		case "connections":
-			items := l.list(e)
-			p.Connections = slices.Grow(p.Connections, len(items))
-			for _, item := range items {
+			p.Connections = slices.Grow(p.Connections, len(e.value.items))
+			for _, item := range l.items(e) {
 				p.Connections = append(p.Connections, l.conn(item))
 			}
-			place.conns = items
+			place.conns = e.value.items
 		case "fleets":
-			items := l.list(e)
-			for _, item := range items {
+			for _, item := range l.items(e) {
 				p.Fleets = append(p.Fleets, l.fleet(item))
 			}
-			place.fleets = items
+			place.fleets = e.value.items
 		case "local_ip", "local_port", "conn_identity", "proxy_from":
 			l.listener(p, e)
 		default:
@@ -72,7 +70,7 @@ func (l *loader) listener(p *Provider, e entry) {
 		if s := l.text(e); s != "" {
 			addr, err := netip.ParseAddr(s)
 			if err != nil {
-				l.add(e.value, `local_ip is %s; write an IP address of this host, or "" for all`, describe(e.value))
+				l.add(e.here(), `local_ip is %s; write an IP address of this host, or "" for all`, describe(e.value))
 			}
 			p.LocalIP = addr
 		}
@@ -83,7 +81,7 @@ func (l *loader) listener(p *Provider, e entry) {
 	case "proxy_from":
 		items := l.list(e)
 		if len(items) > maxProxies {
-			l.add(e.value, "proxy_from has %d items; write at most %d", len(items), maxProxies)
+			l.add(e.here(), "proxy_from has %d items; write at most %d", len(items), maxProxies)
 			return
 		}
 		for _, item := range items {
@@ -98,7 +96,9 @@ func (l *loader) listener(p *Provider, e entry) {
 func (l *loader) session(p *Provider, e entry) {
 	switch e.key {
 	case "identity":
+		l.enter(e.key)
 		p.Identity = l.identity(e.value)
+		l.leave()
 	case "on_duplicate":
 		p.OnDuplicate = OnDuplicate(l.text(e))
 	case "max_connections":
@@ -114,6 +114,7 @@ func (l *loader) session(p *Provider, e entry) {
 	case "user_timeout":
 		p.UserTimeout = l.duration(e)
 	case "downlink_keepalive":
+		l.enter(e.key)
 		p.Downlink = &Downlink{}
 		for _, f := range l.fields(e.value, "downlink_keepalive", downlinkKeys) {
 			switch f.key {
@@ -123,6 +124,7 @@ func (l *loader) session(p *Provider, e entry) {
 				p.Downlink.Data = l.bytes(f)
 			}
 		}
+		l.leave()
 	case "connect_timeout":
 		p.ConnectTimeout = l.duration(e)
 	case "redial_min":
@@ -174,7 +176,7 @@ func (l *loader) heartbeats(e entry) [][]byte {
 		items = e.value.items
 	}
 	if len(items) > maxHeartbeats {
-		l.add(e.value, "heartbeat has %d items; write at most %d", len(items), maxHeartbeats)
+		l.add(e.here(), "heartbeat has %d items; write at most %d", len(items), maxHeartbeats)
 		return nil
 	}
 	var list [][]byte
@@ -250,11 +252,11 @@ func (l *loader) prefix(e entry) (netip.Prefix, bool) {
 	}
 	prefix, err := netip.ParsePrefix(e.value.text)
 	if err != nil || prefix.Addr().Is4In6() {
-		l.add(e.value, "%s is %s; write %s", e.key, describe(e.value), want)
+		l.add(e.here(), "%s is %s; write %s", e.key, describe(e.value), want)
 		return netip.Prefix{}, false
 	}
 	if masked := prefix.Masked(); masked != prefix {
-		l.add(e.value, "%s is %s, which has host bits set; write %s", e.key, prefix, masked)
+		l.add(e.here(), "%s is %s, which has host bits set; write %s", e.key, prefix, masked)
 		return netip.Prefix{}, false
 	}
 	return prefix, true
