@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -68,22 +67,9 @@ type undoInput struct {
 	DryRun   bool   `query:"dry_run" doc:"Do nothing; tell what would be done."`
 }
 
-type importInput struct {
-	NamePath
-	ContentType string `header:"Content-Type"`
-	RawBody     []byte `contentType:"text/csv" doc:"CSV with a header line, or NDJSON (application/x-ndjson)."`
-}
-
-type listInput struct {
-	NamePath
-	Format string `query:"format" enum:"csv,ndjson" default:"csv"`
-}
-
 const (
 	mostImport = project.MaxFileSize // of a project file, or a list of connections
 	typeYAML   = "application/yaml"
-	typeCSV    = "text/csv; charset=utf-8"
-	typeNDJSON = "application/x-ndjson"
 )
 
 func (a *API) projectRoutes(h huma.API) {
@@ -95,11 +81,7 @@ func (a *API) projectRoutes(h huma.API) {
 	get(h, "/api/v1/revisions", "Changes of the configuration, newest first", a.revisions)
 	undo := operation(doors.Admin, http.MethodPost, "/api/v1/revisions/{revision}/undo", "Go back to a revision, as a new one")
 	huma.Register(h, undo, a.undo)
-	list := operation(doors.Admin, http.MethodGet, "/api/v1/providers/{name}/connections", "Its listed connections as CSV or NDJSON")
-	huma.Register(h, list, a.list)
-	imports := operation(doors.Admin, http.MethodPost, "/api/v1/providers/{name}/connections", "Import connections, all or none")
-	imports.MaxBodyBytes = mostImport
-	huma.Register(h, imports, a.imports)
+	a.listRoutes(h)
 }
 
 func (a *API) export(context.Context, *struct{}) (*exportOutput, error) {
@@ -149,47 +131,6 @@ func (a *API) undo(ctx context.Context, in *undoInput) (*planOutput, error) {
 	out, err := a.cfg.Manager.Undo(caller(ctx).Name, in.Revision, in.DryRun)
 	if err != nil {
 		return nil, refusal(fmt.Sprintf("revision %d", in.Revision), err)
-	}
-	return &planOutput{Body: planOf(out)}, nil
-}
-
-func (a *API) list(_ context.Context, in *listInput) (*exportOutput, error) {
-	p, err := a.providerNamed(in.Name)
-	if err != nil {
-		return nil, refusal("provider "+in.Name, err)
-	}
-	var b bytes.Buffer
-	out := &exportOutput{ContentType: typeCSV}
-	if in.Format == "ndjson" {
-		out.ContentType = typeNDJSON
-		err = project.WriteConnectionsNDJSON(&b, p)
-	} else {
-		err = project.WriteConnectionsCSV(&b, p)
-	}
-	if err != nil {
-		return nil, refusal("provider "+in.Name, err)
-	}
-	out.Body = b.Bytes()
-	return out, nil
-}
-
-func (a *API) imports(ctx context.Context, in *importInput) (*planOutput, error) {
-	read := project.ReadConnectionsCSV
-	switch kind, _, _ := strings.Cut(in.ContentType, ";"); strings.TrimSpace(kind) {
-	case "text/csv", "text/tab-separated-values", "":
-	case typeNDJSON:
-		read = project.ReadConnectionsNDJSON
-	default:
-		return nil, huma.Error415UnsupportedMediaType("Content-Type " + quote(in.ContentType) +
-			": send text/csv or " + typeNDJSON)
-	}
-	conns, err := read(bytes.NewReader(in.RawBody))
-	if err != nil {
-		return nil, refusal("connections", err)
-	}
-	out, err := a.cfg.Manager.Import(caller(ctx).Name, in.Name, conns)
-	if err != nil {
-		return nil, refusal("provider "+in.Name, err)
 	}
 	return &planOutput{Body: planOf(out)}, nil
 }
