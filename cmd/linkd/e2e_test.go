@@ -42,6 +42,7 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "linkd")
+	ownIndex(dir)
 	args := []string{"build", "-o", binary}
 	if raced() {
 		args = append(args, "-race") // the binary too, and its exit status tells
@@ -51,6 +52,15 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// ownIndex keeps the tests away from a linkd that the user runs, and from its tokens.
+func ownIndex(dir string) {
+	for _, name := range []string{"LINKD_URL", "LINKD_TOKEN", "LINKD_DATA"} {
+		os.Unsetenv(name)
+	}
+	os.Setenv("XDG_RUNTIME_DIR", dir)
+	os.Setenv("XDG_CACHE_HOME", dir)
 }
 
 // raced reports whether the tests run with the race detector.
@@ -140,6 +150,22 @@ type instance struct {
 	file string
 }
 
+// data is its data directory, where a test has not chosen another.
+func (in *instance) data() string { return strings.TrimSuffix(in.file, ".yaml") + ".data" }
+
+// token is the admin's.
+func (in *instance) token() (string, error) {
+	b, err := os.ReadFile(filepath.Join(in.data(), "admin.token"))
+	return strings.TrimSpace(string(b)), err
+}
+
+// authorize adds the admin's token.
+func (in *instance) authorize(r *http.Request) error {
+	token, err := in.token()
+	r.Header.Set("Authorization", "Bearer "+token)
+	return err
+}
+
 var httpListening = regexp.MustCompile(`msg="http listening".* addr=(\S+)`)
 
 // serve starts linkd with the content of a project file, and flags, and waits until it is ready. The test fails unless
@@ -207,6 +233,9 @@ func (in *instance) request(method, path, body string) ([]byte, error) {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if err := in.authorize(req); err != nil {
+		return nil, err
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -316,6 +345,9 @@ func (in *instance) stream(t *testing.T, path string, each func(data []byte)) {
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, in.url+"/api/v1"+path, nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.authorize(req); err != nil {
 		t.Fatal(err)
 	}
 	res, err := http.DefaultClient.Do(req)

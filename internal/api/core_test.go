@@ -215,8 +215,8 @@ func closeAPI(t *testing.T, a *API) {
 // patience ends a test that would hang; nothing here takes more than milliseconds.
 const patience = 20 * time.Second
 
-// ask sends one request and returns its answer with the body read. header is "Name: value" lines; the token is the admin's
-// unless they say otherwise.
+// ask sends one request and returns its answer with the body read. header is "Name: value" lines; the token is the
+// admin's unless they say otherwise.
 func ask(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -25,8 +25,8 @@ const (
 
 var errOpen = errors.New("it is open to everybody")
 
-// FileStore keeps tokens in one file, DIR/tokens.json, which is replaced as a whole, and writes the audit to a log. Make
-// one with OpenFile. One process at a time may have it.
+// FileStore keeps tokens in one file, DIR/tokens.json, which is replaced as a whole, and writes the audit to a log.
+// Make one with OpenFile. One process at a time may have it.
 type FileStore struct {
 	path   string
 	log    *slog.Logger

@@ -137,18 +137,21 @@ func TestBootstrapComesIn(t *testing.T) {
 
 func TestReadAdminRefuses(t *testing.T) {
 	token := written(newID(), newSecret())
+	put := func(content string, mode fs.FileMode) func(string) error {
+		return func(p string) error { return errors.Join(os.WriteFile(p, []byte(content), 0o600), os.Chmod(p, mode)) }
+	}
 	for name, c := range map[string]struct {
 		make func(path string) error
 		want string
 	}{
 		"nothing":       {func(string) error { return nil }, "no such file"},
-		"open":          {func(p string) error { return errors.Join(os.WriteFile(p, []byte(token), 0o600), os.Chmod(p, 0o644)) }, "open to everybody (mode 0644)"},
+		"open":          {put(token, 0o644), "open to everybody (mode 0644)"},
 		"a directory":   {func(p string) error { return os.Mkdir(p, 0o700) }, "not a regular file"},
 		"a pipe":        {func(p string) error { return syscall.Mkfifo(p, 0o600) }, "not a regular file"},
 		"a link":        {func(p string) error { return os.Symlink("/dev/zero", p) }, "too many levels"},
-		"no token":      {func(p string) error { return os.WriteFile(p, []byte("secret"), 0o600) }, "holds no token"},
-		"much":          {func(p string) error { return os.WriteFile(p, make([]byte, 1<<16), 0o600) }, "more than 256 bytes"},
-		"a second line": {func(p string) error { return os.WriteFile(p, []byte(token+"\nX: y"), 0o600) }, "holds no token"},
+		"no token":      {put("secret", 0o600), "holds no token"},
+		"much":          {put(strings.Repeat("x", 1<<16), 0o600), "more than 256 bytes"},
+		"a second line": {put(token+"\nX: y", 0o600), "holds no token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -173,6 +176,7 @@ func TestHostileFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	later := strings.Replace(string(good), `"version": 1`, `"version": 2`, 1)
 	for name, c := range map[string]struct {
 		content string
 		mode    fs.FileMode
@@ -183,7 +187,7 @@ func TestHostileFile(t *testing.T) {
 		"a changed id": {strings.Replace(string(good), `"admin"`, `"nimda"`, 1), 0o600, "the checksum is"},
 		"no tokens":    {`{"version":1,"sum":""}`, 0o600, "unexpected end"},
 		"null":         {`{"version":1,"sum":"","tokens":null}`, 0o600, "the checksum is"},
-		"from later":   {strings.Replace(string(good), `"version": 1`, `"version": 2`, 1), 0o600, "version 2; this linkd reads"},
+		"from later":   {later, 0o600, "version 2; this linkd reads"},
 		"open":         {string(good), 0o666, "open to everybody"},
 		"much":         {strings.Repeat(" ", mostFile+1), 0o600, "more than"},
 	} {

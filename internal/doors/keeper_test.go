@@ -95,8 +95,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestWrongTokensCostTheSame counts what is done rather than timing it: a wrong secret and an unknown id are both hashed,
-// as both take from the limit.
+// TestWrongTokensCostTheSame counts what is done rather than timing it: a wrong secret and an unknown id are both
+// hashed, as both take from the limit.
 func TestWrongTokensCostTheSame(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		for _, before := range []bool{true, false} {
