@@ -54,15 +54,6 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// ownIndex keeps the tests away from a linkd that the user runs, and from its tokens.
-func ownIndex(dir string) {
-	for _, name := range []string{"LINKD_URL", "LINKD_TOKEN", "LINKD_DATA"} {
-		os.Unsetenv(name)
-	}
-	os.Setenv("XDG_RUNTIME_DIR", dir)
-	os.Setenv("XDG_CACHE_HOME", dir)
-}
-
 // raced reports whether the tests run with the race detector.
 func raced() bool {
 	info, _ := debug.ReadBuildInfo()
@@ -148,22 +139,6 @@ type instance struct {
 	*process
 	url  string
 	file string
-}
-
-// data is its data directory, where a test has not chosen another.
-func (in *instance) data() string { return strings.TrimSuffix(in.file, ".yaml") + ".data" }
-
-// token is the admin's.
-func (in *instance) token() (string, error) {
-	b, err := os.ReadFile(filepath.Join(in.data(), "admin.token"))
-	return strings.TrimSpace(string(b)), err
-}
-
-// authorize adds the admin's token.
-func (in *instance) authorize(r *http.Request) error {
-	token, err := in.token()
-	r.Header.Set("Authorization", "Bearer "+token)
-	return err
 }
 
 var httpListening = regexp.MustCompile(`msg="http listening".* addr=(\S+)`)

@@ -62,8 +62,8 @@ func (a *API) tunnel(ctx context.Context, in *tunnelInput) (*huma.StreamResponse
 	}}, nil
 }
 
-// carry moves bytes both ways until both sides are done, one side fails, the token is revoked, or the API closes. in holds what the client
-// sent right after its request.
+// carry moves bytes both ways until both sides are done, one side fails, the token is revoked, or the API closes. in
+// holds what the client sent right after its request.
 //
 // When the client ends its half, the device's answer is still carried for the time of linger. When the device's side
 // ends, the client is told with an end of stream, and gets the time of linger to end its own half: closing at once,
