@@ -24,7 +24,7 @@ func dataFlag() cli.Flag {
 		Usage: "`DIR` of what outlives a restart (default: beside the project file, FILE without its extension + .data)"}
 }
 
-// dataDir is where the data of a project file lies unless it is told otherwise; without a file in the working directory.
+// dataDir is where the data of a project file lies unless told otherwise; without a file, in the working directory.
 func dataDir(dir, file string) string {
 	switch {
 	case dir != "":

@@ -112,8 +112,8 @@ func isOwn(at os.FileInfo) bool {
 	return ok && int(sys.Uid) == os.Geteuid()
 }
 
-// lookUp finds the data directory of the linkd that answers at an address, IP:PORT. An error says what is wrong with the
-// index; without one it is empty where there is nothing.
+// lookUp finds the data directory of the linkd that answers at an address, IP:PORT; it is empty where there is none. An
+// error says what is wrong with the index.
 func lookUp(ip net.IP, port string) (dataDir string, err error) {
 	// What listens on all addresses answers at this one too: nobody else can listen there then.
 	listening := []string{net.JoinHostPort(ip.String(), port), net.JoinHostPort("::", port)}

@@ -62,11 +62,12 @@ type adoptOutput struct {
 }
 
 func (a *API) actionRoutes(h huma.API) {
-	kick := operation(doors.Operator, http.MethodDelete, "/api/v1/connections/{provider}/{name}/session", "Close its session")
+	const connection = "/api/v1/connections/{provider}/{name}"
+	kick := operation(doors.Operator, http.MethodDelete, connection+"/session", "Close its session")
 	kick.DefaultStatus = http.StatusNoContent
 	huma.Register(h, kick, a.kick)
 
-	send := operation(doors.Operator, http.MethodPost, "/api/v1/connections/{provider}/{name}/send", "Send bytes to its device")
+	send := operation(doors.Operator, http.MethodPost, connection+"/send", "Send bytes to its device")
 	send.MaxBodyBytes = mostSendBody
 	huma.Register(h, send, a.send)
 

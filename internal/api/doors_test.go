@@ -94,13 +94,38 @@ var neededRoles = map[string]doors.Role{
 	"POST /api/v1/connections/{provider}/{name}/send":      doors.Operator,
 	"GET /api/v1/tags/{channel}/{device}/{tag}":            doors.Viewer,
 	"PUT /api/v1/tags/{channel}/{device}/{tag}":            doors.Operator,
+
+	"GET /api/v1/providers/{name}":                 doors.Viewer,
+	"PUT /api/v1/providers/{name}":                 doors.Admin,
+	"DELETE /api/v1/providers/{name}":              doors.Admin,
+	"PUT /api/v1/connections/{provider}/{name}":    doors.Admin,
+	"DELETE /api/v1/connections/{provider}/{name}": doors.Admin,
+	"GET /api/v1/fleets/{provider}/{name}":         doors.Viewer,
+	"PUT /api/v1/fleets/{provider}/{name}":         doors.Admin,
+	"DELETE /api/v1/fleets/{provider}/{name}":      doors.Admin,
+	"GET /api/v1/models/{name}":                    doors.Viewer,
+	"PUT /api/v1/models/{name}":                    doors.Admin,
+	"DELETE /api/v1/models/{name}":                 doors.Admin,
+	"GET /api/v1/channels/{name}":                  doors.Viewer,
+	"PUT /api/v1/channels/{name}":                  doors.Admin,
+	"DELETE /api/v1/channels/{name}":               doors.Admin,
+	"GET /api/v1/outputs/{name}":                   doors.Admin,
+	"PUT /api/v1/outputs/{name}":                   doors.Admin,
+	"DELETE /api/v1/outputs/{name}":                doors.Admin,
+	"GET /api/v1/fleets":                           doors.Viewer,
+	"GET /api/v1/outputs":                          doors.Viewer,
+	"GET /api/v1/project":                          doors.Admin,
+	"PUT /api/v1/project":                          doors.Admin,
+	"GET /api/v1/revisions":                        doors.Viewer,
+	"POST /api/v1/revisions/{revision}/undo":       doors.Admin,
 }
 
 var param = regexp.MustCompile(`\{[^}]*\}`)
 
 // TestDoors walks all patterns with all roles.
 func TestDoors(t *testing.T) {
-	a := New(Config{Core: newFakeCore(), Doors: &fakeDoors{}, Metrics: http.NotFoundHandler()})
+	f := newFakeCore()
+	a := New(Config{Core: f, Doors: &fakeDoors{}, Manager: managed(t, f), Metrics: http.NotFoundHandler()})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // streams end at once
 	try := func(pattern, token string) *httptest.ResponseRecorder {
@@ -299,7 +324,7 @@ func TestAudit(t *testing.T) {
 	ask(t, "DELETE", base+"/api/v1/connections/s1/c1/session", "", as)
 	ask(t, "DELETE", base+"/api/v1/connections/s1/c2/session", "", as)
 	ask(t, "POST", base+"/api/v1/connections/s1/c1/send", `{"hex":"01 03"}`, as)
-	ask(t, "POST", base+"/api/v1/strangers/s1:x/adopt", `{"name":"n"}`, as)
+	ask(t, "POST", base+"/api/v1/strangers/s1:x/adopt", `{"name":"c2"}`, as)
 	dialTunnel(t, base, "s1/c1")
 	want := []string{
 		"the-operator: kick connection s1/c1: <nil>",
@@ -315,14 +340,18 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// noStore keeps nothing: a Keeper has its tokens in memory too.
+type noStore struct{}
+
+func (noStore) Tokens() ([]doors.Token, error) { return nil, nil }
+func (noStore) PutToken(doors.Token) error     { return nil }
+func (noStore) DeleteToken(string) error       { return nil }
+func (noStore) Audit(doors.Deed) error         { return nil }
+
 // TestRevokedAtOnce: what a revoked token has open ends, and what others have does not.
 func TestRevokedAtOnce(t *testing.T) {
 	quiet := slog.New(slog.DiscardHandler)
-	store, err := doors.OpenFile(t.TempDir(), quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	k, err := doors.NewKeeper(store, quiet)
+	k, err := doors.NewKeeper(noStore{}, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

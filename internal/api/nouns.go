@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 
 	"linkd/internal/config"
 	"linkd/internal/doors"
-	"linkd/project"
 )
 
 const mostNounBody = 4 << 20 // a channel with some ten thousand tags
