@@ -54,7 +54,7 @@ func (s *Store) Commit(c Change) (Revision, error) {
 		What: clip(c.What, maxWhat), Undoes: c.Undoes, Plan: plan(changes)}
 	err = s.main.update(func(w *batch) error {
 		if now.project != nil {
-			w.undo = &undo{}
+			w.undo = &undo{limit: s.bounds.undo}
 		}
 		if err := w.apply(changes, c.Next, r.Number); err != nil {
 			return err
@@ -66,7 +66,7 @@ func (s *Store) Commit(c Change) (Revision, error) {
 				return err
 			}
 		}
-		return w.record(r, delta)
+		return w.record(r, delta, s.bounds)
 	})
 	if err != nil {
 		return Revision{}, err
@@ -78,7 +78,7 @@ func (s *Store) Commit(c Change) (Revision, error) {
 }
 
 // record writes a revision and what undoes it, and forgets what is over the bounds.
-func (w *batch) record(r Revision, delta *undo) error {
+func (w *batch) record(r Revision, delta *undo, keep bounds) error {
 	key := numberKey(r.Number)
 	if err := w.put(kindRevision, key, r.append(nil)); err != nil {
 		return err
@@ -94,9 +94,9 @@ func (w *batch) record(r Revision, delta *undo) error {
 			return err
 		}
 	}
-	err := w.trim(kindRevision, func(t tally) bool { return t.count > maxRevisions })
+	err := w.trim(kindRevision, func(t tally) bool { return t.count > keep.revisions })
 	if err == nil {
-		err = w.trim(kindUndo, func(t tally) bool { return t.count > maxRevisions || t.bytes > maxUndo })
+		err = w.trim(kindUndo, func(t tally) bool { return t.count > keep.revisions || t.bytes > keep.undo })
 	}
 	if err == nil {
 		err = w.setNumber(stateRevision, r.Number)

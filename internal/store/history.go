@@ -32,6 +32,11 @@ const (
 	maxWhat      = 1024
 )
 
+// bounds are what is kept of the history.
+type bounds struct {
+	revisions, undo uint64
+}
+
 const recordFormat = 1 // of the records in this file and in others that have no format of their own
 
 func (r *Revision) append(b []byte) []byte {
@@ -83,8 +88,9 @@ func plan(changes project.Changes) string {
 
 // undo is a reverse delta: what a transaction overwrote. Bucket, key, whether there was a value, the value as sealed.
 type undo struct {
-	b    []byte
-	over bool // more than is kept
+	b     []byte
+	limit uint64 // bytes
+	over  bool
 }
 
 // remember notes what stood under key; nil: nothing.
@@ -98,7 +104,7 @@ func (u *undo) remember(k kind, key, old []byte) {
 	if old != nil {
 		u.b = appendText(u.b, old)
 	}
-	if len(u.b) > maxUndo {
+	if uint64(len(u.b)) > u.limit {
 		u.b, u.over = nil, true
 	}
 }

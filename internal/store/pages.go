@@ -26,7 +26,7 @@ const (
 	boltMagic   = 0xED0CDAED
 	boltVersion = 2
 	noFreelist  = 1<<64 - 1
-	maxDepth    = 24 // pages from the root of a tree to a leaf; three of them hold 10^9 records
+	maxDepth    = 24        // pages from the root of a tree to a leaf; three of them hold 10^9 records
 	maxValue    = 256 << 20 // bytes of one page with what belongs to it; what is stored is smaller
 
 	branchPage = 1

@@ -96,7 +96,7 @@ func (d *directory) rebuild(path string, g, next Generation) error {
 		if err := w.setNumber(stateChanges, next.changes); err != nil || g.Revision == 0 {
 			return err
 		}
-		return w.record(r, nil)
+		return w.record(r, nil, bounds{maxRevisions, maxUndo})
 	})
 	if err != nil {
 		return err

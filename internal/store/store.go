@@ -29,6 +29,7 @@ const (
 // nil is on the disk.
 type Store struct {
 	options Options
+	bounds  bounds
 	dir     *directory
 	main    *book
 	seen    *book
@@ -61,7 +62,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{options: o.defaults(), dir: d}
+	s := &Store{options: o.defaults(), bounds: bounds{maxRevisions, maxUndo}, dir: d}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.closeFiles())
 	}
