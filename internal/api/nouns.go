@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"linkd/internal/config"
 	"linkd/internal/doors"
+	"linkd/project"
 )
 
 const mostNounBody = 4 << 20 // a channel with some ten thousand tags
@@ -115,7 +117,7 @@ func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, 
 		}
 		added, err := n.put(caller(ctx).Name, at, doc, (*in).conditions())
 		if err != nil {
-			return nil, refusal(n.named(at), err)
+			return nil, refusal(n.named(at), n.ownFields(at, err))
 		}
 		if added {
 			return n.shown(at, http.StatusCreated)
@@ -131,6 +133,29 @@ func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, 
 		}
 		return nil, nil
 	})
+}
+
+// ownFields has the faults of the body name its fields, and those elsewhere in the project theirs.
+func (n noun[V]) ownFields(at target, err error) error {
+	var faults project.Errors
+	if !errors.As(err, &faults) {
+		return err
+	}
+	own := n.kind + "s." + at.name
+	if at.provider != "" {
+		own = "providers." + at.provider + "." + own
+	}
+	out := make(project.Errors, len(faults))
+	for i, f := range faults {
+		copied := *f
+		if rest, ok := strings.CutPrefix(f.Field, own); ok && (rest == "" || rest[0] == '.') {
+			copied.Field = "body" + rest
+		} else if f.Line > 0 { // the body alone was read
+			copied.Field = strings.TrimSuffix("body."+f.Field, ".")
+		}
+		out[i] = &copied
+	}
+	return out
 }
 
 func (n noun[V]) named(at target) string {

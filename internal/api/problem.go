@@ -92,13 +92,13 @@ func unchanged(what string, err error) error {
 		for i, f := range faults {
 			places[i] = &huma.ErrorDetail{Location: f.Field, Message: f.Msg}
 		}
-		return huma.Error422UnprocessableEntity(what+": "+faults.Error(), places...)
+		return huma.Error422UnprocessableEntity(what, places...)
 	case errors.Is(err, config.ErrNotFound):
 		return huma.Error404NotFound(after(config.ErrNotFound))
 	case errors.Is(err, config.ErrStale):
 		return huma.Error412PreconditionFailed(after(config.ErrStale))
 	case errors.Is(err, config.ErrConflict):
-		return huma.Error409Conflict(what + ": " + after(config.ErrConflict))
+		return huma.Error409Conflict(after(config.ErrConflict))
 	case errors.Is(err, store.ErrForgotten), errors.Is(err, store.ErrUnknown):
 		return huma.Error404NotFound(what + ": " + strings.TrimPrefix(err.Error(), "store: "))
 	case errors.Is(err, store.ErrFull):

@@ -21,7 +21,7 @@ func (m *Manager) Adopt(who, key, name, title string) (provider, connection stri
 	_, err = m.within(who, "stranger "+s.Provider+"/"+name, s.Provider, func(in *project.Provider) error {
 		for other := range in.ConnPts() {
 			if other.SocketConnID == c.SocketConnID {
-				return fmt.Errorf("%w: its id is configured already, as %s", ErrConflict, other.Name)
+				return fmt.Errorf("%w: the stranger's id is configured already, as %s/%s", ErrConflict, s.Provider, other.Name)
 			}
 			if other.Name == name {
 				return fmt.Errorf("%w: provider %s has a connection %q already; give another name", ErrConflict,

@@ -172,7 +172,7 @@ func (m *Manager) DeleteConnection(who, provider, name string, match Match) erro
 	_, err := m.within(who, "connection "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
 		if f, _, ok := in.FleetOf(name); ok && !slices.ContainsFunc(in.Connections,
 			func(c *project.ConnPt) bool { return c.Name == name }) {
-			return fmt.Errorf("%w: %s is one of fleet %s; change the fleet", ErrConflict, name, f.Name)
+			return fmt.Errorf("%w: connection %s/%s is one of fleet %s; change the fleet", ErrConflict, provider, name, f.Name)
 		}
 		in.Connections, err = drop(in.Connections, "connection", name, connName, match)
 		return err
