@@ -25,7 +25,7 @@ providers:
     fleets: [{name: "f{n}", socket_conn_id: "d{n:03}", from: 1, to: 3}]
 models: [{name: th, tags: [{name: temperature, address: "input:0", type: int16, scale: 0.1}]}]
 channels:
-  - {name: ch1, connection: s1/c1, driver: modbus-rtu, devices: [{name: d1, unit: 1, model: th}]}
+  - {name: ch1, connection: s1/c1, driver: modbus-rtu, poll: 10s, devices: [{name: d1, unit: 1, model: th}]}
 `
 
 // configured serves the greenhouse from a real reactor and a real store.

@@ -153,6 +153,7 @@ func (n noun[V]) ownFields(at target, err error) error {
 		} else if f.Line > 0 { // the body alone was read
 			copied.Field = strings.TrimSuffix("body."+f.Field, ".")
 		}
+		copied.File, copied.Line, copied.Col = "", 0, 0 // a body has fields
 		out[i] = &copied
 	}
 	return out

@@ -90,7 +90,7 @@ func unchanged(what string, err error) error {
 	case errors.As(err, &faults):
 		places := make([]error, len(faults))
 		for i, f := range faults {
-			places[i] = &huma.ErrorDetail{Location: f.Field, Message: f.Msg}
+			places[i] = &huma.ErrorDetail{Location: f.Field, Message: f.Error()}
 		}
 		return huma.Error422UnprocessableEntity(what, places...)
 	case errors.Is(err, config.ErrNotFound):
