@@ -9,14 +9,17 @@ import (
 
 // parseJSON turns one JSON value into nodes, as parseYAML does, some ten times as fast. It returns nil after a fault
 // that leaves nothing to check further. It keeps no reference to src.
-func parseJSON(src []byte, f *faults) *node {
-	j := jsonReader{src: src, faults: f, line: 1, col: 1}
+func parseJSON(src []byte, f *faults) *node { return parseJSONLine(src, 1, f) }
+
+// parseJSONLine is parseJSON for a text that begins at that line of a file.
+func parseJSONLine(src []byte, line int, f *faults) *node {
+	j := jsonReader{src: src, faults: f, line: line, col: 1}
 	if len(src) > MaxFileSize {
-		f.at(1, 1, "the document is larger than %d MiB; describe many connections as fleets", MaxFileSize>>20)
+		f.at(line, 1, "the document is larger than %d MiB; describe many connections as fleets", MaxFileSize>>20)
 		return nil
 	}
 	if !utf8.Valid(src) {
-		f.at(1, 1, "the document is not UTF-8; write it as plain UTF-8 text")
+		f.at(line, 1, "the document is not UTF-8; write it as plain UTF-8 text")
 		return nil
 	}
 	var value json.RawMessage
