@@ -18,6 +18,7 @@ var (
 
 // Bounds of counts.
 const (
+	maxID          = 4 * maxBytes // as it is written, in hex at worst
 	maxConnections = 10_000_000
 	maxAcceptRate  = 1e6
 	maxNumber      = 1e15 - 1 // of a fleet
@@ -188,29 +189,36 @@ func (l *loader) heartbeats(e entry) [][]byte {
 	return list
 }
 
-func (l *loader) conn(n *node) *ConnPt {
+func (l *loader) conn(n *node) *ConnPt { return l.connOf(n, connKeys) }
+
+// connOf reads a connection that may have the known keys.
+func (l *loader) connOf(n *node, known []string) *ConnPt {
 	c := &ConnPt{}
-	for _, e := range l.fields(n, "a connection", connKeys) {
-		switch e.key {
-		case "name":
-			c.Name = l.text(e)
-		case "title":
-			c.Title = l.text(e)
-		case "socket_conn_id":
-			c.SocketConnID = l.id(e)
-		case "secret":
-			c.Secret = l.id(e)
-		case "remote_ip":
-			c.RemoteIP, _ = l.prefix(e)
-		case "host":
-			c.Host = l.text(e)
-		case "port":
-			c.Port = uint16(l.integer(e, 1, 65535))
-		case "enabled":
-			c.Disabled = !l.boolean(e)
-		}
+	for _, e := range l.fields(n, "a connection", known) {
+		l.connField(c, e)
 	}
 	return c
+}
+
+func (l *loader) connField(c *ConnPt, e entry) {
+	switch e.key {
+	case "name":
+		c.Name = l.text(e)
+	case "title":
+		c.Title = l.text(e)
+	case "socket_conn_id":
+		c.SocketConnID = l.id(e)
+	case "secret":
+		c.Secret = l.id(e)
+	case "remote_ip":
+		c.RemoteIP, _ = l.prefix(e)
+	case "host":
+		c.Host = l.text(e)
+	case "port":
+		c.Port = uint16(l.integer(e, 1, 65535))
+	case "enabled":
+		c.Disabled = !l.boolean(e)
+	}
 }
 
 func (l *loader) fleet(n *node) *Fleet {
@@ -235,6 +243,10 @@ func (l *loader) fleet(n *node) *Fleet {
 // id reads an id or a secret, as text or as bytes in hex, whose characters the validation judges.
 func (l *loader) id(e entry) string {
 	if !l.scalar(e, `text, or bytes as "hex:00 01 FE"`) {
+		return ""
+	}
+	if n := len(e.value.text); n > maxID {
+		l.add(e.here(), "%s is %d bytes long; write at most %d", e.key, n, maxID)
 		return ""
 	}
 	return string(l.rawBytes(e))
