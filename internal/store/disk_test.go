@@ -53,7 +53,7 @@ func fillDisk(t *testing.T, mount string) {
 	s.bounds.undo = 256 << 10
 	commit(t, s, validated(million(100)))
 	failures := 0
-	for left := 0; left < 400<<10; left += 8 << 10 { // bytes that are free: writes fail at different places
+	for left := 0; left < 200<<10; left += 8 << 10 { // bytes that are free: writes fail at different places
 		filler := leave(t, filepath.Join(mount, "filler"), left)
 		before, rev := s.Current()
 		next := validated(million(200 + 20*left>>10 + int(rev)%2*2000))

@@ -80,14 +80,14 @@ type meta struct {
 	root, freelist, pages, transaction uint64
 }
 
-// readMeta reads meta page i. Both are always whole: 80 bytes within one sector are written at once or not at all.
+// readMeta reads meta page i, which is all flags in its header. Both are always whole: 80 bytes within one sector are written at once or not at all.
 func readMeta(page []byte, i int) (meta, error) {
 	le := binary.LittleEndian
 	b := page[headerSize:]
 	sum := fnv.New64a()
 	sum.Write(b[:metaSize-8])
 	m := meta{root: le.Uint64(b[16:]), freelist: le.Uint64(b[32:]), pages: le.Uint64(b[40:]), transaction: le.Uint64(b[48:])}
-	if le.Uint64(page) != uint64(i) || le.Uint16(page[8:]) != metaPage || le.Uint32(b) != boltMagic ||
+	if le.Uint64(page) != uint64(i) || le.Uint64(page[8:]) != metaPage || le.Uint32(b) != boltMagic ||
 		le.Uint32(b[4:]) != boltVersion || le.Uint32(b[8:]) != pageSize || le.Uint64(b[56:]) != sum.Sum64() ||
 		m.transaction%2 != uint64(i) {
 		return m, damaged("meta page %d is not what was written", i)
