@@ -112,6 +112,8 @@ var neededRoles = map[string]doors.Role{
 	"GET /api/v1/outputs/{name}":                   doors.Admin,
 	"PUT /api/v1/outputs/{name}":                   doors.Admin,
 	"DELETE /api/v1/outputs/{name}":                doors.Admin,
+	"GET /api/v1/providers/{name}/connections":     doors.Admin,
+	"POST /api/v1/providers/{name}/connections":    doors.Admin,
 	"GET /api/v1/fleets":                           doors.Viewer,
 	"GET /api/v1/outputs":                          doors.Viewer,
 	"GET /api/v1/project":                          doors.Admin,
