@@ -15,8 +15,11 @@ import (
 	"linkd/server"
 )
 
-// repeat is how often a log says again that an output still fails, or has dropped messages again.
-const repeat = 10 * time.Minute
+// How often a log says that an output fails, that it still does, and that it has dropped messages.
+const (
+	news   = time.Minute
+	repeat = 10 * time.Minute
+)
 
 // LineOptions are the options that all outputs have.
 type LineOptions struct {
@@ -42,7 +45,9 @@ func (o *Options) Line() LineOptions {
 	return l
 }
 
-func (l *LineOptions) sends(c Class) bool { return l.send == nil || slices.Contains(l.send, c.String()) }
+func (l *LineOptions) sends(c Class) bool {
+	return l.send == nil || slices.Contains(l.send, c.String())
+}
 
 // Line is what outputs stand on, the intake and the state of a Sink: it encodes what comes in into the spool at once,
 // and runs the one goroutine that takes it out again.
@@ -60,10 +65,12 @@ type Line struct {
 	state   string
 	problem string
 	since   time.Time
-	told    time.Time // when the log last said that it fails
 
-	tally  time.Time // when the log last told of drops; the goroutine's
-	before uint64    // drops it has told of
+	// What the log was told, and when; the goroutine's alone.
+	told    time.Time
+	failing bool
+	tally   time.Time
+	before  uint64 // drops
 
 	stop  context.CancelFunc
 	done  chan struct{}
@@ -201,36 +208,36 @@ func count(b *Batch, into *[classes]atomic.Uint64) {
 // Worked says that a delivery has succeeded.
 func (l *Line) Worked() {
 	l.tellDrops()
-	if was, changed := l.become(Fine, ""); changed && was == Failing {
+	l.become(Fine, "")
+	if l.failing {
+		l.failing = false
 		l.log.Info("output works again")
 	}
 }
 
-// Failed says that a delivery has failed and will be tried again.
+// Failed says that a delivery has failed. The log tells of it when that is news, once a minute at most, and again from
+// time to time.
 func (l *Line) Failed(err error) {
 	l.retries.Add(1)
 	l.tellDrops()
-	_, changed := l.become(Failing, err.Error())
-	l.mu.Lock()
-	tell := changed || time.Since(l.told) >= repeat
-	if tell {
-		l.told = time.Now()
+	l.become(Failing, err.Error())
+	quiet := repeat
+	if !l.failing {
+		quiet = news
 	}
-	l.mu.Unlock()
-	if tell {
-		l.log.Warn("output fails, trying on", "error", err)
+	if now := time.Now(); now.Sub(l.told) >= quiet {
+		l.failing, l.told = true, now
+		l.log.Warn("output fails", "error", err)
 	}
 }
 
-func (l *Line) become(state, problem string) (was string, changed bool) {
+func (l *Line) become(state, problem string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	was, changed = l.state, l.state != state
-	if changed {
+	if l.state != state {
 		l.state, l.since = state, time.Now()
 	}
 	l.problem = problem
-	return was, changed
 }
 
 // tellDrops logs what was dropped since it last did.

@@ -157,7 +157,7 @@ func (w *webhook) post(ctx context.Context, id string) (wait time.Duration, err 
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500:
 		return retryAfter(resp.Header.Get("Retry-After"), time.Now()), fmt.Errorf("webhook: the answer is %s", resp.Status)
 	case code >= 300 && code < 400:
-		return 0, fmt.Errorf("%w: the answer is %s; redirects are not followed, write where it leads as url", errRefused,
+		return 0, fmt.Errorf("webhook: the answer is %s; redirects are not followed, write where it leads as url",
 			resp.Status)
 	default:
 		return 0, fmt.Errorf("%w: the answer is %s", errRefused, resp.Status)
