@@ -163,17 +163,26 @@ func (d *decoder) bytes(e entry) []byte {
 	if !d.scalar(e, `text, or bytes as "hex:00 01 FE"`) {
 		return nil
 	}
-	b := []byte(e.value.text)
-	if digits, found := strings.CutPrefix(e.value.text, "hex:"); found {
-		var err error
-		if b, err = hex.DecodeString(strings.ReplaceAll(digits, " ", "")); err != nil {
-			d.add(e.value, `%s is %s; write two hex digits a byte, as "hex:00 01 FE"`, e.key, describe(e.value))
-			return nil
-		}
+	b := d.rawBytes(e)
+	if e.value.bad {
+		return nil
 	}
 	if len(b) == 0 || len(b) > maxBytes {
 		d.add(e.value, "%s is %d bytes long; write 1 to %d", e.key, len(b), maxBytes)
 		return nil
+	}
+	return b
+}
+
+// rawBytes returns the bytes that a scalar stands for.
+func (d *decoder) rawBytes(e entry) []byte {
+	digits, found := strings.CutPrefix(e.value.text, hexPrefix)
+	if !found {
+		return []byte(e.value.text)
+	}
+	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+	if err != nil {
+		d.add(e.value, `%s is %s; write two hex digits a byte, as "hex:00 01 FE"`, e.key, describe(e.value))
 	}
 	return b
 }

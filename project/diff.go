@@ -59,11 +59,12 @@ type Changes struct {
 	Providers []ProviderChange
 	Models    []Change[Model]
 	Channels  []Change[Channel] // a channel is changed too when a model that it uses is
+	Outputs   []Change[Output]
 }
 
 // Empty reports whether there is nothing to do.
 func (c Changes) Empty() bool {
-	return !c.Renamed && len(c.Providers)+len(c.Models)+len(c.Channels) == 0
+	return !c.Renamed && len(c.Providers)+len(c.Models)+len(c.Channels)+len(c.Outputs) == 0
 }
 
 // Diff compares two validated projects. With a nil old, everything is added; with a nil new, everything is removed.
@@ -90,6 +91,11 @@ func Diff(old, new *Project) Changes {
 	for _, c := range match(old.Channels, new.Channels, func(c *Channel) string { return c.Name }) {
 		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) || c.New.uses(touched) {
 			changes.Channels = append(changes.Channels, c)
+		}
+	}
+	for _, c := range match(old.Outputs, new.Outputs, func(o *Output) string { return o.Name }) {
+		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) {
+			changes.Outputs = append(changes.Outputs, c)
 		}
 	}
 	return changes

@@ -35,6 +35,9 @@ func (c Changes) String() string {
 	for _, ch := range c.Channels {
 		line(ch.Op, "channel", ch.Name, "")
 	}
+	for _, o := range c.Outputs {
+		line(o.Op, "output", o.Name, "")
+	}
 	return b.String()
 }
 

@@ -22,6 +22,7 @@ func TestDiffString(t *testing.T) {
 		"scale: 0.1, unit: \"°C\"", "scale: 0.2, unit: \"°C\"",
 		"  - {name: idle, driver: simulator}\n", "  - {name: busy, driver: simulator}\n",
 		"ratio: 0.5", "ratio: 0.6",
+		"format: json", "format: cbor", "{name: log,", "{name: other,",
 	).Replace(greenhouse)
 	old, next := mustParse(t, greenhouse), mustParse(t, changed)
 	want := `~ project name
@@ -38,6 +39,9 @@ func TestDiffString(t *testing.T) {
 ~ channel ch_dev1
 ~ channel ch_{connection}
 + channel busy
+- output log
+~ output cloud
++ output other
 `
 	if got := Diff(old, next).String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -54,8 +58,8 @@ func TestDiffString(t *testing.T) {
 				t.Errorf("all lines should begin with %q:\n%s", whole.op, whole.d)
 			}
 		}
-		if n := strings.Count(whole.d.String(), "\n"); n != 13 {
-			t.Errorf("%d lines, want 13:\n%s", n, whole.d)
+		if n := strings.Count(whole.d.String(), "\n"); n != 15 {
+			t.Errorf("%d lines, want 15:\n%s", n, whole.d)
 		}
 	}
 }

@@ -62,7 +62,7 @@ type Catalog interface {
 	Check(ch *Channel, models []*Model, kind LinkKind) []error
 }
 
-// FieldError is an error about one field of a channel. Field is its path in the file: "driver", "options.mode",
+// FieldError is an error about one field of a channel or output. Field is its path in the file: "driver", "options.mode",
 // "devices.0.unit" (by index) or "devices.d1.tags.temperature.address" (by name). A part that is not in the file is
 // left out: the error is then shown at the part before it.
 type FieldError struct {

@@ -27,6 +27,8 @@ func FuzzParse(f *testing.F) {
 		if err := Validate(p, oneDriver{}); err != nil {
 			t.Fatalf("accepted from a file and refused without one: %v", err)
 		}
+		roundTrip(t, p)
+		sameAfterYAML(t, p)
 		if d := Diff(p, p); !d.Empty() {
 			t.Fatalf("differs from itself: %s", d)
 		}

@@ -68,6 +68,7 @@ type places struct {
 	providers []providerPlaces
 	models    []*node
 	channels  []*node
+	outputs   []*node
 }
 
 type providerPlaces struct {
@@ -99,12 +100,13 @@ type loader struct {
 
 // The keys of each noun, in the order in which people write them.
 var (
-	projectKeys = []string{"project", "providers", "models", "channels"}
+	projectKeys = []string{"project", "providers", "models", "channels", "outputs"}
 	modelKeys   = []string{"name", "title", "tags"}
 	tagKeys     = []string{"name", "title", "address", "type", "order", "length", "scale", "offset", "clamp", "unit",
 		"decimals", "poll", "deadband", "expr", "writable", "readback", "on_change"}
 	deviceKeys  = []string{"name", "title", "unit", "address", "model", "driver", "options", "poll", "tags"}
 	channelKeys = []string{"name", "title", "connection", "driver", "poll", "devices", "options"}
+	outputKeys  = []string{"name", "title", "type", "format", "options"}
 )
 
 func (l *loader) project(n *node) *Project {
@@ -116,7 +118,7 @@ func (l *loader) project(n *node) *Project {
 		case "providers":
 			for _, item := range l.list(e) {
 				if !item.bad {
-					p.Providers = append(p.Providers, l.provider(item))
+					p.Providers = append(p.Providers, l.provider(item, providerKeys))
 				}
 			}
 		case "models":
@@ -128,6 +130,11 @@ func (l *loader) project(n *node) *Project {
 			for _, item := range l.list(e) {
 				p.Channels = append(p.Channels, l.channel(item))
 				l.places.channels = append(l.places.channels, item)
+			}
+		case "outputs":
+			for _, item := range l.list(e) {
+				p.Outputs = append(p.Outputs, l.output(item))
+				l.places.outputs = append(l.places.outputs, item)
 			}
 		}
 	}

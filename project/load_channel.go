@@ -17,7 +17,7 @@ func (l *loader) model(n *node) *Model {
 
 func (l *loader) tags(list entry) []*Tag {
 	items := l.list(list)
-	tags := make([]*Tag, 0, len(items))
+	var tags []*Tag
 	for _, item := range items {
 		tags = append(tags, l.tag(item))
 	}
@@ -52,7 +52,9 @@ func (l *loader) conversion(t *Tag, e entry) {
 	const huge, number = 1e300, "a number such as 0.1"
 	switch e.key {
 	case "scale":
-		t.Scale = l.number(e, -huge, huge, number)
+		if t.Scale = l.number(e, -huge, huge, number); t.Scale == 0 && !e.value.bad {
+			l.add(e.value, "scale is 0, which makes every value 0; write another number")
+		}
 	case "offset":
 		t.Offset = l.number(e, -huge, huge, number)
 	case "clamp":
@@ -113,16 +115,26 @@ func (l *loader) channel(n *node) *Channel {
 				c.Devices = append(c.Devices, l.device(item))
 			}
 		case "options":
-			c.Options = l.options(e)
+			c.Options = l.options(e, "the driver's")
 		}
 	}
 	return c
 }
 
-// options reads what only a driver understands.
-func (l *loader) options(e entry) map[string]any {
+// maxOptions bounds how deep options are nested, so that a file has room for them wherever they stand.
+const maxOptions = 12
+
+// options reads what only a driver, or another owner, understands.
+func (l *loader) options(e entry, whose string) map[string]any {
 	if e.value.kind != mapKind {
-		l.add(e.value, "options is %s; write the driver's options as key: value", describe(e.value))
+		l.add(e.value, "options is %s; write %s options as key: value", describe(e.value), whose)
+		return nil
+	}
+	if len(e.value.entries) == 0 {
+		return nil
+	}
+	if e.value.deeper(maxOptions) {
+		l.add(e.value, "options is nested more than %d deep; write %s options flatter", maxOptions, whose)
 		return nil
 	}
 	m, _ := l.free(e.value).(map[string]any)
@@ -146,7 +158,7 @@ func (l *loader) device(n *node) *Device {
 		case "driver":
 			d.Driver = l.text(e)
 		case "options":
-			d.Options = l.options(e)
+			d.Options = l.options(e, "the driver's")
 		case "poll":
 			d.Poll = l.duration(e)
 		case "tags":

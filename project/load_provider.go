@@ -2,6 +2,7 @@ package project
 
 import (
 	"net/netip"
+	"slices"
 )
 
 var (
@@ -24,10 +25,11 @@ const (
 	maxProxies     = 1000
 )
 
-func (l *loader) provider(n *node) *Provider {
+// provider reads a provider that may have the known keys.
+func (l *loader) provider(n *node, known []string) *Provider {
 	p := &Provider{}
 	place := providerPlaces{node: n}
-	for _, e := range l.fields(n, "a provider", providerKeys) {
+	for _, e := range l.fields(n, "a provider", known) {
 		switch e.key {
 		case "name":
 			p.Name = l.text(e)
@@ -37,7 +39,7 @@ func (l *loader) provider(n *node) *Provider {
 			p.Type = LinkKind(l.text(e))
 		case "connections":
 			items := l.list(e)
-			p.Connections = make([]*ConnPt, 0, len(items))
+			p.Connections = slices.Grow(p.Connections, len(items))
 			for _, item := range items {
 				p.Connections = append(p.Connections, l.conn(item))
 			}
@@ -53,6 +55,10 @@ func (l *loader) provider(n *node) *Provider {
 		default:
 			l.session(p, e)
 		}
+	}
+	if p.Type == TCPServer && n.get("local_port") == nil && !n.bad {
+		l.add(n.where("local_port"), "provider %s has no local_port; write the port that devices dial, or 0 for any free one",
+			p.Name)
 	}
 	p.Defaults()
 	l.places.providers = append(l.places.providers, place)
@@ -171,7 +177,7 @@ func (l *loader) heartbeats(e entry) [][]byte {
 		l.add(e.value, "heartbeat has %d items; write at most %d", len(items), maxHeartbeats)
 		return nil
 	}
-	list := make([][]byte, 0, len(items))
+	var list [][]byte
 	for _, item := range items {
 		if b := l.bytes(entry{"heartbeat", item, item}); b != nil {
 			list = append(list, b)
@@ -189,9 +195,9 @@ func (l *loader) conn(n *node) *ConnPt {
 		case "title":
 			c.Title = l.text(e)
 		case "socket_conn_id":
-			c.SocketConnID = l.plain(e)
+			c.SocketConnID = l.id(e)
 		case "secret":
-			c.Secret = l.plain(e)
+			c.Secret = l.id(e)
 		case "remote_ip":
 			c.RemoteIP, _ = l.prefix(e)
 		case "host":
@@ -224,12 +230,12 @@ func (l *loader) fleet(n *node) *Fleet {
 	return f
 }
 
-// plain reads text whose characters the validation judges.
-func (l *loader) plain(e entry) string {
-	if !l.scalar(e, "text") {
+// id reads an id or a secret, as text or as bytes in hex, whose characters the validation judges.
+func (l *loader) id(e entry) string {
+	if !l.scalar(e, `text, or bytes as "hex:00 01 FE"`) {
 		return ""
 	}
-	return e.value.text
+	return string(l.rawBytes(e))
 }
 
 // prefix reads an IP address or a CIDR without host bits. IPv4 in IPv6 form becomes IPv4.

@@ -57,6 +57,9 @@ channels:
     driver: modbus-rtu
     options: {mode: fast, retries: 3, ratio: 0.5, strict: true, list: [1, "2"], none:, deep: {a: b}}
   - {name: idle, driver: simulator}
+outputs:
+  - {name: cloud, title: Cloud, type: mqtt, format: json, options: {url: "mqtt://host"}}
+  - {name: log, type: file}
 `
 
 func mustParse(t *testing.T, src string) *Project {
@@ -101,6 +104,7 @@ func TestParse(t *testing.T) {
 		{"device", *p.Channels[0].Devices[0], Device{Name: "d1", Unit: 1, Model: "th_sensor"}},
 		{"options", p.Channels[1].Options, map[string]any{"mode": "fast", "retries": 3, "ratio": 0.5, "strict": true,
 			"list": []any{1, "2"}, "none": nil, "deep": map[string]any{"a": "b"}}},
+		{"output", *p.Outputs[0], Output{"cloud", "Cloud", "mqtt", "json", map[string]any{"url": "mqtt://host"}}},
 	} {
 		if !reflect.DeepEqual(check.got, check.want) {
 			t.Errorf("%s: got %#v, want %#v", check.what, check.got, check.want)

@@ -15,6 +15,7 @@ type Project struct {
 	Providers []*Provider
 	Models    []*Model
 	Channels  []*Channel
+	Outputs   []*Output
 
 	index *index // of Channels, for ChannelFor; may be nil
 }
@@ -150,6 +151,15 @@ type Device struct {
 	Options map[string]any // of Driver, where it is not the channel's
 	Poll    time.Duration  // 0: the channel's
 	Tags    []*Tag
+}
+
+// Output is a place that values go to, beside linkd's own bus.
+type Output struct {
+	Name    string
+	Title   string
+	Type    string         // the protocol: mqtt
+	Format  string         // of what is sent; empty: the type's own
+	Options map[string]any // the type's own; checked by it
 }
 
 // Tag is one value of a device.

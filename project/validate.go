@@ -1,7 +1,6 @@
 package project
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -28,6 +27,7 @@ func validate(p *Project, pl *places, cat Catalog, f *faults) {
 	c.allProviders()
 	models := c.models()
 	c.channels(cat, models)
+	c.outputs(cat)
 }
 
 // name checks a name under n's key; it reports whether the name can be used.
@@ -74,11 +74,19 @@ type names map[string]*node
 // unique reports a name that seen has already, and otherwise remembers it.
 func (c *checker) unique(seen names, n *node, what, name string) bool {
 	if first, taken := seen[name]; taken {
-		c.add(n.where("name"), "there is a %s %s already%s; give each its own name", what, name, first.place())
+		c.add(n.where("name"), "there is %s %s already%s; give each its own name", article(what), name, first.place())
 		return false
 	}
 	seen[name] = n
 	return true
+}
+
+// article returns what with its article.
+func article(what string) string {
+	if strings.ContainsAny(what[:1], "aeiou") {
+		return "an " + what
+	}
+	return "a " + what
 }
 
 // choose checks that a value is one of the allowed ones. Empty values are the caller's.
@@ -122,9 +130,6 @@ func (c *checker) tags(n *node, tags []*Tag, model *Model) {
 		at := nth(list, i)
 		if at == nil {
 			at = n
-		}
-		if t.Scale == 0 && list != nil && !at.faulty("scale") && !at.bad {
-			c.add(at.where("scale"), "scale is 0, which makes every value 0; write another number")
 		}
 		if t.Poll != 0 && t.Poll < minPoll {
 			c.add(at.where("poll"), "poll is %s; write %s or more", t.Poll, minPoll)
@@ -189,16 +194,6 @@ func suggestName(word string, known []string, what string) string {
 // catalog reports what the drivers say about a channel.
 func (c *checker) catalog(cat Catalog, n *node, ch *Channel, kind LinkKind) {
 	for _, err := range cat.Check(ch, c.project.Models, kind) {
-		at := n
-		if fe := (*FieldError)(nil); errors.As(err, &fe) && n != nil {
-			at = n.path(fe.Field)
-		}
-		if at != nil && at.bad {
-			continue // what is wrong with it has been said
-		}
-		if at != nil {
-			at = &node{line: at.line, col: at.col}
-		}
-		c.add(at, "%s", err)
+		c.told(n, err)
 	}
 }

@@ -57,7 +57,7 @@ func (c *checker) fleet(n *node, p *Provider, f *Fleet) bool {
 	}
 	switch {
 	case n != nil && n.get("to") == nil:
-		c.add(n.where("to"), "the fleet has no to; write the number of its last device")
+		c.endless(n)
 		return false
 	case f.From < 0 || f.From > f.To || f.To > maxNumber:
 		c.add(n.where("from"), "the fleet goes from %d to %d; write from: FIRST and to: LAST, 0 or more", f.From, f.To)
@@ -77,6 +77,11 @@ func (c *checker) fleet(n *node, p *Provider, f *Fleet) bool {
 	}
 	return c.id(n, "socket_conn_id", f.SocketConnID.Format(f.To), &p.Identity) &&
 		c.id(n, "socket_conn_id", f.SocketConnID.Format(f.From), &p.Identity) && ok
+}
+
+// endless reports that the fleet at n has no key to.
+func (f *faults) endless(n *node) {
+	f.add(n.where("to"), "the fleet has no to; write the number of its last device")
 }
 
 // apart reports names and ids that two fleets share.

@@ -69,9 +69,6 @@ func (c *checker) provider(n *node, p *Provider) {
 	case TCPServer:
 		c.choose(n, "conn_identity", string(p.ConnIdentity), string(Common), string(FixIP))
 		c.choose(n, "on_duplicate", string(p.OnDuplicate), string(Newest), string(Oldest))
-		if n != nil && named == p.Type && p.LocalPort == 0 && n.get("local_port") == nil {
-			c.add(n.where("local_port"), "%s has no local_port; write the port that devices dial, or 0 for any free one", what)
-		}
 		c.foreign(n, p, named, "where linkd dials out: with type: tcp-client", map[string]bool{
 			"connect_timeout": p.ConnectTimeout != 0, "redial_min": p.RedialMin != 0, "redial_max": p.RedialMax != 0})
 		if p.ConnIdentity == FixIP && len(p.Fleets) > 0 {

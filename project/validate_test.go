@@ -12,13 +12,18 @@ type refusal struct{ name, src, want string }
 
 func testRefusals(t *testing.T, cases []refusal) {
 	t.Helper()
+	testRefusalsWith(t, nil, cases)
+}
+
+func testRefusalsWith(t *testing.T, cat Catalog, cases []refusal) {
+	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			src := c.src
 			if !strings.HasPrefix(src, "project:") {
 				src = "project: p\n" + src
 			}
-			p, err := Parse("f", []byte(src), nil)
+			p, err := Parse("f", []byte(src), cat)
 			if err == nil {
 				t.Fatalf("accepted; want\n%s", c.want)
 			}

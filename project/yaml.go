@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -43,12 +44,20 @@ type entry struct {
 
 // get returns the value of a key; nil when n is nil, no map, or has no such key.
 func (n *node) get(key string) *node {
+	if e := n.entry(key); e != nil {
+		return e.value
+	}
+	return nil
+}
+
+// entry returns the entry of a key, or nil.
+func (n *node) entry(key string) *entry {
 	if n == nil {
 		return nil
 	}
 	for i := range n.entries {
 		if n.entries[i].key == key {
-			return n.entries[i].value
+			return &n.entries[i]
 		}
 	}
 	return nil
@@ -89,6 +98,16 @@ func (n *node) path(path string) *node {
 		n = next
 	}
 	return n
+}
+
+// deeper reports whether n's mappings and lists are nested more than depth deep.
+func (n *node) deeper(depth int) bool {
+	if n.kind != mapKind && n.kind != listKind {
+		return false
+	}
+	deeper := func(n *node) bool { return n.deeper(depth - 1) }
+	return depth == 0 || slices.ContainsFunc(n.items, deeper) ||
+		slices.ContainsFunc(n.entries, func(e entry) bool { return deeper(e.value) })
 }
 
 func (n *node) itemsOrNone() []*node {
@@ -231,11 +250,9 @@ func (b *builder) entry(m *node, v *ast.MappingValueNode) {
 		return
 	}
 	key := v.Key.GetToken().Value
-	for i := range m.entries {
-		if m.entries[i].key == key {
-			b.faults.add(at, "key %q is already in line %d; keep one of the two", key, m.entries[i].at.line)
-			return
-		}
+	if first := m.entry(key); first != nil {
+		b.faults.add(at, "key %q is already in line %d; keep one of the two", key, first.at.line)
+		return
 	}
 	m.entries = append(m.entries, entry{key: key, at: at, value: b.node(v.Value)})
 }

@@ -47,7 +47,7 @@ var yamlRefusals = []refusal{
 		"f:2:9: models is a mapping; write a list, one item a line after a dash"},
 	{"empty item", "project: p\nmodels:\n-\n", "f:3:3: a model is empty; write its keys as key: value"},
 	{"far from any key", "project: p\nxyzzy: 1\n",
-		`f:2:1: unknown key "xyzzy" in a project; write one of project, providers, models, channels`},
+		`f:2:1: unknown key "xyzzy" in a project; write one of project, providers, models, channels, outputs`},
 	{"octal", "project: p\nproviders: [{name: s, type: tcp-server, local_port: 0123}]\n",
 		"f:2:53: local_port is 0123; write a whole number from 0 to 65535"},
 	{"quoted number", "project: p\nproviders: [{name: s, type: tcp-server, local_port: \"123\"}]\n",
