@@ -16,23 +16,14 @@ import (
 	"linkd/server"
 )
 
-// Config is an output as the project file has it.
-type Config struct {
-	Name    string
-	Title   string
-	Type    string // of a Kind
-	Format  string // empty: the first of the kind's
-	Options map[string]any
-}
-
 // Kind describes one type of output. It is a value in the table of outputs/catalog.
 type Kind struct {
-	Type    string // what the project file calls it
-	Title   string // for people
-	Formats []string
+	Type    string   // what the project file calls it
+	Title   string   // for people
+	Formats []string // the first is what no format stands for
 	// Compile checks a configuration, without touching the network or a disk. An error joins one project.FieldError
 	// for each fault, which names the option and what would be right.
-	Compile func(*Config) (Maker, error)
+	Compile func(*project.Output) (Maker, error)
 }
 
 // Maker makes the output and starts it. It reads files and secrets, and fails where they cannot be read; that the far
@@ -96,8 +87,10 @@ type Stats struct {
 	QueuedBytes int64
 }
 
-// Table is the outputs that this linkd can make.
+// Table is the outputs that this linkd can make. It is what project.Load asks about outputs.
 type Table []*Kind
+
+var _ project.OutputCatalog = Table(nil)
 
 // Find returns the kind with a type; nil when there is none.
 func (t Table) Find(typ string) *Kind {
@@ -109,8 +102,29 @@ func (t Table) Find(typ string) *Kind {
 	return nil
 }
 
+// CheckOutput implements project.OutputCatalog.
+func (t Table) CheckOutput(o *project.Output) []error {
+	_, err := t.Compile(o)
+	return split(err)
+}
+
+// split undoes errors.Join, in errors that were joined with others too.
+func split(err error) (errs []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, err := range joined.Unwrap() {
+		errs = append(errs, split(err)...)
+	}
+	return errs
+}
+
 // Compile compiles an output. The error joins one project.FieldError for each fault.
-func (t Table) Compile(cfg *Config) (Maker, error) {
+func (t Table) Compile(cfg *project.Output) (Maker, error) {
 	k := t.Find(cfg.Type)
 	if k == nil {
 		types := make([]string, len(t))

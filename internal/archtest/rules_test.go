@@ -61,9 +61,9 @@ var owners = map[string][]string{
 	"go.etcd.io/bbolt":                        {"internal/store"},
 	"golang.org/x/crypto/":                    {"internal/doors"},
 	"github.com/nats-io/":                     {"internal/bus"},
-	"github.com/anishathalye/porcupine":       {}, // tests only
+	"github.com/anishathalye/porcupine":       {},                     // tests only
 	"go.uber.org/goleak":                      {"outputs/outputtest"}, // tests only
-	"github.com/simonvetter/modbus":           {}, // tests only
+	"github.com/simonvetter/modbus":           {},                     // tests only
 	"github.com/eclipse/paho.mqtt.golang":     {"outputs/mqtt"},
 	"google.golang.org/protobuf":              {"internal/payload", "outputs/webhook", "outputs/sparkplug", "outputs/outputtest"},
 	"github.com/bufbuild/protocompile":        {}, // tests only

@@ -57,12 +57,12 @@ func descriptor(t *testing.T, k *outputs.Kind) {
 	}
 	table := outputs.Table{k}
 	for _, c := range []struct {
-		cfg  outputs.Config
+		cfg  project.Output
 		want string
 	}{
-		{outputs.Config{Type: k.Type, Options: map[string]any{"no_such_option": 1}}, "no_such_option is not known here"},
-		{outputs.Config{Type: k.Type, Options: map[string]any{"spool": "lots"}}, "spool is lots; write bytes from"},
-		{outputs.Config{Type: k.Type, Format: "morse"}, `format "morse" is none of ` + k.Type},
+		{project.Output{Type: k.Type, Options: map[string]any{"no_such_option": 1}}, "no_such_option is not known here"},
+		{project.Output{Type: k.Type, Options: map[string]any{"spool": "lots"}}, "spool is lots; write bytes from"},
+		{project.Output{Type: k.Type, Format: "morse"}, `format "morse" is none of ` + k.Type},
 	} {
 		_, err := table.Compile(&c.cfg)
 		fault := (*project.FieldError)(nil)
@@ -86,7 +86,7 @@ func (r *rig) open(t *testing.T, more map[string]any) outputs.Sink {
 	for k, v := range more {
 		options[k] = v
 	}
-	m, err := outputs.Table{r.kind}.Compile(&outputs.Config{Name: "o", Type: r.kind.Type, Format: r.format, Options: options})
+	m, err := outputs.Table{r.kind}.Compile(&project.Output{Name: "o", Type: r.kind.Type, Format: r.format, Options: options})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"linkd/outputs"
+	"linkd/project"
 )
 
 // Headers of each request where the option secret is set.
@@ -31,7 +32,7 @@ func Kind() *outputs.Kind {
 		Formats: []string{"json", "ndjson", "influx", "protobuf"}, Compile: compile}
 }
 
-func compile(cfg *outputs.Config) (outputs.Maker, error) {
+func compile(cfg *project.Output) (outputs.Maker, error) {
 	opt, err := read(cfg.Options)
 	if err != nil {
 		return nil, err

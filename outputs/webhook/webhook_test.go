@@ -23,6 +23,7 @@ import (
 
 	"linkd/outputs"
 	"linkd/outputs/outputtest"
+	"linkd/project"
 	"linkd/server"
 )
 
@@ -247,6 +248,7 @@ func TestRequest(t *testing.T) {
 // TestBatches: by count, by bytes, by time.
 func TestBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var sizes []int
 		w := start(t, "ndjson", map[string]any{"batch": 10, "batch_bytes": 1024, "linger": "5s"},
 			func(_ http.ResponseWriter, r *http.Request) {
@@ -254,16 +256,23 @@ func TestBatches(t *testing.T) {
 				if len(body) > 1024 {
 					t.Errorf("a body of %d bytes", len(body))
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				sizes = append(sizes, bytes.Count(body, []byte("\n")))
 			})
+		defer func() { w.Close(t.Context()) }()
 		for i := range 20 {
 			w.Reports(report(i))
 		}
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
+		mu.Lock()
 		before := len(sizes)
+		mu.Unlock()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		total := 0
 		for _, n := range sizes {
 			total += n
@@ -271,7 +280,6 @@ func TestBatches(t *testing.T) {
 		if before == len(sizes) || total != 20 {
 			t.Errorf("batches of %v, %d of them before the linger ended", sizes, before)
 		}
-		w.Close(t.Context())
 	})
 }
 
@@ -302,7 +310,7 @@ func TestTLS(t *testing.T) {
 			for k, v := range c.options {
 				opt[k] = v
 			}
-			m, err := Kind().Compile(&outputs.Config{Format: "json", Options: opt})
+			m, err := Kind().Compile(&project.Output{Format: "json", Options: opt})
 			if err != nil {
 				t.Fatal(err)
 			}
