@@ -77,7 +77,7 @@ func TestConformance(t *testing.T) {
 }
 
 // start makes a webhook that talks to a handler without a network, so that time can be simulated.
-func start(t *testing.T, format string, more map[string]any, h http.HandlerFunc) *webhook {
+func start(t *testing.T, format string, more map[string]any, h http.HandlerFunc) *sim {
 	t.Helper()
 	m := map[string]any{"url": "http://hub.test/in"}
 	for k, v := range more {
@@ -87,11 +87,25 @@ func start(t *testing.T, format string, more map[string]any, h http.HandlerFunc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := open(opt, format, outputs.Env{Project: "p", Log: outputtest.Log(t)}, roundTrip(h))
+	s := &sim{}
+	s.webhook, err = open(opt, format, outputs.Env{Project: "p", Log: outputtest.Log(t)}, roundTrip(
+		func(w http.ResponseWriter, req *http.Request) { s.look(func() { h(w, req) }) }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w
+	return s
+}
+
+// sim is a webhook whose handler shares variables with the test: both touch them under look.
+type sim struct {
+	*webhook
+	mu sync.Mutex
+}
+
+func (s *sim) look(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
 }
 
 type roundTrip http.HandlerFunc
@@ -128,9 +142,11 @@ func TestHourOf500(t *testing.T) {
 				t.Fatalf("%d bytes in a spool of %d", st.QueuedBytes, spool)
 			}
 		}
+		w.mu.Lock()
 		if st := w.Stats(); tries < 60 || tries > 140 || st.State != outputs.Failing || st.Retries != uint64(tries) {
 			t.Errorf("%d tries in an hour, state %+v; want one each 30 s to 60 s, and failing", tries, st)
 		}
+		w.mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		st := w.Stats()
@@ -179,6 +195,7 @@ func TestAnswers(t *testing.T) {
 				time.Sleep(2 * time.Hour)
 				synctest.Wait()
 				st := w.Stats()
+				w.mu.Lock()
 				if st.Tags.Dropped != c.dropped || st.Tags.Sent != 1-c.dropped || len(at) != int(2-c.dropped) {
 					t.Fatalf("%d tries, %+v", len(at), st)
 				}
@@ -190,6 +207,7 @@ func TestAnswers(t *testing.T) {
 						t.Errorf("the two tries had the keys %q, want one and the same", keys)
 					}
 				}
+				w.mu.Unlock()
 				w.Reports(report(1))
 				time.Sleep(time.Minute)
 				synctest.Wait()
@@ -248,7 +266,6 @@ func TestRequest(t *testing.T) {
 // TestBatches: by count, by bytes, by time.
 func TestBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex
 		var sizes []int
 		w := start(t, "ndjson", map[string]any{"batch": 10, "batch_bytes": 1024, "linger": "5s"},
 			func(_ http.ResponseWriter, r *http.Request) {
@@ -256,23 +273,21 @@ func TestBatches(t *testing.T) {
 				if len(body) > 1024 {
 					t.Errorf("a body of %d bytes", len(body))
 				}
-				mu.Lock()
-				defer mu.Unlock()
 				sizes = append(sizes, bytes.Count(body, []byte("\n")))
 			})
-		defer func() { w.Close(t.Context()) }()
+		defer func() { w.Close(context.Background()) }()
 		for i := range 20 {
 			w.Reports(report(i))
 		}
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		mu.Lock()
+		w.mu.Lock()
 		before := len(sizes)
-		mu.Unlock()
+		w.mu.Unlock()
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		mu.Lock()
-		defer mu.Unlock()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		total := 0
 		for _, n := range sizes {
 			total += n
