@@ -193,6 +193,9 @@ func (l *Line) end(ctx context.Context) error {
 // Sent counts a record as delivered.
 func (l *Line) Sent(c Class) { l.sent[c].Add(1) }
 
+// Drop counts a record as given up.
+func (l *Line) Drop(c Class) { l.lost[c].Add(1) }
+
 // SentAll counts the records of a batch as delivered.
 func (l *Line) SentAll(b *Batch) { count(b, &l.sent) }
 

@@ -1,6 +1,7 @@
 package outputs
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
@@ -75,6 +76,9 @@ func (b *Batch) At(i int) Record {
 	}
 	return decodeRecord(b.buf[start:b.ends[i]])
 }
+
+// Detach gives the batch memory of its own, so that nothing that still looks at the old one sees it change.
+func (b *Batch) Detach() { b.buf = bytes.Clone(b.buf) }
 
 func (b *Batch) reset() { b.buf, b.ends = b.buf[:0], b.ends[:0] }
 
