@@ -87,10 +87,10 @@ func (s *session) serve(q outputs.Queue) error {
 	}
 	for {
 		if s.from == s.batch.Len() {
+			s.from = 0
 			if err := s.take(q); err != nil {
 				return err
 			}
-			s.from = 0
 		}
 		if err := s.publish(); err != nil {
 			return err
