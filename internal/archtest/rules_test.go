@@ -37,7 +37,7 @@ var below = map[string][]string{
 	"internal/metrics":  {"server", "codec", "routing", "drivers", "project"},
 	"internal/bus":      {"internal/doors", "internal/payload", "server", "drivers/tags", "project"},
 	"internal/store":    {"project"},
-	"outputs":           {"server", "drivers/tags", "project"},
+	"outputs":           {"internal/payload", "server", "drivers/tags", "project"},
 	"outputs/*":         {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/catalog":   {"outputs", "outputs/*", "project"},
 	"internal/prefetch": {},
@@ -62,9 +62,13 @@ var owners = map[string][]string{
 	"go.etcd.io/bbolt":                        {"internal/store"},
 	"golang.org/x/crypto/":                    {"internal/doors"},
 	"github.com/nats-io/":                     {"internal/bus"},
-	"github.com/anishathalye/porcupine":       {}, // tests only
-	"go.uber.org/goleak":                      {}, // tests only
-	"github.com/simonvetter/modbus":           {}, // tests only
+	"github.com/anishathalye/porcupine":       {},                     // tests only
+	"go.uber.org/goleak":                      {"outputs/outputtest"}, // tests only
+	"github.com/simonvetter/modbus":           {},                     // tests only
+	"github.com/eclipse/paho.mqtt.golang":     {"outputs/mqtt"},
+	"google.golang.org/protobuf":              {"internal/payload", "outputs/webhook", "outputs/sparkplug", "outputs/outputtest"},
+	"github.com/bufbuild/protocompile":        {}, // tests only
+	"github.com/influxdata/line-protocol":     {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},
 	"gonum.org/v1/plot":                       {"bench"},
 	"golang.org/x/perf/":                      {"bench"},

@@ -1,0 +1,32 @@
+package catalog_test
+
+import (
+	"strings"
+	"testing"
+
+	"linkd/outputs/catalog"
+	"linkd/project"
+)
+
+// TestCatalog: each output is there once and says what it is; all that is wrong with one is told at once.
+func TestCatalog(t *testing.T) {
+	seen := map[string]bool{}
+	table := catalog.New()
+	for _, k := range table {
+		if k.Type == "" || seen[k.Type] || k.Title == "" || len(k.Formats) == 0 || k.Compile == nil {
+			t.Errorf("output %q is not described, or is in the table twice", k.Type)
+		}
+		seen[k.Type] = true
+	}
+	if errs := table.CheckOutput(&project.Output{Type: "pigeon"}); len(errs) != 1 ||
+		errs[0].Error() != `output type "pigeon" is not known; choose one of: mqtt, webhook, file` {
+		t.Errorf("an unknown type: %v", errs)
+	}
+	errs := table.CheckOutput(&project.Output{Type: "file", Format: "xml", Options: map[string]any{"keep": 0}})
+	if len(errs) != 3 || !strings.Contains(errs[0].Error(), `format "xml" is none of file; choose one of: json, influx`) {
+		t.Errorf("three faults: %v", errs)
+	}
+	if errs := table.CheckOutput(&project.Output{Type: "file", Options: map[string]any{"path": "x"}}); errs != nil {
+		t.Errorf("no fault: %v", errs)
+	}
+}
