@@ -44,6 +44,7 @@ type Bus struct {
 	work    context.Context
 	end     context.CancelFunc // ends work
 	tasks   sync.WaitGroup
+	begins  sync.Mutex // held while a task begins: none does once work has ended
 }
 
 const (
@@ -136,6 +137,17 @@ func (b *Bus) look() (err error) {
 	return nil
 }
 
+// task runs f on a goroutine that Close waits for; false when it is too late.
+func (b *Bus) task(f func()) bool {
+	b.begins.Lock()
+	defer b.begins.Unlock()
+	if b.work.Err() != nil {
+		return false
+	}
+	b.tasks.Go(f)
+	return true
+}
+
 func (b *Bus) lane(kind string, most int64) (*lane, error) {
 	l := &lane{
 		kind: kind, spool: newSpool(most), link: b.link, alone: b.own != nil, open: &b.open,
@@ -191,7 +203,9 @@ func (b *Bus) Take(reports []server.Report) {
 // Close sends what waits, as long as ctx allows, counts the rest as dropped, and stops everything. It may be called
 // once.
 func (b *Bus) Close(ctx context.Context) error {
+	b.begins.Lock()
 	b.end()
+	b.begins.Unlock()
 	for _, l := range b.lanes() {
 		l.spool.close()
 		close(l.ending)
