@@ -41,7 +41,7 @@ func applyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := project.Parse(c.String("file"), text, catalog.New()); err != nil {
+			if _, err := project.Parse(c.String("file"), text, newCatalogs(catalog.New())); err != nil {
 				return err // with the file's name, before anybody is asked
 			}
 			query := url.Values{}

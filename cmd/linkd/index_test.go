@@ -196,7 +196,7 @@ func TestTokenGoesNowhereElse(t *testing.T) {
 	}))
 	defer own.Close()
 	address := strings.TrimPrefix(own.URL, "http://")
-	dir, err := openData(filepath.Join(t.TempDir(), "data"))
+	dir, err := openData(filepath.Join(t.TempDir(), "data"), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"linkd/internal/api"
+	"linkd/internal/bus"
 	"linkd/internal/doors"
 	"linkd/internal/metrics"
 	"linkd/server"
@@ -34,6 +35,9 @@ type serving struct {
 	capacity int
 	drain    time.Duration
 	level    slog.Level
+	bus      bus.Config
+	anyBus   bool // the bus may do without its listener where another has the address
+	noBus    bool
 	// ready, where given, is called once when all listens; what it returns is called when serving has ended.
 	ready func(srv *server.Server, http net.Addr) (ended func())
 }
@@ -42,7 +46,7 @@ func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "run a project: accept and dial its links, and answer over HTTP",
-		Flags: []cli.Flag{
+		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`, applied at start and at SIGHUP"},
 			dataFlag(),
 			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: "127.0.0.1:8080"},
@@ -51,10 +55,14 @@ func serveCommand() *cli.Command {
 			&cli.IntFlag{Name: "capacity", Usage: "links at once; 0: what memory and descriptors allow"},
 			&cli.DurationFlag{Name: "drain", Usage: "how long stopping may take", Value: 10 * time.Second},
 			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
-		},
+		}, busFlags()...),
 		Action: func(c *cli.Context) error {
 			opt := serving{file: c.String("file"), data: c.String("data"), http: c.String("http"), debug: c.String("debug"),
-				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain")}
+				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain"), bus: busOptions(c),
+				anyBus: !c.IsSet("bus-listen"), noBus: c.Bool("no-bus")}
+			if c.NArg() > 0 {
+				return usagef("argument %q; this command takes flags only", c.Args().First())
+			}
 			if err := opt.level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 				return cli.Exit("linkd: --log-level is debug, info, warn or error", 2)
 			}
@@ -87,12 +95,16 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 	if err := keeper.Bootstrap(own.dir); err != nil {
 		return err
 	}
-	n, err := startNode(opt, own, log)
+	n, err := startNode(opt, own, keeper, log)
 	if err != nil {
 		return err
 	}
-	web := api.New(api.Config{Core: n.srv, Doors: keeper, Manager: n.manager, Version: version(), Log: log,
-		Metrics: metrics.NewHandler(n.srv, metrics.Build{Version: version(), Revision: revision()})})
+	conf := api.Config{Core: n.srv, Doors: keeper, Manager: n.manager, Version: version(), Log: log,
+		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
+	if !opt.noBus {
+		conf.Bus = history{n.north}
+	}
+	web := api.New(conf)
 	stopDebug, err := serveDebug(opt.debug, web, log)
 	if err != nil {
 		return errors.Join(err, n.abandon(opt.drain))

@@ -67,6 +67,7 @@ type Config struct {
 	Core    core
 	Doors   doorkeeper      // who may come in
 	Manager *config.Manager // changes the configuration; nil: it can only be read
+	Bus     bus             // history, and how the bus is; nil: there is none
 	Metrics http.Handler    // GET /metrics; nil: the path does not exist
 	Version string          // of linkd, for the OpenAPI description; empty means "dev"
 	Log     *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
@@ -129,6 +130,7 @@ func (a *API) routes() {
 	a.tagRoutes(h)
 	a.streamRoutes(h)
 	a.tokenRoutes(h)
+	a.northRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }
 

@@ -49,7 +49,7 @@ func (a *API) plainRoutes(spec *huma.OpenAPI) {
 			plain(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
-		plain(w, http.StatusOK, "ok")
+		plain(w, http.StatusOK, a.ready())
 	})
 	if a.cfg.Metrics != nil {
 		a.handle(doors.Viewer, "GET /metrics", a.cfg.Metrics)
