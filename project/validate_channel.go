@@ -13,7 +13,10 @@ const minPoll = 10 * time.Millisecond
 // channels checks all channels.
 func (c *checker) channels(cat Catalog, models map[string]*Model) {
 	claims := newClaims()
+	c.enter("channels")
+	defer c.leave()
 	for i, ch := range c.project.Channels {
+		c.item(i, ch.Name)
 		n := nth(c.places.channels, i)
 		if n != nil && n.bad {
 			continue
@@ -35,7 +38,7 @@ func (c *checker) channels(cat Catalog, models map[string]*Model) {
 			c.claim(claims, n, ch)
 		}
 		if named && found {
-			claims.named = append(claims.named, namedChannel{ch, n})
+			claims.named = append(claims.named, namedChannel{ch, n, i})
 		}
 	}
 	c.channelNames(claims.named)
@@ -171,6 +174,7 @@ type claims struct {
 type namedChannel struct {
 	channel *Channel
 	node    *node
+	item    int // in the project's list
 }
 
 func newClaims() *claims {
@@ -184,7 +188,7 @@ func (c *checker) claim(cl *claims, n *node, ch *Channel) {
 	if ch.Connection == "" {
 		return
 	}
-	mine := namedChannel{ch, n}
+	mine := namedChannel{channel: ch, node: n}
 	prefix, glob := strings.CutSuffix(ch.Connection, "*")
 	slash := strings.IndexByte(prefix, '/')
 	other, taken := namedChannel{}, false

@@ -83,6 +83,7 @@ func (c *checker) madeNames(exact map[string]namedChannel, made []madeNames) {
 
 // sameName reports the later of two channels that have the same name.
 func (c *checker) sameName(mine, other namedChannel, name string) {
+	c.item(mine.item, mine.channel.Name)
 	if mine.channel.Name == name && other.channel.Name == name {
 		c.add(mine.node.where("name"), "there is a channel %s already%s; give each its own name", name, other.node.place())
 		return

@@ -23,7 +23,10 @@ type population struct {
 func (c *checker) allProviders() {
 	seen := make(names)
 	fleets, devices := 0, 0
+	c.enter("providers")
+	defer c.leave()
 	for i, p := range c.project.Providers {
+		c.item(i, p.Name)
 		pl := c.places.provider(i)
 		n := pl.node
 		if n != nil && n.bad {
@@ -43,9 +46,12 @@ func (c *checker) allProviders() {
 		people.provider = p
 		c.listeners(i)
 		prefixes := make(map[netip.Prefix]*node)
+		c.enter("connections")
 		for j, conn := range p.Connections {
+			c.item(j, conn.Name)
 			c.conn(nth(pl.conns, j), p, conn, people, prefixes)
 		}
+		c.leave()
 		if p.Type == TCPServer && p.ConnIdentity == Common {
 			if fleets += len(p.Fleets); fleets > maxFleets {
 				c.add(n.where("fleets"), "there are more than %d fleets; describe the devices with fewer patterns", maxFleets)
@@ -74,7 +80,9 @@ func (c *checker) provider(n *node, p *Provider) {
 		if p.ConnIdentity == FixIP && len(p.Fleets) > 0 {
 			c.add(n.where("fleets"), "fleets belong to conn_identity: common; write connections with remote_ip")
 		}
+		c.enter("identity")
 		c.identity(n.get("identity"), &p.Identity)
+		c.leave()
 	case TCPClient:
 		c.foreign(n, p, named, "where devices dial in: with type: tcp-server", map[string]bool{
 			"local_port": p.LocalPort != 0, "conn_identity": p.ConnIdentity != "",
@@ -131,6 +139,8 @@ func (c *checker) durations(n *node, p *Provider) {
 	least("redial_min", p.RedialMin, 10*time.Millisecond)
 	if d := p.Downlink; d != nil && !n.faulty("downlink_keepalive") {
 		at := n.get("downlink_keepalive")
+		c.enter("downlink_keepalive")
+		defer c.leave()
 		if d.Every < time.Second && !at.faulty("every") {
 			c.add(at.where("every"), "downlink_keepalive every is %s; write how long a silence lasts, 1s or more", d.Every)
 		}
