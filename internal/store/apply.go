@@ -96,7 +96,7 @@ func document[T any](w *batch, k kind, c project.Change[T], doc func(*T) []byte,
 	if err != nil {
 		return err
 	}
-	place := uint64(0)
+	var place uint64
 	if old == nil {
 		place = places.next()
 	} else if place, _, err = readPlaced(old); err != nil {

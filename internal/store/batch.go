@@ -178,17 +178,6 @@ func (v view) each(k kind, fn func(key, value []byte) error) error {
 	return v.bucket(k).ForEach(fn)
 }
 
-// payloads calls fn with every record of a bucket.
-func (v view) payloads(k kind, fn func(key, payload []byte) error) error {
-	return v.each(k, func(key, value []byte) error {
-		payload, err := unseal(k, key, value)
-		if err != nil {
-			return err
-		}
-		return fn(key, payload)
-	})
-}
-
 // last returns the record with the highest key; key is nil when there is none.
 func (v view) last(k kind) (key, payload []byte, err error) {
 	key, value := v.bucket(k).Cursor().Last()

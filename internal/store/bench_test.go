@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"linkd/project"
 )
@@ -34,8 +35,12 @@ func BenchmarkMillion(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := open(b, dir, quiet())
+	commit(b, s, p)
 	b.Run("first-commit", func(b *testing.B) {
 		for range b.N {
+			b.StopTimer()
+			s := open(b, b.TempDir(), quiet())
+			b.StartTimer()
 			commit(b, s, p)
 		}
 	})
@@ -124,4 +129,40 @@ func heap() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
+}
+
+// BenchmarkSeen stores what was seen of ten thousand connections of a million, anywhere among them.
+func BenchmarkSeen(b *testing.B) {
+	n := 1_000_000
+	if testing.Short() {
+		n = 10_000
+	}
+	s := open(b, b.TempDir(), quiet())
+	all := make([]Seen, n)
+	for i := range all {
+		all[i] = Seen{Provider: "s1", Connection: fmt.Sprintf("c%07d", i), Session: 1, Online: true, Since: time.Unix(1e9, 1),
+			Addr: "100.64.1.2:50000"}
+	}
+	began := time.Now()
+	if err := s.PutSeen(all); err != nil {
+		b.Fatal(err)
+	}
+	b.Logf("all %d at once: %s", n, time.Since(began))
+	some := make([]Seen, 0, n/100)
+	for b.Loop() {
+		some = some[:0]
+		for i := range n / 100 {
+			e := all[(i*7919)%n]
+			e.Reconnects = uint64(b.N + i)
+			some = append(some, e)
+		}
+		if err := s.PutSeen(some); err != nil {
+			b.Fatal(err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(s.dir.path, seenName))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/float64(n), "file-B/conn")
 }

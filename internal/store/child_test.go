@@ -188,7 +188,7 @@ func underFileLimit(dir string) error {
 	}
 	big := validated(million(50_000))
 	if _, err := s.Commit(Change{Next: big}); !errors.Is(err, ErrFull) || !errors.Is(s.Healthy(), ErrFull) {
-		return fmt.Errorf("with no room: %v, health %v", err, s.Healthy())
+		return fmt.Errorf("with no room: %w, health %w", err, s.Healthy())
 	}
 	if p, rev := s.Current(); rev != 1 || len(p.Providers[0].Connections) != 10 {
 		return fmt.Errorf("a failed commit made revision %d current", rev)
@@ -197,7 +197,7 @@ func underFileLimit(dir string) error {
 		return err
 	}
 	if _, err := s.Commit(Change{Next: big}); err != nil || s.Healthy() != nil {
-		return fmt.Errorf("with room again: %v, health %v", err, s.Healthy())
+		return fmt.Errorf("with room again: %w, health %w", err, s.Healthy())
 	}
 	return s.Close()
 }

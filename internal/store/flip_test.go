@@ -22,14 +22,16 @@ func rich(t *testing.T) (dir string) {
 		commit(t, s, greenhouse(t, 700+i))
 	}
 	p, _ := s.Current()
-	if _, err := s.Commit(Change{Next: p, File: &File{Name: "f", Text: bytes.Repeat([]byte("project: x\n"), 2000)}}); err != nil {
+	file := &File{Name: "f", Text: bytes.Repeat([]byte("project: x\n"), 2000)}
+	if _, err := s.Commit(Change{Next: p, File: file}); err != nil {
 		t.Fatal(err)
 	}
 	var seen []Seen
 	for i := range 700 {
 		seen = append(seen, Seen{Provider: "s1", Connection: fmt.Sprintf("c%d", i), Session: uint64(i), Addr: "10.0.0.1:99"})
 	}
-	err := errors.Join(s.PutToken(Token{ID: "t1", Name: "one", Hash: []byte{1, 2, 3}}), s.Audit(Entry{Who: "me", What: "it"}),
+	err := errors.Join(s.PutToken(Token{ID: "t1", Name: "one", Hash: []byte{1, 2, 3}}),
+		s.Audit(Entry{Who: "me", What: "it"}),
 		s.PutCommand(Command{ID: 7, Channel: "ch", Values: []byte(`{"a":1}`)}), s.PutSeen(seen))
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +76,8 @@ func regions(t *testing.T, file []byte) map[string][]int {
 	at := map[string][]int{}
 	for start := 0; start < len(file); start += pageSize {
 		header := file[start : start+headerSize]
-		what := map[uint16]string{branchPage: "branch", leafPage: "leaf", metaPage: "meta"}[binary.LittleEndian.Uint16(header[8:])]
+		flags := binary.LittleEndian.Uint16(header[8:])
+		what := map[uint16]string{branchPage: "branch", leafPage: "leaf", metaPage: "meta"}[flags]
 		id := binary.LittleEndian.Uint64(header)
 		end := start + pageSize
 		if what == "meta" {
@@ -238,8 +241,8 @@ func TestDamagedGenerations(t *testing.T) {
 		}
 	}
 	for _, number := range []uint64{0, list[0].Number, 99} {
-		_, err := Restore(dir, number)
-		if want := map[uint64]error{0: ErrUnknown, list[0].Number: ErrCorrupt, 99: ErrUnknown}[number]; !errors.Is(err, want) {
+		want := map[uint64]error{0: ErrUnknown, list[0].Number: ErrCorrupt, 99: ErrUnknown}[number]
+		if _, err := Restore(dir, number); !errors.Is(err, want) {
 			t.Errorf("restore %d: %v", number, err)
 		}
 	}

@@ -50,8 +50,9 @@ func anything(r *rand.Rand) *project.Project {
 				{Name: "t", Scale: 1, Unit: title(r), Decimals: &i}}})
 		}
 		if r.IntN(3) > 0 && len(p.Models) > 0 {
-			p.Channels = append(p.Channels, &project.Channel{Name: fmt.Sprintf("ch%d", i), Driver: "d", Devices: []*project.Device{
-				{Name: "d", Unit: r.IntN(3), Model: p.Models[r.IntN(len(p.Models))].Name}},
+			device := &project.Device{Name: "d", Unit: r.IntN(3), Model: p.Models[r.IntN(len(p.Models))].Name}
+			p.Channels = append(p.Channels, &project.Channel{Name: fmt.Sprintf("ch%d", i), Driver: "d",
+				Devices: []*project.Device{device},
 				Options: map[string]any{"a": r.IntN(3), "b": []any{true, "x", 1.5}, "c": map[string]any{"d": "1"}}})
 		}
 	}
@@ -133,7 +134,7 @@ func TestOrder(t *testing.T) {
 	}
 	commit(t, s, parse(t, text))
 	commit(t, s, parse(t, text+"  - {name: aa, tags: [{name: t}]}\n"))
-	commit(t, s, parse(t, strings.Replace(text, "{name: y, tags: [{name: t}]}", "{name: y, title: T, tags: [{name: t}]}", 1)))
+	commit(t, s, parse(t, strings.Replace(text, "{name: y,", "{name: y, title: T,", 1)))
 	closed(t, s)
 	var names []string
 	for _, m := range first(open(t, dir, quiet()).Current()).Models {

@@ -15,11 +15,12 @@ import (
 
 // source is where the records of a project come from: a book as it is, or as it was.
 type source interface {
-	// each calls fn with every record of a bucket, sealed, in order of keys. They are valid as long as the source is.
+	// each calls fn with every record of a bucket, sealed, in order of keys. Records are valid as long as the source.
 	each(k kind, fn func(key, value []byte) error) error
 }
 
-// Providers, models, channels and outputs keep the order in which they were added: each document stands behind its place.
+// Providers, models, channels and outputs keep the order in which they were added: each document stands behind its
+// place.
 
 func appendPlaced(b []byte, place uint64, document []byte) []byte {
 	return append(binary.AppendUvarint(b, place), document...)

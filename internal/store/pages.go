@@ -9,8 +9,8 @@ import (
 )
 
 // bbolt maps its file and follows what it finds there: a flipped bit in a page can lead it out of the map, which ends
-// the process. So before bbolt sees a file, a pages has read all of it with plain reads, trusting nothing. The layout is
-// that of bbolt's version 2, as its package internal/common has it, in little endian:
+// the process. So before bbolt sees a file, walk has read all of it with plain reads, trusting nothing. The layout
+// is that of bbolt's version 2, as its package internal/common has it, in little endian:
 //
 //	page     id 8, flags 2, count 2, overflow 4 (pages that follow and belong to it), then count elements
 //	leaf     flags 4, pos 4, ksize 4, vsize 4; pos counts from the element itself
@@ -80,13 +80,15 @@ type meta struct {
 	root, freelist, pages, transaction uint64
 }
 
-// readMeta reads meta page i, which is all flags in its header. Both are always whole: 80 bytes within one sector are written at once or not at all.
+// readMeta reads meta page i, whose header has nothing but id and flags. Both meta pages are always whole: 80 bytes
+// within one sector are written at once or not at all.
 func readMeta(page []byte, i int) (meta, error) {
 	le := binary.LittleEndian
 	b := page[headerSize:]
 	sum := fnv.New64a()
 	sum.Write(b[:metaSize-8])
-	m := meta{root: le.Uint64(b[16:]), freelist: le.Uint64(b[32:]), pages: le.Uint64(b[40:]), transaction: le.Uint64(b[48:])}
+	m := meta{root: le.Uint64(b[16:]), freelist: le.Uint64(b[32:]), pages: le.Uint64(b[40:]),
+		transaction: le.Uint64(b[48:])}
 	if le.Uint64(page) != uint64(i) || le.Uint64(page[8:]) != metaPage || le.Uint32(b) != boltMagic ||
 		le.Uint32(b[4:]) != boltVersion || le.Uint32(b[8:]) != pageSize || le.Uint64(b[56:]) != sum.Sum64() ||
 		m.transaction%2 != uint64(i) {

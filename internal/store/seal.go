@@ -39,16 +39,6 @@ func (k kind) String() string {
 	return kindNames[k]
 }
 
-// kindOf is the kind whose bucket has that name.
-func kindOf(name []byte) (kind, bool) {
-	for k, n := range kindNames {
-		if n == string(name) {
-			return kind(k), true
-		}
-	}
-	return 0, false
-}
-
 // configuration is what a generation holds.
 var configuration = []kind{kindProject, kindProvider, kindFleet, kindConnection, kindModel, kindChannel, kindOutput,
 	kindApplied, kindToken}

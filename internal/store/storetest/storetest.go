@@ -271,8 +271,9 @@ func commands(t *testing.T, open Open) {
 		t.Fatalf("got %+v", got)
 	}
 	c := got[1]
-	if c.ID != want.ID || c.Channel != want.Channel || c.Device != want.Device || string(c.Values) != string(want.Values) ||
-		c.Who != want.Who || !c.Asked.Equal(want.Asked) || !c.Until.Equal(want.Until) || !c.Readback {
+	if c.ID != want.ID || c.Channel != want.Channel || c.Device != want.Device ||
+		string(c.Values) != string(want.Values) || c.Who != want.Who || !c.Asked.Equal(want.Asked) ||
+		!c.Until.Equal(want.Until) || !c.Readback {
 		t.Errorf("got %+v", c)
 	}
 	if err := s.PutCommand(store.Command{ID: 5, Values: make([]byte, 1<<20)}); !errors.Is(err, store.ErrLimit) {
