@@ -92,7 +92,9 @@ func TestIndexOfWildcards(t *testing.T) {
 func TestIndexIsSwept(t *testing.T) {
 	dir := cleanIndex(t)
 	defer announce("127.0.0.1:1", "/data", quiet())()
-	for name, text := range map[string]string{"127.0.0.1:2": `{"address":"127.0.0.1:2","data":"/data"}`, "127.0.0.1:3": ""} {
+	for name, text := range map[string]string{
+		"127.0.0.1:2": `{"address":"127.0.0.1:2","data":"/data"}`, "127.0.0.1:3": "",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
