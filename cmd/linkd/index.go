@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -16,7 +17,10 @@ import (
 // says where that one's data lies, so that commands find its token. A file counts while the linkd that wrote it holds
 // the lock on it: one that a crash left behind is nobody's, whoever has the port now.
 
-const mostEntry = 8 << 10 // bytes of a file; it holds a path
+const (
+	mostEntry = 8 << 10 // bytes of a file; it holds a path
+	mostSwept = 1000    // files that are looked at when one is added
+)
 
 // entry is what a file of the index says.
 type entry struct {
@@ -58,6 +62,7 @@ func putEntry(dir string, e entry) (*os.File, error) {
 	if err := checkIndex(dir); err != nil {
 		return nil, err
 	}
+	sweep(dir)
 	b, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
@@ -77,6 +82,24 @@ func putEntry(dir string, e entry) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// sweep removes what crashes left behind, so that an index does not grow with them.
+func sweep(dir string) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return // putEntry is about to say why
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(mostSwept) // what was read before an error will do
+	for _, name := range names {
+		if strings.HasPrefix(name, ".") {
+			continue // about to be locked, and renamed
+		}
+		if _, err := readEntry(dir, name); errors.Is(err, errStale) {
+			_ = os.Remove(filepath.Join(dir, name)) // the next one tries again
+		}
+	}
 }
 
 // dropEntry removes a file of the index, unless another linkd has replaced it.

@@ -87,6 +87,28 @@ func TestIndexOfWildcards(t *testing.T) {
 	}
 }
 
+// TestIndexIsSwept: what crashes left behind goes when the next linkd comes; what others hold, and what is not linkd's,
+// stays.
+func TestIndexIsSwept(t *testing.T) {
+	dir := cleanIndex(t)
+	defer announce("127.0.0.1:1", "/data", quiet())()
+	for name, text := range map[string]string{
+		"127.0.0.1:2": `{"address":"127.0.0.1:2","data":"/data"}`, "127.0.0.1:3": "",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/data", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	defer announce("127.0.0.1:4", "/data", quiet())()
+	left, err := os.ReadDir(dir)
+	if got := fmt.Sprint(left); err != nil || got != "[- 127.0.0.1:1 - 127.0.0.1:4 L link]" {
+		t.Errorf("left: %s, %v", got, err)
+	}
+}
+
 // TestNoIndex: where none can be, linkd serves all the same.
 func TestNoIndex(t *testing.T) {
 	cleanIndex(t)
