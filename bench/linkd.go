@@ -20,14 +20,18 @@ var (
 )
 
 // startLinkd serves the project of a job.
-func (b *bench) startLinkd(ctx context.Context, _ string, c cores, j job) (*server, error) {
+func (b *bench) startLinkd(ctx context.Context, peer string, c cores, j job) (*server, error) {
 	file := filepath.Join(b.dir, fmt.Sprintf("bench-%d.yaml", b.started.Add(1)))
 	if err := os.WriteFile(file, []byte(j.project()), 0o600); err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	dir := strings.TrimSuffix(file, ".yaml") + ".data"
-	name, args := b.on(c.server, b.Linkd, []string{"serve", "-f", file, "--data", dir, "--http", "127.0.0.1:0", "--debug",
-		"127.0.0.1:0", "--loops", strconv.Itoa(b.Loops), "--drain", "5s", "--log-level", "info"})
+	args := []string{"serve", "-f", file, "--data", dir, "--http", "127.0.0.1:0", "--debug", "127.0.0.1:0",
+		"--loops", strconv.Itoa(b.Loops), "--drain", "5s", "--log-level", "info", "--bus-listen", ""}
+	if peer != WithBus {
+		args = append(args, "--no-bus")
+	}
+	name, args := b.on(c.server, b.Linkd, args)
 	p, err := launch(ctx, nil, name, args...)
 	if err != nil {
 		return nil, err

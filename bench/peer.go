@@ -15,7 +15,8 @@ import (
 
 // Names of the servers that can be measured. All but linkd are built from bench/peers, whose README says what each is.
 const (
-	Linkd   = "linkd"
+	Linkd   = "linkd"     // without its bus, as the bare servers have none
+	WithBus = "linkd-bus" // as it is started by default: all values and lives go into streams on disk
 	CEpoll  = "c-epoll" // C, one thread, epoll: the limit
 	CPaced  = "c-paced" // the same, which sleeps between ticks
 	Gnet    = "gnet"
@@ -25,11 +26,14 @@ const (
 	Java    = "java-threads" // a thread for each link
 )
 
+// ours reports whether a server is linkd.
+func ours(peer string) bool { return peer == Linkd || peer == WithBus }
+
 // External is a server that runs already, wherever it is.
 const External = "external"
 
 // Peers lists the servers that can be measured.
-func Peers() []string { return []string{Linkd, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java} }
+func Peers() []string { return []string{Linkd, WithBus, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java} }
 
 // configured is how many devices every server knows, however few of them dial in.
 const configured = 50_000
@@ -64,7 +68,7 @@ func (b *bench) start(ctx context.Context, peer string, j job) (*server, error) 
 // startOn starts it on some cores.
 func (b *bench) startOn(ctx context.Context, peer string, j job, c cores) (*server, error) {
 	start := b.startPeer
-	if peer == Linkd {
+	if ours(peer) {
 		start = b.startLinkd
 	}
 	s, err := start(ctx, peer, c, j.withDefaults())

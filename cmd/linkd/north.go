@@ -127,7 +127,7 @@ func startNorth(ctx context.Context, c northConfig) (*north, error) {
 	if err := b.Serve(c.srv); err != nil {
 		return nil, errors.Join(err, n.close(ctx))
 	}
-	c.log.Info("the bus is up", "nats", b.Addr(), "mqtt", b.MQTTAddr())
+	c.log.Info("the bus listens", "nats", b.Addr(), "mqtt", b.MQTTAddr())
 	return n, nil
 }
 
