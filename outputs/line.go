@@ -101,7 +101,7 @@ func NewLine(opt LineOptions, format string, topics bool, env *Env) (*Line, erro
 	return l, nil
 }
 
-// Start runs the output: run takes from the queue until that says io.EOF or ctx ends.
+// Start runs the output: run takes from the queue until that says ErrDrained or ctx ends.
 func (l *Line) Start(run func(ctx context.Context, q Queue)) {
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(context.Background())

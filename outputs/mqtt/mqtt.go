@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -121,7 +120,7 @@ func (b *bridge) run(ctx context.Context, q outputs.Queue) {
 	for {
 		start := time.Now()
 		err := b.session(ctx, q)
-		if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		if errors.Is(err, outputs.ErrDrained) || ctx.Err() != nil {
 			for i := b.from; i < b.batch.Len(); i++ {
 				b.Drop(b.batch.At(i).Class)
 			}

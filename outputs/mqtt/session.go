@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -41,7 +40,7 @@ func (b *bridge) session(ctx context.Context, q outputs.Queue) error {
 	}
 	s.startWork()
 	err := s.serve(q)
-	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+	if errors.Is(err, outputs.ErrDrained) || ctx.Err() != nil {
 		s.farewell()
 	}
 	cause := context.Cause(s.ctx)
