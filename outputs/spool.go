@@ -248,6 +248,12 @@ func (s *Spool) Close() {
 	s.wake()
 }
 
+func (s *Spool) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // Clear drops what is in the spool, counted.
 func (s *Spool) Clear() {
 	s.mu.Lock()

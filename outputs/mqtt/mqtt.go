@@ -127,6 +127,9 @@ func (b *bridge) run(ctx context.Context, q outputs.Queue) {
 			return
 		}
 		b.Failed(err)
+		if b.from == b.batch.Len() && b.Over() {
+			return
+		}
 		b.batch.Detach() // the client that was given up may still look at what it was to send
 		if time.Since(start) > b.retry.High {
 			b.retry.Reset()

@@ -366,6 +366,9 @@ func TestNeverAcknowledged(t *testing.T) {
 		t.Errorf("the heap has grown by %d bytes, and there are %d goroutines more", grown, more)
 	}
 	st := s.Stats()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = s.Close(ctx)
 	if st.Tags.Sent != 0 || st.QueuedBytes > 64<<10 || st.Tags.Taken != 42000 {
 		t.Errorf("%+v", st)
 	}
@@ -403,7 +406,7 @@ func TestHostileBroker(t *testing.T) {
 					c.Close()
 				}
 			}()
-			s := open1(t, "json", map[string]any{"server": "tcp://" + l.Addr().String(), "retry": "10ms", "ack_timeout": "5s"},
+			s := open1(t, "json", map[string]any{"server": "tcp://" + l.Addr().String(), "retry": "10ms", "ack_timeout": "500ms"},
 				outputs.Env{})
 			outputtest.Eventually(t, func() error {
 				if st := s.Stats(); st.State != outputs.Failing || st.Retries < 2 {

@@ -57,7 +57,7 @@ func (s *session) connect() error {
 	will := s.talk.connect()
 	opts := paho.NewClientOptions().AddBroker(s.server.String()).SetClientID(s.clientID).SetUsername(s.user).
 		SetPassword(s.secret).SetCleanSession(true).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectRetry(false).
-		SetOrderMatters(true).SetKeepAlive(s.keep).SetPingTimeout(s.ack).SetConnectTimeout(dialTimeout).
+		SetOrderMatters(true).SetKeepAlive(s.keep).SetPingTimeout(s.ack).SetConnectTimeout(min(dialTimeout, s.ack)).
 		SetWriteTimeout(sayTimeout).SetBinaryWill(will.topic, will.payload, will.qos, will.retained).
 		SetCustomOpenConnectionFn(s.dial).SetDefaultPublishHandler(s.receive).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { s.end(fmt.Errorf("mqtt: the connection is lost: %w", err)) })
