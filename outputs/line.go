@@ -101,7 +101,7 @@ func NewLine(opt LineOptions, format string, topics bool, env *Env) (*Line, erro
 	return l, nil
 }
 
-// Start runs the output: run takes from the queue until that says io.EOF or ctx ends.
+// Start runs the output: run takes from the queue until that says ErrDrained or ctx ends.
 func (l *Line) Start(run func(ctx context.Context, q Queue)) {
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(context.Background())
@@ -192,6 +192,11 @@ func (l *Line) end(ctx context.Context) error {
 
 // Sent counts a record as delivered.
 func (l *Line) Sent(c Class) { l.sent[c].Add(1) }
+
+// Over reports whether the output was closed and nothing is left to deliver.
+func (l *Line) Over() bool {
+	return l.spool.isClosed() && l.Stats().Queued == 0
+}
 
 // Drop counts a record as given up.
 func (l *Line) Drop(c Class) { l.lost[c].Add(1) }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"io"
+	"errors"
 	"sync"
 	"time"
 )
@@ -94,10 +94,12 @@ type Limits struct {
 	Linger  time.Duration
 }
 
+// ErrDrained is the error of a queue that was closed and is empty.
+var ErrDrained = errors.New("outputs: the spool is closed and empty")
+
 // Queue hands out what was put, oldest first. One goroutine uses it.
 type Queue interface {
-	// Take fills b with the next records and waits until there is one. Its error is ctx's, or io.EOF after the queue
-	// was closed and is empty.
+	// Take fills b with the next records and waits until there is one. Its error is ctx's, or ErrDrained.
 	Take(ctx context.Context, b *Batch, l Limits) error
 	// Done: what the last Take gave is delivered, or given up, and needs not be kept.
 	Done()
@@ -210,7 +212,7 @@ func (s *Spool) Take(ctx context.Context, b *Batch, l Limits) error {
 		s.pop()
 	}
 	if b.Len() == 0 {
-		return io.EOF
+		return ErrDrained
 	}
 	return nil
 }
@@ -244,6 +246,12 @@ func (s *Spool) Close() {
 	s.closed = true
 	s.mu.Unlock()
 	s.wake()
+}
+
+func (s *Spool) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // Clear drops what is in the spool, counted.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -123,8 +122,8 @@ func TestSpoolCloses(t *testing.T) {
 			t.Errorf("closed, it gave %v; want 1", got)
 		}
 		var b outputs.Batch
-		if err := s.Take(t.Context(), &b, large); !errors.Is(err, io.EOF) {
-			t.Errorf("closed and empty: %v, want EOF", err)
+		if err := s.Take(t.Context(), &b, large); !errors.Is(err, outputs.ErrDrained) {
+			t.Errorf("closed and empty: %v, want ErrDrained", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

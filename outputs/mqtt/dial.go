@@ -16,7 +16,7 @@ const maxPacket = 1 << 20
 
 // dial opens the connection, which is closed when the session ends.
 func (s *session) dial(u *url.URL, _ paho.ClientOptions) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(s.ctx, min(dialTimeout, s.ack))
 	defer cancel()
 	var conn net.Conn
 	var err error

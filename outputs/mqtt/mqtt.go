@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -121,13 +120,16 @@ func (b *bridge) run(ctx context.Context, q outputs.Queue) {
 	for {
 		start := time.Now()
 		err := b.session(ctx, q)
-		if errors.Is(err, io.EOF) || ctx.Err() != nil {
+		if errors.Is(err, outputs.ErrDrained) || ctx.Err() != nil {
 			for i := b.from; i < b.batch.Len(); i++ {
 				b.Drop(b.batch.At(i).Class)
 			}
 			return
 		}
 		b.Failed(err)
+		if b.from == b.batch.Len() && b.Over() {
+			return
+		}
 		b.batch.Detach() // the client that was given up may still look at what it was to send
 		if time.Since(start) > b.retry.High {
 			b.retry.Reset()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -41,7 +40,7 @@ func (b *bridge) session(ctx context.Context, q outputs.Queue) error {
 	}
 	s.startWork()
 	err := s.serve(q)
-	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+	if errors.Is(err, outputs.ErrDrained) || ctx.Err() != nil {
 		s.farewell()
 	}
 	cause := context.Cause(s.ctx)
@@ -58,7 +57,7 @@ func (s *session) connect() error {
 	will := s.talk.connect()
 	opts := paho.NewClientOptions().AddBroker(s.server.String()).SetClientID(s.clientID).SetUsername(s.user).
 		SetPassword(s.secret).SetCleanSession(true).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectRetry(false).
-		SetOrderMatters(true).SetKeepAlive(s.keep).SetPingTimeout(s.ack).SetConnectTimeout(dialTimeout).
+		SetOrderMatters(true).SetKeepAlive(s.keep).SetPingTimeout(s.ack).SetConnectTimeout(min(dialTimeout, s.ack)).
 		SetWriteTimeout(sayTimeout).SetBinaryWill(will.topic, will.payload, will.qos, will.retained).
 		SetCustomOpenConnectionFn(s.dial).SetDefaultPublishHandler(s.receive).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { s.end(fmt.Errorf("mqtt: the connection is lost: %w", err)) })
