@@ -42,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Commands: []*cli.Command{
 			serveCommand(), checkCommand(), psCommand(), driversCommand(), tapCommand(), sendCommand(),
 			readCommand(), writeCommand(), tunnelCommand(), tokenCommand(), loadgenCommand(), benchCommand(),
-			demoCommand(), applyCommand(), exportCommand(), importCommand(), undoCommand(), revisionsCommand(),
+			demoCommand(), applyCommand(), exportCommand(), importCommand(), undoCommand(), revisionsCommand(), restoreCommand(),
 		},
 		Action:         noCommand,
 		OnUsageError:   wrongUsage,
