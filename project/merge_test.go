@@ -175,8 +175,7 @@ func merged(b, c, f map[string]string) map[string]string {
 			was, inBase := b[name]
 			want, inFile := f[name]
 			if inBase == inFile && was == want {
-				want, inFile = c[name], false
-				_, inFile = c[name]
+				want, inFile = c[name]
 			}
 			if inFile {
 				result[name] = want
