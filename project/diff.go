@@ -100,41 +100,76 @@ func (c *Channel) uses(models map[string]bool) bool {
 }
 
 // match returns what happens to each noun, by name: what is removed, then what is added, or changed because it is not
-// the same. Where both lists have the same names in the same places, nothing is looked up.
+// the same. It walks along both lists and looks up names only where the lists part.
 func match[T any](old, new []*T, name func(*T) string, same func(a, b *T) bool) []Change[T] {
-	var changed []Change[T]
-	pair := func(o, n *T) {
-		if !same(o, n) {
-			changed = append(changed, Change[T]{Op: Changed, Name: name(n), Old: o, New: n})
+	var m matching[T]
+	i, j := 0, 0
+	for i < len(old) && j < len(new) {
+		switch o, n := old[i], new[j]; {
+		case o == n || name(o) == name(n):
+			if !same(o, n) {
+				m.add(j, Change[T]{Op: Changed, Name: name(n), Old: o, New: n})
+			}
+			i, j = i+1, j+1
+		case shared(old[i:], n):
+			m.old = append(m.old, o)
+			i++
+		case shared(new[j:], o):
+			m.new = append(m.new, j)
+			j++
+		default:
+			m.old, m.new = append(m.old, o), append(m.new, j)
+			i, j = i+1, j+1
 		}
 	}
-	for len(old) > 0 && len(new) > 0 && (old[0] == new[0] || name(old[0]) == name(new[0])) {
-		pair(old[0], new[0])
-		old, new = old[1:], new[1:]
+	m.old = append(m.old, old[i:]...)
+	for ; j < len(new); j++ {
+		m.new = append(m.new, j)
 	}
-	o, n := len(old), len(new)
-	for o > 0 && n > 0 && old[o-1] == new[n-1] && same(old[o-1], new[n-1]) {
-		o, n = o-1, n-1
-	}
-	old, new = old[:o], new[:n]
-	before := byName(old, name)
-	after := make(map[string]bool, len(new))
-	for _, x := range new {
-		key := name(x)
-		after[key] = true
-		if o := before[key]; o != nil {
-			pair(o, x)
-		} else {
-			changed = append(changed, Change[T]{Op: Added, Name: key, New: x})
+	return m.changes(new, name, same)
+}
+
+// shared reports whether x is among the first of list.
+func shared[T any](list []*T, x *T) bool { return slices.Contains(list[:min(len(list), 16)], x) }
+
+// matching is what match has found: changes with their places in the new list, and what it could not pair on its way.
+type matching[T any] struct {
+	found []placed[T]
+	old   []*T
+	new   []int // by place
+}
+
+type placed[T any] struct {
+	place  int
+	change Change[T]
+}
+
+func (m *matching[T]) add(place int, c Change[T]) { m.found = append(m.found, placed[T]{place, c}) }
+
+// changes pairs what is left by name, and returns everything in order.
+func (m *matching[T]) changes(new []*T, name func(*T) string, same func(a, b *T) bool) []Change[T] {
+	before := byName(m.old, name)
+	for _, j := range m.new {
+		n := name(new[j])
+		switch o := before[n]; {
+		case o == nil:
+			m.add(j, Change[T]{Op: Added, Name: n, New: new[j]})
+		case !same(o, new[j]):
+			m.add(j, Change[T]{Op: Changed, Name: n, Old: o, New: new[j]})
 		}
+		delete(before, n)
 	}
 	var list []Change[T]
-	for _, x := range old {
-		if key := name(x); !after[key] {
-			list = append(list, Change[T]{Op: Removed, Name: key, Old: x})
+	for _, o := range m.old {
+		if n := name(o); before[n] != nil {
+			list = append(list, Change[T]{Op: Removed, Name: n, Old: o})
 		}
 	}
-	return append(list, changed...)
+	slices.SortFunc(m.found, func(a, b placed[T]) int { return a.place - b.place })
+	for _, f := range m.found {
+		list = append(list, f.change)
+	}
+	return list
 }
 
 func byName[T any](list []*T, name func(*T) string) map[string]*T {

@@ -235,6 +235,43 @@ func TestDiffRoundTrip(t *testing.T) {
 	}
 }
 
+// TestDiffOfSharedLists changes a list as an edit does, and compares with a list of copies, which shares nothing.
+func TestDiffOfSharedLists(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for range 300 {
+		var old, next, copies []*ConnPt
+		for i := range 200 {
+			old = append(old, &ConnPt{Name: fmt.Sprint("c", i)})
+		}
+		for _, c := range old {
+			switch rng.IntN(20) {
+			case 0:
+				continue
+			case 1:
+				c = &ConnPt{Name: c.Name, Title: "new"}
+			case 2:
+				next = append(next, &ConnPt{Name: fmt.Sprint("new", len(next))})
+			}
+			next = append(next, c)
+		}
+		if rng.IntN(2) == 0 {
+			i, n := rng.IntN(100), rng.IntN(50)
+			slices.Reverse(next[i : i+n])
+		}
+		for _, c := range next {
+			other := *c
+			copies = append(copies, &other)
+		}
+		of := func(list []*ConnPt) *Project {
+			return &Project{Providers: []*Provider{{Name: "p", Connections: list}}}
+		}
+		got, want := Diff(of(old), of(next)).String(), Diff(of(old), of(copies)).String()
+		if got != want {
+			t.Fatalf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
 func TestDiffOrder(t *testing.T) {
 	names := func(list ...string) *Project {
 		p := &Project{}

@@ -50,16 +50,19 @@ func WriteConnectionsNDJSON(w io.Writer, p *Provider) error {
 // passed over. It returns all of them or none: the error is Errors with the line of each fault, at a field such as
 // connections.c1.port, or r's own. Only the form of each connection is checked; Validate checks the rest.
 func ReadConnectionsNDJSON(r io.Reader, kind LinkKind) ([]*ConnPt, error) {
-	l := newListReader(kind)
-	in := bufio.NewScanner(io.LimitReader(r, MaxListSize+1))
+	return newListReader(kind).ndjson(r)
+}
+
+func (l *listReader) ndjson(r io.Reader) ([]*ConnPt, error) {
+	in := bufio.NewScanner(r)
 	in.Buffer(nil, MaxListLine)
-	size := 0
+	var size int64
 	for line := 1; in.Scan(); line++ {
 		text := in.Bytes()
 		if line == 1 {
 			text = bytes.TrimPrefix(text, []byte("\ufeff"))
 		}
-		if size += len(in.Bytes()) + 1; size > MaxListSize {
+		if size += int64(len(in.Bytes())) + 1; size > l.size {
 			l.tooLarge(line)
 			break
 		}
@@ -87,6 +90,8 @@ func ReadConnectionsNDJSON(r io.Reader, kind LinkKind) ([]*ConnPt, error) {
 type listReader struct {
 	loader
 	known []string
+	lines int   // most connections
+	size  int64 // most bytes
 	conns []*ConnPt
 	line  int // the last that was read
 
@@ -95,22 +100,23 @@ type listReader struct {
 }
 
 func newListReader(kind LinkKind) *listReader {
-	l := &listReader{loader: loader{decoder: decoder{&faults{}}}, known: connColumns(kind)}
+	l := &listReader{loader: loader{decoder: decoder{&faults{}}}, known: connColumns(kind),
+		lines: MaxListLines, size: MaxListSize}
 	l.enter("connections")
 	return l
 }
 
 // room reports whether one more connection may be read, and otherwise says that it may not.
 func (l *listReader) room(line int) bool {
-	if len(l.conns) < MaxListLines {
+	if len(l.conns) < l.lines {
 		return true
 	}
-	l.at(line, 1, "more than %d connections; read them in parts, or describe them as fleets", MaxListLines)
+	l.at(line, 1, "more than %d connections; read them in parts, or describe them as fleets", l.lines)
 	return false
 }
 
 func (l *listReader) tooLarge(line int) {
-	l.at(line, 1, "more than %d MiB; read the connections in parts, or describe them as fleets", MaxListSize>>20)
+	l.at(line, 1, "more than %d MiB; read the connections in parts, or describe them as fleets", l.size>>20)
 }
 
 func (l *listReader) result() ([]*ConnPt, error) {

@@ -83,8 +83,11 @@ func (c *ConnPt) cell(column string) string {
 // fields, in any order; commas, semicolons or tabs separate, as the header has them; a byte order mark is passed over.
 // An empty cell is a field that is not set. It returns all connections or none: see ReadConnectionsNDJSON.
 func ReadConnectionsCSV(r io.Reader, kind LinkKind) ([]*ConnPt, error) {
-	l := newListReader(kind)
-	l.source = &boundedReader{r: r}
+	return newListReader(kind).csv(r)
+}
+
+func (l *listReader) csv(r io.Reader) ([]*ConnPt, error) {
+	l.source = &boundedReader{r: r, most: l.size}
 	in := bufio.NewReaderSize(l.source, MaxListLine)
 	head, err := in.Peek(MaxListLine)
 	if err != nil && err != io.EOF {
@@ -230,6 +233,7 @@ var (
 // buffers above it have read ahead is allowed for.
 type boundedReader struct {
 	r     io.Reader
+	most  int64
 	start int64 // of the record that is being read
 	read  int64
 }
@@ -237,7 +241,7 @@ type boundedReader struct {
 func (b *boundedReader) Read(p []byte) (int, error) {
 	const ahead = MaxListLine + 4096
 	switch {
-	case b.read > MaxListSize:
+	case b.read > b.most:
 		return 0, errLongList
 	case b.read-b.start > MaxListLine+ahead:
 		return 0, errLongRecord

@@ -2,7 +2,6 @@ package project
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +30,8 @@ func TestListsRoundTrip(t *testing.T) {
 			odd.Connections = append(odd.Connections, &ConnPt{Name: "c", SocketConnID: id, Secret: id, Disabled: i%2 == 0})
 		}
 	}
-	for _, text := range []string{"", "a,b", "a;b", `a"b`, `"`, " a ", "é", "hex:41", "hex:", "#", "=1+1", `\.`, "null", "0012", "true"} {
+	for _, text := range []string{"", "a,b", "a;b", `a"b`, `"`, " a ", "é", "hex:41", "hex:", "#", "=1+1",
+		`\.`, "null", "0012", "true"} {
 		odd.Connections = append(odd.Connections, &ConnPt{Name: "c", Title: text, SocketConnID: text})
 	}
 	greenhouse := mustParse(t, greenhouse).Providers
@@ -74,7 +74,8 @@ func TestListTexts(t *testing.T) {
 }
 
 func TestReadsLists(t *testing.T) {
-	want := []*ConnPt{{Name: "a", SocketConnID: "1", Title: "x; \"y\", z"}, {Name: "b", SocketConnID: "\x00\xff", Disabled: true}}
+	want := []*ConnPt{{Name: "a", SocketConnID: "1", Title: "x; \"y\", z"},
+		{Name: "b", SocketConnID: "\x00\xff", Disabled: true}}
 	for name, text := range map[string]string{
 		"commas": "name,socket_conn_id,title,enabled\na,1,\"x; \"\"y\"\", z\",true\nb,hex:00 FF,,false\n",
 		"semicolons, a mark and CR LF": "\ufeffenabled;title; name ;socket_conn_id\r\nTRUE;\"x; \"\"y\"\", z\";a;1\r\n\r\n" +
@@ -173,34 +174,29 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// TestListsAreBounded has smaller bounds than MaxListLines and MaxListSize, which are in force unless told otherwise.
 func TestListsAreBounded(t *testing.T) {
-	long := strings.Repeat(" ", MaxListLine-100)
+	if l := newListReader(TCPServer); l.lines != 1_000_000 || l.size != 512<<20 {
+		t.Errorf("%d lines, %d bytes", l.lines, l.size)
+	}
 	for name, c := range map[string]struct {
-		format, head, line string
-		count              int
-		want               string
+		read             func(*listReader, io.Reader) ([]*ConnPt, error)
+		head, line, want string
+		count            int
 	}{
-		"CSV lines":    {"CSV", "name\n", "a\n", MaxListLines + 1, "1000002:1: more than 1000000 connections"},
-		"NDJSON lines": {"NDJSON", "", "{}\n", MaxListLines + 1, "1000001:1: more than 1000000 connections"},
-		"NDJSON bytes": {"NDJSON", "", long + "\n", MaxListSize, "8205:1: more than 512 MiB"},
+		"CSV lines":    {(*listReader).csv, "name\n", "a\n", "1002:1: more than 1000 connections", 1001},
+		"NDJSON lines": {(*listReader).ndjson, "", "{}\n", "1001:1: more than 1000 connections", 1001},
+		"CSV bytes": {(*listReader).csv, "secret,name\n", strings.Repeat("a", 4095) + ",\n", "more than 2 MiB",
+			MaxListSize},
+		"NDJSON bytes": {(*listReader).ndjson, "", strings.Repeat(" ", 65000) + "\n", "33:1: more than 2 MiB", MaxListSize},
+		"endless line": {(*listReader).ndjson, "", " ", "1:1: the line is longer than 65536 bytes", MaxListSize},
 	} {
-		r := io.MultiReader(strings.NewReader(c.head), &repeated{line: c.line, left: c.count})
-		got, err := listFormats[c.format].read(r, TCPServer)
+		l := newListReader(TCPServer)
+		l.lines, l.size = 1000, 2<<20
+		got, err := c.read(l, io.MultiReader(strings.NewReader(c.head), &repeated{line: c.line, left: c.count}))
 		if got != nil || err == nil || !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %d, %.300v", name, len(got), err)
 		}
-	}
-}
-
-func TestTablesAreBounded(t *testing.T) {
-	l := newListReader(TCPServer)
-	l.source = &boundedReader{r: &repeated{line: "a\n", left: 10}, read: MaxListSize + 1}
-	if _, done, err := l.record(csv.NewReader(l.source)); !done || err != nil {
-		t.Fatal(done, err)
-	}
-	want := "1:1: more than 512 MiB; read the connections in parts, or describe them as fleets"
-	if _, err := l.result(); err == nil || err.Error() != want {
-		t.Error(err)
 	}
 }
 

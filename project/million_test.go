@@ -23,11 +23,13 @@ func million() *Project {
 // BenchmarkValidateMillion states the memory that a validation takes for a moment, beside what stays after it.
 func BenchmarkValidateMillion(b *testing.B) {
 	p := million()
-	for name, channel := range map[string]string{"all": "s/*", "prefix": "s/c*", "none": ""} {
+	for name, targets := range map[string][]string{"one channel": {"s/*"}, "no channel": nil,
+		"two channels": {"s/c1*", "s/c2*"}, "nine channels": {"s/c1*", "s/c2*", "s/c3*", "s/c4*", "s/c5*", "s/c6*",
+			"s/c7*", "s/c8*", "s/c9*"}} {
 		p := *p
-		p.Channels = []*Channel{{Name: "ch_{connection}", Connection: channel, Driver: "d"}}
-		if channel == "" {
-			p.Channels = nil
+		p.Channels = nil
+		for _, target := range targets {
+			p.Channels = append(p.Channels, &Channel{Name: "ch_{connection}", Connection: target, Driver: "d"})
 		}
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

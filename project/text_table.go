@@ -2,8 +2,9 @@ package project
 
 import "hash/maphash"
 
-// textTable finds a text among many by its hash. It keeps none of them: a slot is 8 bytes without a pointer, where a map
-// of strings takes five times as much and is scanned by the garbage collector. BenchmarkValidateMillion has its gain.
+// textTable finds a text among many by its hash. It keeps none of them: a slot is 8 bytes without a pointer, where a
+// map of strings takes five times as much and is scanned by the garbage collector. BenchmarkValidateMillion has its
+// gain.
 type textTable struct {
 	seed  maphash.Seed
 	slots []uint64              // upper half: of the hash; lower half: the item + 1; 0: free

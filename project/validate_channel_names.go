@@ -12,7 +12,7 @@ func (c *checker) channelNames(list []namedChannel) {
 	for i, mine := range list {
 		provider, target, glob := mine.channel.Target()
 		if !glob {
-			c.take(t, holder{i, -1})
+			c.take(t, holder{int32(i), -1})
 			continue
 		}
 		before, after, template := strings.Cut(mine.channel.Name, placeholder)
@@ -21,7 +21,7 @@ func (c *checker) channelNames(list []namedChannel) {
 		}
 		people := c.providers[provider]
 		for conn := range people.starting(target) {
-			if !c.take(t, holder{i, conn}) {
+			if !c.take(t, holder{int32(i), int32(conn)}) {
 				break
 			}
 		}
@@ -44,7 +44,7 @@ type taken struct {
 }
 
 // holder has one name: a channel, for one of its provider's connections; -1: for the one that it is on, if any.
-type holder struct{ channel, conn int }
+type holder struct{ channel, conn int32 }
 
 // newTaken makes room for all names that the channels can have: no two of them serve the same connection.
 func (c *checker) newTaken(list []namedChannel) *taken {
@@ -56,7 +56,7 @@ func (c *checker) newTaken(list []namedChannel) *taken {
 			most += len(c.providers[provider].provider.Connections)
 		}
 	}
-	t := &taken{list: list, people: c.providers}
+	t := &taken{list: list, people: c.providers, holders: make([]holder, 0, most)}
 	t.names = newTextTable(most, func(i int) string { return string(t.name(nil, t.holders[i])) })
 	return t
 }
