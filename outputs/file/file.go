@@ -97,7 +97,7 @@ func (s *sink) run(ctx context.Context, q outputs.Queue) {
 			return
 		}
 		if s.write(ctx, &b) != nil {
-			s.DropAll(&b)
+			s.Abandon(&b, 0)
 			continue
 		}
 		s.SentAll(&b)
