@@ -15,15 +15,15 @@ import (
 	"linkd/server"
 )
 
-// TestSparkplug: a life of an edge node at a real broker, read by the decoder of Eclipse Tahu: birth, data, a rebirth and
-// a write that a host asks for, an outage with what was stored meanwhile, and the end.
+// TestSparkplug: a life of an edge node at a real broker, read by the decoder of Eclipse Tahu: birth, data, a rebirth
+// and a write that a host asks for, an outage with what was stored meanwhile, and the end.
 func TestSparkplug(t *testing.T) {
 	g, tahu, dir := newGate(t), outputtest.NewTahu(t), t.TempDir()
 	c := g.listenOn("spBv1.0/#")
 	options := g.Options()
 	options["commands"], options["group"], options["edge"] = true, "plant", "north"
 	var written atomic.Value
-	s := open1(t, sparkplugFormat, options, outputs.Env{Dir: dir, Write: func(_ context.Context, r server.WriteRequest) (
+	s := start(t, sparkplugFormat, options, outputs.Env{Dir: dir, Write: func(_ context.Context, r server.WriteRequest) (
 		server.WriteResult, error) {
 		written.Store(fmt.Sprint(r.Channel, r.Device, r.Values))
 		return server.WriteResult{Result: "confirmed"}, nil
@@ -51,7 +51,8 @@ func TestSparkplug(t *testing.T) {
 	h.want("NDEATH/north bdSeq=0")
 	s.Reports([]server.Report{outputtest.Report("d1", 3)})
 	g.Up()
-	if heard := h.next(); !strings.HasSuffix(heard, "DBIRTH/north/ch.d1 t=2\nDDATA/north/ch.d1 =3h\nDDATA/north/ch.d1 =3") {
+	if heard := h.next(); !strings.HasSuffix(heard,
+		"DBIRTH/north/ch.d1 t=2\nDDATA/north/ch.d1 =3h\nDDATA/north/ch.d1 =3") {
 		t.Errorf("after the outage the host heard\n%s", heard)
 	}
 	s.Event(server.Event{Kind: "offline", Time: time.Now(), Provider: "s1", Connection: "c1"})
@@ -66,7 +67,7 @@ func TestSparkplug(t *testing.T) {
 		return nil
 	})
 
-	again := open1(t, sparkplugFormat, options, outputs.Env{Dir: dir})
+	again := start(t, sparkplugFormat, options, outputs.Env{Dir: dir})
 	outputtest.Eventually(t, func() error {
 		all := h.all()
 		if last := all[len(all)-1]; !strings.HasPrefix(last, "NBIRTH") || strings.Contains(last, "bdSeq=0,") {

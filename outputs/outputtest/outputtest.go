@@ -88,7 +88,8 @@ func (r *rig) open(t *testing.T, more map[string]any) outputs.Sink {
 	for k, v := range more {
 		options[k] = v
 	}
-	m, err := outputs.Table{r.kind}.Compile(&project.Output{Name: "o", Type: r.kind.Type, Format: r.format, Options: options})
+	m, err := outputs.Table{r.kind}.Compile(&project.Output{Name: "o", Type: r.kind.Type, Format: r.format,
+		Options: options})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,7 +62,8 @@ func NewTahu(t testing.TB) *Tahu {
 	}
 	if err == nil {
 		var said []byte
-		if said, err = exec.Command(filepath.Join(root, "outputs/sparkplug/testdata/tahu/install"), dir).CombinedOutput(); err != nil {
+		if said, err = exec.Command(filepath.Join(root, "outputs/sparkplug/testdata/tahu/install"),
+			dir).CombinedOutput(); err != nil {
 			err = fmt.Errorf("installing sparkplug-payload: %w: %s", err, said)
 		}
 	}

@@ -205,7 +205,8 @@ func TestCommand(t *testing.T) {
 	const device = "spBv1.0/plant/DCMD/linkd/ch.d1"
 	for _, c := range []struct{ topic, payload, want string }{
 		{device, `{"metrics":[{"name":"t","type":"Double","value":21.5}]}`, "[{t 21.5}]"},
-		{device, `{"metrics":[{"name":"t","type":"Float","value":0.5},{"name":"n","type":"Int16","value":-2}]}`, "[{t 0.5} {n -2}]"},
+		{device, `{"metrics":[{"name":"t","type":"Float","value":0.5},{"name":"n","type":"Int16","value":-2}]}`,
+			"[{t 0.5} {n -2}]"},
 		{device, `{"metrics":[{"alias":2,"type":"Int64","value":-9}]}`, "[{n -9}]"},
 		{device, `{"metrics":[{"name":"n","type":"UInt32","value":4000000000}]}`, "[{n 4000000000}]"},
 		{device, `{"metrics":[{"name":"n","type":"Boolean","value":true}]}`, "[{n true}]"},
@@ -214,7 +215,8 @@ func TestCommand(t *testing.T) {
 		{device, `{"metrics":[{"alias":9,"type":"Int32","value":1}]}`, `has no metric "" with alias 9`},
 		{device, `{"metrics":[{"name":"n","type":"Bytes","value":[1]}]}`, "has no value that a tag can have"},
 		{device + "x", `{"metrics":[]}`, `there is no device "ch.d1x"`},
-		{"spBv1.0/plant/NCMD/linkd", `{"metrics":[{"name":"Node Control/Rebirth","type":"Boolean","value":true}]}`, "rebirth"},
+		{"spBv1.0/plant/NCMD/linkd", `{"metrics":[{"name":"Node Control/Rebirth","type":"Boolean","value":true}]}`,
+			"rebirth"},
 		{"spBv1.0/plant/NCMD/linkd", `{"metrics":[{"name":"Node Control/Rebirth","type":"Boolean","value":false}]}`, "[]"},
 		{"spBv1.0/other/NCMD/linkd", `{"metrics":[]}`, "none of the node"},
 	} {
@@ -240,7 +242,8 @@ func TestEmitFails(t *testing.T) {
 	h := newHost(t, nil)
 	h.connect(0)
 	h.fail = errors.New("gone")
-	r := server.Report{Time: h.now, Channel: []byte("c+h"), Device: "d/1", Values: []server.ReportValue{good("t", tags.Int(1))}}
+	r := server.Report{Time: h.now, Channel: []byte("c+h"), Device: "d/1", Values: []server.ReportValue{good("t",
+		tags.Int(1))}}
 	if err := h.node.Entry(payload.AppendProto(nil, &r), h.now, h.now, h.emit); !errors.Is(err, h.fail) {
 		t.Errorf("the error is %v", err)
 	}
