@@ -39,7 +39,7 @@ func recipeOf(peer, dir string) recipe {
 // report says.
 func (b *bench) build(ctx context.Context) error {
 	for _, peer := range b.Peers {
-		if peer == Linkd || peer == External || !slices.ContainsFunc(b.Scenarios, func(s string) bool {
+		if ours(peer) || peer == External || !slices.ContainsFunc(b.Scenarios, func(s string) bool {
 			return slices.Contains(b.peersOf(s), peer)
 		}) {
 			continue

@@ -33,7 +33,7 @@ func (b *bench) cluster(ctx context.Context, peer string, j job, nodes, total in
 		n := node{from: i*total/nodes + 1, to: (i + 1) * total / nodes}
 		j.ip = fmt.Sprintf("127.1.%d.%d", i/250, i%250+1)
 		j.from, j.to = n.from, n.to
-		if peer != Linkd {
+		if !ours(peer) {
 			j.from, j.to = 1, n.share() // a bare server counts from 1
 		}
 		s, err := b.startOn(ctx, peer, j, cores{})

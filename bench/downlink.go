@@ -80,8 +80,8 @@ func commandPeer(ctx context.Context, s *server, url string, n int) error {
 // writers is how many writes are asked of linkd at once.
 const writers = 64
 
-// commandLinkd writes a tag of each device. The first failure ends it.
-func commandLinkd(ctx context.Context, api string, n int) error {
+// command writes a tag of each device. The first failure ends it.
+func (l linkdAPI) command(ctx context.Context, n int) error {
 	var next atomic.Int64
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: writers}, Timeout: settleTime}
 	defer client.CloseIdleConnections()
@@ -89,8 +89,7 @@ func commandLinkd(ctx context.Context, api string, n int) error {
 	for range writers {
 		all.Go(func() error {
 			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
-				url := fmt.Sprintf("http://%s/api/v1/tags/ch_f%d/d/setpoint", api, i)
-				if err := put(ctx, client, url, setpoint); err != nil {
+				if err := l.put(ctx, client, fmt.Sprintf("/api/v1/tags/ch_f%d/d/setpoint", i), setpoint); err != nil {
 					return err
 				}
 			}

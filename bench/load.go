@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -181,7 +182,7 @@ const frees = 3
 // memory is the server's resident anonymous memory when all that can be freed is.
 func (s *server) memory(ctx context.Context) (int64, error) {
 	for range frees {
-		if _, err := request(ctx, "POST", s.freeURL); err != nil {
+		if _, err := requestAs(ctx, s.token, http.MethodPost, s.freeURL); err != nil {
 			return 0, err
 		}
 	}

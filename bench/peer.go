@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,7 +15,8 @@ import (
 
 // Names of the servers that can be measured. All but linkd are built from bench/peers, whose README says what each is.
 const (
-	Linkd   = "linkd"
+	Linkd   = "linkd"     // without its bus, as the bare servers have none
+	WithBus = "linkd-bus" // as it is started by default: all values and lives go into streams on disk
 	CEpoll  = "c-epoll" // C, one thread, epoll: the limit
 	CPaced  = "c-paced" // the same, which sleeps between ticks
 	Gnet    = "gnet"
@@ -27,11 +26,14 @@ const (
 	Java    = "java-threads" // a thread for each link
 )
 
+// ours reports whether a server is linkd.
+func ours(peer string) bool { return peer == Linkd || peer == WithBus }
+
 // External is a server that runs already, wherever it is.
 const External = "external"
 
 // Peers lists the servers that can be measured.
-func Peers() []string { return []string{Linkd, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java} }
+func Peers() []string { return []string{Linkd, WithBus, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java} }
 
 // configured is how many devices every server knows, however few of them dial in.
 const configured = 50_000
@@ -41,6 +43,7 @@ type server struct {
 	process
 	addr    string // for devices
 	freeURL string // POST gives free memory back to the system
+	token   string // that it asks for; empty: none
 	// POST with ?ms=200 holds up all links for so long; of bare servers.
 	stallURL string
 	bare     bool // it is of bench/peers
@@ -65,7 +68,7 @@ func (b *bench) start(ctx context.Context, peer string, j job) (*server, error) 
 // startOn starts it on some cores.
 func (b *bench) startOn(ctx context.Context, peer string, j job, c cores) (*server, error) {
 	start := b.startPeer
-	if peer == Linkd {
+	if ours(peer) {
 		start = b.startLinkd
 	}
 	s, err := start(ctx, peer, c, j.withDefaults())
@@ -86,35 +89,6 @@ type stats struct {
 	Lag   []uint64 `json:"lag"`   // polls by how late they were started: per bound of lagBounds, then the others
 	// Of bare servers that send commands:
 	Commands uint64 `json:"commands"` // answered
-}
-
-// startLinkd serves the project of a job.
-func (b *bench) startLinkd(ctx context.Context, _ string, c cores, j job) (*server, error) {
-	file := filepath.Join(b.dir, fmt.Sprintf("bench-%d.yaml", b.started.Add(1)))
-	if err := os.WriteFile(file, []byte(j.project()), 0o600); err != nil {
-		return nil, fmt.Errorf("bench: %w", err)
-	}
-	name, args := b.on(c.server, b.Linkd, []string{"serve", "-f", file, "--http", "127.0.0.1:0", "--debug",
-		"127.0.0.1:0", "--loops", strconv.Itoa(b.Loops), "--drain", "5s", "--log-level", "info"})
-	p, err := launch(ctx, nil, name, args...)
-	if err != nil {
-		return nil, err
-	}
-	s := &server{process: p}
-	found, err := p.output.await(ctx, debugListens, httpListens)
-	if err == nil {
-		s.freeURL = "http://" + found[0] + "/debug/free"
-		s.ask = func(ctx context.Context) (stats, error) { return linkdStats(ctx, found[1], j) }
-		s.command = func(ctx context.Context, n int) error { return commandLinkd(ctx, found[1], n) }
-		if j.kind == commands {
-			s.firstPolls = 1
-		}
-		s.addr, err = linkdAddr(ctx, found[1])
-	}
-	if err != nil {
-		return nil, errors.Join(err, s.stop())
-	}
-	return s, nil
 }
 
 // startPeer starts a server of bench/peers.
@@ -143,69 +117,9 @@ func (b *bench) startPeer(ctx context.Context, peer string, c cores, j job) (*se
 }
 
 var (
-	debugListens = regexp.MustCompile(`msg="debug listening" addr=(\S+)\s`)
-	httpListens  = regexp.MustCompile(`msg="http listening" addr=(\S+)\s`)
-	peerListens  = regexp.MustCompile(`listening=(\S+)\s`)
-	peerControl  = regexp.MustCompile(`control=(\S+)\s`)
+	peerListens = regexp.MustCompile(`listening=(\S+)\s`)
+	peerControl = regexp.MustCompile(`control=(\S+)\s`)
 )
-
-func linkdAddr(ctx context.Context, api string) (string, error) {
-	body, err := request(ctx, http.MethodGet, "http://"+api+"/api/v1/providers")
-	if err != nil {
-		return "", err
-	}
-	var list struct {
-		Items []struct {
-			LocalAddr string `json:"local_addr"`
-		} `json:"items"`
-	}
-	if err := json.Unmarshal(body, &list); err != nil || len(list.Items) != 1 {
-		return "", fmt.Errorf("bench: linkd lists %d providers (%w), want 1", len(list.Items), err)
-	}
-	return list.Items[0].LocalAddr, nil
-}
-
-func linkdStats(ctx context.Context, api string, j job) (s stats, err error) {
-	body, err := request(ctx, http.MethodGet, "http://"+api+"/metrics")
-	if err != nil {
-		return s, err
-	}
-	bound, err := metric(string(body), `linkd_connections{provider="s1",state="online"}`)
-	if err != nil {
-		return s, err
-	}
-	in, err := metric(string(body), `linkd_bytes_total{direction="in",provider="s1"}`)
-	if err != nil {
-		return s, err
-	}
-	s.Bound, s.BytesIn = int(bound), uint64(in)
-	if j.kind == polls || j.kind == commands {
-		err = s.polls(string(body))
-	}
-	return s, err
-}
-
-// put asks linkd for a change, on connections that are kept.
-func put(ctx context.Context, client *http.Client, url, body string) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, url, strings.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	answer, err := client.Do(r)
-	if err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
-	if err == nil && answer.StatusCode >= 300 {
-		err = fmt.Errorf("PUT %s: %s: %s", url, answer.Status, text)
-	}
-	if err != nil {
-		return fmt.Errorf("bench: %w", err)
-	}
-	return nil
-}
 
 // metric finds one value in the Prometheus text format.
 func metric(text, series string) (float64, error) {
@@ -221,8 +135,13 @@ func metric(text, series string) (float64, error) {
 	return 0, fmt.Errorf("bench: no metric %s", series)
 }
 
-// request asks a server for something; each time on a connection of its own, so that none stays in its memory.
+// request asks a server that wants no token for something.
 func request(ctx context.Context, method, url string) ([]byte, error) {
+	return requestAs(ctx, "", method, url)
+}
+
+// requestAs asks a server for something; each time on a connection of its own, so that none stays in its memory.
+func requestAs(ctx context.Context, token, method, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, nil)
@@ -230,6 +149,7 @@ func request(ctx context.Context, method, url string) ([]byte, error) {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
 	r.Close = true
+	authorize(r, token)
 	r.Header.Set("Accept-Encoding", "identity") // to compress would cost the server more than the answer
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

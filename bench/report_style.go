@@ -37,6 +37,7 @@ func styleOf(peer string) (style, bool) {
 	dots, dash, long := []vg.Length{1.5, 2.5}, []vg.Length{4, 2.5}, []vg.Length{8, 3}
 	s, ok := map[string]style{
 		Linkd:          {rgb(0x0067B1), rgb(0x4FA8EC), draw.CircleGlyph{}, nil, 2.4},
+		WithBus:        {rgb(0x5C7FA3), rgb(0x8FB4DA), outline{12, 0}, dash, 1.8},
 		"c-epoll":      {rgb(0x15191D), rgb(0xF4F6F8), draw.BoxGlyph{}, nil, 1.4},
 		"epoll":        {rgb(0x15191E), rgb(0xF4F6F9), draw.BoxGlyph{}, nil, 1.4}, // the name it had
 		"c-paced":      {rgb(0x868E96), rgb(0xA9B2BB), outline{4, math.Pi / 4}, dash, 1.4},

@@ -93,7 +93,7 @@ func parseLimit(limit string) (least, most float64, peer string, ok bool) {
 
 // known lists the names of peers in the order of tables: linkd, the limit, then the others.
 func known() []string {
-	return slices.Concat([]string{Linkd}, leastPeers(), []string{"c-paced", Gnet, Net, "nbio", "netpoll", "java-threads",
+	return slices.Concat([]string{Linkd, WithBus}, leastPeers(), []string{"c-paced", Gnet, Net, "nbio", "netpoll", "java-threads",
 		"external"})
 }
 

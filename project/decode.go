@@ -2,6 +2,7 @@ package project
 
 import (
 	"encoding/hex"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -30,14 +31,16 @@ func (d *decoder) fields(n *node, what string, known []string) []entry {
 		return nil
 	}
 	if n.kind != mapKind {
-		d.add(n, "%s is %s; write its keys as key: value", what, describe(n))
+		d.add(spot{n, ""}, "%s is %s; write its keys as key: value", what, describe(n))
 		return nil
 	}
 	entries := make([]entry, 0, len(n.entries))
 	for _, e := range n.entries {
 		switch {
+		case e.value == nil:
+			d.twice(n, e)
 		case !slices.Contains(known, e.key):
-			d.add(e.at, "unknown key %s in %s; %s", clip(e.key), what, suggest(e.key, known))
+			d.add(spot{e.at, e.key}, "unknown key %s in %s; %s", clip(e.key), what, suggest(e.key, known))
 		case e.value.bad:
 		case e.value.kind != nullKind:
 			entries = append(entries, e)
@@ -46,10 +49,30 @@ func (d *decoder) fields(n *node, what string, known []string) []entry {
 	return entries
 }
 
+// twice reports an entry whose key n has already.
+func (d *decoder) twice(n *node, e entry) {
+	d.add(spot{e.at, e.key}, "key %q is already in line %d; keep one of the two", e.key, n.entry(e.key).at.line)
+}
+
+// items yields the items of a list, with the trail at each.
+func (d *decoder) items(e entry) iter.Seq2[int, *node] {
+	return func(yield func(int, *node) bool) {
+		list := d.list(e)
+		d.enter(e.key)
+		defer d.leave()
+		for i, item := range list {
+			d.item(i, item.label())
+			if !yield(i, item) {
+				return
+			}
+		}
+	}
+}
+
 // list returns the items of a list.
 func (d *decoder) list(e entry) []*node {
 	if e.value.kind != listKind {
-		d.add(e.value, "%s is %s; write a list, one item a line after a dash", e.key, describe(e.value))
+		d.add(e.here(), "%s is %s; write a list, one item a line after a dash", e.key, describe(e.value))
 		return nil
 	}
 	return e.value.items
@@ -61,7 +84,7 @@ func (d *decoder) scalar(e entry, want string) bool {
 		return false
 	}
 	if e.value.kind != textKind {
-		d.add(e.value, "%s is %s; write %s", e.key, describe(e.value), want)
+		d.add(e.here(), "%s is %s; write %s", e.key, describe(e.value), want)
 		return false
 	}
 	return true
@@ -76,11 +99,11 @@ func (d *decoder) longText(e entry, limit int) string {
 	}
 	s := e.value.text
 	if len(s) > limit {
-		d.add(e.value, "%s is %d bytes long; write at most %d", e.key, len(s), limit)
+		d.add(e.here(), "%s is %d bytes long; write at most %d", e.key, len(s), limit)
 		return ""
 	}
 	if i := strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }); i >= 0 {
-		d.add(e.value, "%s holds the control character %U; write plain text in one line", e.key, s[i])
+		d.add(e.here(), "%s holds the control character %U; write plain text in one line", e.key, s[i])
 		return ""
 	}
 	return s
@@ -94,7 +117,7 @@ func (d *decoder) integer(e entry, lo, hi int64) int64 {
 	}
 	n, err := strconv.ParseInt(e.value.text, 10, 64)
 	if err != nil || e.value.quoted || !canonical(e.value.text) || n < lo || n > hi {
-		d.add(e.value, "%s is %s; write %s", e.key, describe(e.value), want)
+		d.add(e.here(), "%s is %s; write %s", e.key, describe(e.value), want)
 		return 0
 	}
 	return n
@@ -113,7 +136,7 @@ func (d *decoder) number(e entry, lo, hi float64, want string) float64 {
 	}
 	x, ok := parseNumber(e.value)
 	if !ok || x < lo || x > hi {
-		d.add(e.value, "%s is %s; write %s", e.key, describe(e.value), want)
+		d.add(e.here(), "%s is %s; write %s", e.key, describe(e.value), want)
 		return 0
 	}
 	return x
@@ -134,7 +157,7 @@ func (d *decoder) boolean(e entry) bool {
 		return false
 	}
 	if e.value.quoted || e.value.text != "true" && e.value.text != "false" {
-		d.add(e.value, "%s is %s; write true or false", e.key, describe(e.value))
+		d.add(e.here(), "%s is %s; write true or false", e.key, describe(e.value))
 		return false
 	}
 	return e.value.text == "true"
@@ -149,9 +172,9 @@ func (d *decoder) duration(e entry) time.Duration {
 	t, err := time.ParseDuration(e.value.text)
 	switch {
 	case err != nil:
-		d.add(e.value, "%s is %s; write %s", e.key, describe(e.value), want)
+		d.add(e.here(), "%s is %s; write %s", e.key, describe(e.value), want)
 	case t < 0 || t > maxDuration:
-		d.add(e.value, "%s is %s; write a duration from 0s to %s", e.key, t, maxDuration)
+		d.add(e.here(), "%s is %s; write a duration from 0s to %s", e.key, t, maxDuration)
 	default:
 		return t
 	}
@@ -168,7 +191,7 @@ func (d *decoder) bytes(e entry) []byte {
 		return nil
 	}
 	if len(b) == 0 || len(b) > maxBytes {
-		d.add(e.value, "%s is %d bytes long; write 1 to %d", e.key, len(b), maxBytes)
+		d.add(e.here(), "%s is %d bytes long; write 1 to %d", e.key, len(b), maxBytes)
 		return nil
 	}
 	return b
@@ -182,7 +205,7 @@ func (d *decoder) rawBytes(e entry) []byte {
 	}
 	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
 	if err != nil {
-		d.add(e.value, `%s is %s; write two hex digits a byte, as "hex:00 01 FE"`, e.key, describe(e.value))
+		d.add(e.here(), `%s is %s; write two hex digits a byte, as "hex:00 01 FE"`, e.key, describe(e.value))
 	}
 	return b
 }
@@ -198,7 +221,7 @@ func (d *decoder) pattern(e entry, plain bool) Pattern {
 	}
 	p, err := ParsePattern(s)
 	if err != nil {
-		d.add(e.value, "%s: %s", e.key, strings.TrimPrefix(err.Error(), ErrPattern.Error()+": "))
+		d.add(e.here(), "%s: %s", e.key, strings.TrimPrefix(err.Error(), ErrPattern.Error()+": "))
 	}
 	return p
 }
@@ -217,7 +240,13 @@ func (d *decoder) free(n *node) any {
 	case mapKind:
 		m := make(map[string]any, len(n.entries))
 		for _, e := range n.entries {
+			if e.value == nil {
+				d.twice(n, e)
+				continue
+			}
+			d.enter(e.key)
 			m[e.key] = d.free(e.value)
+			d.leave()
 		}
 		return m
 	}

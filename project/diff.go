@@ -76,28 +76,21 @@ func Diff(old, new *Project) Changes {
 	if new == nil {
 		new = &Project{}
 	}
-	for _, c := range match(old.Providers, new.Providers, providerName) {
+	identical := func(a, b *Provider) bool { return a == b }
+	for _, c := range match(old.Providers, new.Providers, providerName, identical) {
 		if pc := diffProvider(c); pc.Op != Changed || pc.Self || len(pc.Connections)+len(pc.Fleets) > 0 {
 			changes.Providers = append(changes.Providers, pc)
 		}
 	}
-	touched := make(map[string]bool)
-	for _, c := range match(old.Models, new.Models, func(m *Model) string { return m.Name }) {
-		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) {
-			changes.Models = append(changes.Models, c)
-			touched[c.Name] = true
-		}
+	changes.Models = match(old.Models, new.Models, modelName, sameDeep)
+	touched := make(map[string]bool, len(changes.Models))
+	for _, m := range changes.Models {
+		touched[m.Name] = true
 	}
-	for _, c := range match(old.Channels, new.Channels, func(c *Channel) string { return c.Name }) {
-		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) || c.New.uses(touched) {
-			changes.Channels = append(changes.Channels, c)
-		}
-	}
-	for _, c := range match(old.Outputs, new.Outputs, func(o *Output) string { return o.Name }) {
-		if c.Op != Changed || !reflect.DeepEqual(c.Old, c.New) {
-			changes.Outputs = append(changes.Outputs, c)
-		}
-	}
+	changes.Channels = match(old.Channels, new.Channels, channelName, func(a, b *Channel) bool {
+		return sameDeep(a, b) && !b.uses(touched)
+	})
+	changes.Outputs = match(old.Outputs, new.Outputs, outputName, sameDeep)
 	return changes
 }
 
@@ -106,34 +99,61 @@ func (c *Channel) uses(models map[string]bool) bool {
 	return slices.ContainsFunc(c.Devices, func(d *Device) bool { return models[d.Model] })
 }
 
-// match pairs old and new by name; a pair is Changed even when both are equal.
-func match[T any](old, new []*T, name func(*T) string) []Change[T] {
-	before := make(map[string]*T, len(old))
-	for _, x := range old {
-		before[name(x)] = x
+// match returns what happens to each noun, by name: what is removed, then what is added, or changed because it is not
+// the same. Where both lists have the same names in the same places, nothing is looked up.
+func match[T any](old, new []*T, name func(*T) string, same func(a, b *T) bool) []Change[T] {
+	var changed []Change[T]
+	pair := func(o, n *T) {
+		if !same(o, n) {
+			changed = append(changed, Change[T]{Op: Changed, Name: name(n), Old: o, New: n})
+		}
 	}
+	for len(old) > 0 && len(new) > 0 && (old[0] == new[0] || name(old[0]) == name(new[0])) {
+		pair(old[0], new[0])
+		old, new = old[1:], new[1:]
+	}
+	o, n := len(old), len(new)
+	for o > 0 && n > 0 && old[o-1] == new[n-1] && same(old[o-1], new[n-1]) {
+		o, n = o-1, n-1
+	}
+	old, new = old[:o], new[:n]
+	before := byName(old, name)
 	after := make(map[string]bool, len(new))
 	for _, x := range new {
-		after[name(x)] = true
+		key := name(x)
+		after[key] = true
+		if o := before[key]; o != nil {
+			pair(o, x)
+		} else {
+			changed = append(changed, Change[T]{Op: Added, Name: key, New: x})
+		}
 	}
 	var list []Change[T]
 	for _, x := range old {
-		if n := name(x); !after[n] {
-			list = append(list, Change[T]{Op: Removed, Name: n, Old: x})
+		if key := name(x); !after[key] {
+			list = append(list, Change[T]{Op: Removed, Name: key, Old: x})
 		}
 	}
-	for _, x := range new {
-		n := name(x)
-		if o := before[n]; o != nil {
-			list = append(list, Change[T]{Op: Changed, Name: n, Old: o, New: x})
-		} else {
-			list = append(list, Change[T]{Op: Added, Name: n, New: x})
-		}
-	}
-	return list
+	return append(list, changed...)
 }
 
+func byName[T any](list []*T, name func(*T) string) map[string]*T {
+	m := make(map[string]*T, len(list))
+	for _, x := range list {
+		m[name(x)] = x
+	}
+	return m
+}
+
+func samePlain[T comparable](a, b *T) bool { return a == b || *a == *b }
+func sameDeep[T any](a, b *T) bool         { return a == b || reflect.DeepEqual(a, b) }
+
 func providerName(p *Provider) string { return p.Name }
+func connName(c *ConnPt) string       { return c.Name }
+func fleetName(f *Fleet) string       { return f.Name.String() }
+func modelName(m *Model) string       { return m.Name }
+func channelName(c *Channel) string   { return c.Name }
+func outputName(o *Output) string     { return o.Name }
 
 // Restarts reports whether p cannot become next while it runs: see ProviderChange.Restart.
 func (p *Provider) Restarts(next *Provider) bool {
@@ -165,21 +185,20 @@ func diffProvider(c Change[Provider]) ProviderChange {
 	if new == nil {
 		new = &Provider{}
 	}
-	for _, c := range match(old.Connections, new.Connections, func(c *ConnPt) string { return c.Name }) {
-		if c.Op != Changed || *c.Old != *c.New {
-			pc.Connections = append(pc.Connections, ConnChange{c, endsConn(c)})
-		}
+	for _, c := range match(old.Connections, new.Connections, connName, samePlain) {
+		pc.Connections = append(pc.Connections, ConnChange{c, endsConn(c)})
 	}
-	for _, c := range match(old.Fleets, new.Fleets, func(f *Fleet) string { return f.Name.String() }) {
-		if c.Op != Changed || *c.Old != *c.New {
-			pc.Fleets = append(pc.Fleets, FleetChange{c, endsFleet(c)})
-		}
+	for _, c := range match(old.Fleets, new.Fleets, fleetName, samePlain) {
+		pc.Fleets = append(pc.Fleets, FleetChange{c, endsFleet(c)})
 	}
 	return pc
 }
 
 // sameProvider compares the providers' own fields.
 func sameProvider(old, new *Provider) bool {
+	if old == new {
+		return true
+	}
 	a, b := *old, *new
 	a.Connections, b.Connections = nil, nil
 	a.Fleets, b.Fleets = nil, nil

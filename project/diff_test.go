@@ -175,6 +175,9 @@ func randomProject(rng *rand.Rand) *Project {
 		p.Channels = append(p.Channels, &Channel{Name: name, Title: title(),
 			Devices: []*Device{{Model: []string{"a", "b"}[rng.IntN(2)]}}})
 	}
+	for _, name := range pick() {
+		p.Outputs = append(p.Outputs, &Output{Name: name, Title: title()})
+	}
 	return p
 }
 
@@ -195,6 +198,9 @@ func contents(p *Project) map[string]string {
 	}
 	for _, c := range p.Channels {
 		set["channel "+c.Name] = c.Title + c.Devices[0].Model
+	}
+	for _, o := range p.Outputs {
+		set["output "+o.Name] = o.Title
 	}
 	return set
 }

@@ -77,7 +77,8 @@ func TestDocumentsOfOddText(t *testing.T) {
 	for i := range 256 {
 		all.WriteByte(byte(i))
 	}
-	for _, id := range []string{"", "0002", "null", "hex:41", "hex:zz", "a\"b\\", "a\tb\x01\x7f", "\xff\xfe", "é\u0085\u2028\ufeff",
+	for _, id := range []string{"", "0002", "null", "hex:41", "hex:zz", "a\"b\\", "a\tb\x01\x7f",
+		"\xff\xfe", "é\u0085\u2028\ufeff",
 		" a ", all.String(), "😀", "a: b", "#", "- a"} {
 		sameDocument(t, &ConnPt{Name: "c", SocketConnID: id, Secret: id}, (&ConnPt{Name: "c", SocketConnID: id,
 			Secret: id}).Document(), ReadConnPt)
@@ -124,7 +125,8 @@ func TestReadRefuses(t *testing.T) {
 			"check quotes, commas and brackets here", conn},
 		{"not UTF-8", "{\"name\":\"\xff\"}", "1:1: the document is not UTF-8; write it as plain UTF-8 text", conn},
 		{"a list", "[1]", "1:1: a connection is a list; write its keys as key: value", conn},
-		{"unknown key", "{\"name\": \"é\",\n\"titel\": 1}", `2:1: unknown key "titel" in a connection; did you mean title?`, conn},
+		{"unknown key", "{\"name\": \"é\",\n\"titel\": 1}", `2:1: unknown key "titel" in a connection; did you mean title?`,
+			conn},
 		{"twice", `{"é": 1, "name": "a", "name": "b"}`, `1:2: unknown key "é" in a connection; write one of name, title, ` +
 			"socket_conn_id, secret, remote_ip, host, port, enabled\n" +
 			`1:23: key "name" is already in line 1; keep one of the two`, conn},
@@ -155,6 +157,11 @@ func TestReadRefuses(t *testing.T) {
 		if err := c.read([]byte(c.doc)); err == nil || err.Error() != c.want {
 			t.Errorf("%s: got\n%v\nwant\n%s", c.name, err, c.want)
 		}
+	}
+	_, err := ReadChannel([]byte(`{"poll": 1, "devices": [{"name": "d", "tags": [{"scale": 0}]}, {"unit": -1}],
+		"options": {"a": 1, "a": 2}}`))
+	if got := fieldsOf(err); got != "poll devices.d.tags.0.scale devices.1.unit options.a" {
+		t.Errorf("fields are %s", got)
 	}
 }
 

@@ -129,7 +129,8 @@ func oddProject(rng *rand.Rand) *Project {
 				SocketConnID: fmt.Sprint(j) + o.id(), Disabled: rng.IntN(2) == 0})
 		}
 		if rng.IntN(2) == 0 {
-			pr.Fleets = []*Fleet{{Name: Pattern{"f", "", 1}, SocketConnID: Pattern{strings.Trim(o.text(), "{}"), "x", 3}, To: rng.IntN(9)}}
+			pr.Fleets = []*Fleet{{Name: Pattern{"f", "", 1},
+				SocketConnID: Pattern{strings.Trim(o.text(), "{}"), "x", 3}, To: rng.IntN(9)}}
 		}
 		p.Providers = append(p.Providers, pr)
 	}
@@ -143,7 +144,8 @@ func oddProject(rng *rand.Rand) *Project {
 				Driver: "d", Options: o.options(), Tags: o.tags(1)})
 		}
 		p.Channels = append(p.Channels, ch)
-		p.Outputs = append(p.Outputs, &Output{Name: fmt.Sprint("o", i), Type: "t", Format: o.text(), Options: o.options()})
+		p.Outputs = append(p.Outputs, &Output{Name: fmt.Sprint("o", i), Type: "t", Format: o.text(),
+			Options: o.options()})
 	}
 	return p
 }
@@ -153,9 +155,10 @@ type odd struct{ *rand.Rand }
 func (o odd) pick(list ...string) string { return list[o.IntN(len(list))] }
 
 func (o odd) text() string {
-	return o.pick("", "", "a", "a b", " a", "a ", "- a", "a: b", "a #b", "#", "null", "Yes", "1", "0x1", "1e3", ".5", "~", "*a",
-		"&a", "!a", "%a", "@a", "`a", "a,b", "[a", "{a}"[:2], "'a'", "\"", "\\", "é", "\u00a0", "日本", "😀", "?", "? a", "|", ">",
-		"a:", "=", "<<", "---", "...", "hex:00", "a  b", strings.Repeat("long ", 30)+"x", "\u2028", "\ufeff", "\u0085")
+	return o.pick("", "", "a", "a b", " a", "a ", "- a", "a: b", "a #b", "#", "null", "Yes", "1", "0x1", "1e3", ".5", "~",
+		"*a", "&a", "!a", "%a", "@a", "`a", "a,b", "[a", "{a}"[:2], "'a'", "\"", "\\", "é", "\u00a0", "日本", "😀", "?",
+		"? a", "|",
+		">", "a:", "=", "<<", "---", "...", "hex:00", "a  b", strings.Repeat("long ", 30)+"x", "\u2028", "\ufeff", "\u0085")
 }
 
 func (o odd) id() string {

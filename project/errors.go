@@ -20,7 +20,11 @@ type Error struct {
 	File string
 	Line int // from 1; 0 when the fault has no place in a file
 	Col  int // from 1, in characters
-	Msg  string
+	// Field is the path of what is wrong in the words of the file: providers.s1.connections.c1.socket_conn_id, by name
+	// where an item has one and else by index. Of a document it is the path in the noun. It is empty for the whole,
+	// and where the text cannot be understood.
+	Field string
+	Msg   string
 }
 
 // Error returns FILE:LINE:COL: MSG, without the parts that are not known.
@@ -62,9 +66,9 @@ type Catalog interface {
 	Check(ch *Channel, models []*Model, kind LinkKind) []error
 }
 
-// FieldError is an error about one field of a channel or output. Field is its path in the file: "driver", "options.mode",
-// "devices.0.unit" (by index) or "devices.d1.tags.temperature.address" (by name). A part that is not in the file is
-// left out: the error is then shown at the part before it.
+// FieldError is an error about one field of a channel or output. Field is its path in the file: "driver",
+// "options.mode", "devices.0.unit" (by index) or "devices.d1.tags.temperature.address" (by name). A part that is not in
+// the file is left out: the error is then shown at the part before it.
 type FieldError struct {
 	Field string
 	Err   error
@@ -78,29 +82,33 @@ func (e *FieldError) Unwrap() error { return e.Err }
 
 // faults collects what is wrong with one file.
 type faults struct {
+	trail
 	file string
 	list Errors
 	lost int // beyond maxFaults
 }
 
-// add records a fault at n, which may be nil (no position), and marks n so that later checks leave it alone.
-func (f *faults) add(n *node, format string, args ...any) {
+// add records a fault at s, and marks its node, so that later checks leave it alone. The trail leads to the noun.
+func (f *faults) add(s spot, format string, args ...any) {
 	line, col := 0, 0
-	if n != nil {
+	if n := s.node; n != nil {
 		line, col = int(n.line), int(n.col)
 		n.bad = true
 	}
-	f.at(line, col, format, args...)
+	if f.at(line, col, format, args...) {
+		f.list[len(f.list)-1].Field = f.path(s.key)
+	}
 }
 
-// at records a fault at a position.
-func (f *faults) at(line, col int, format string, args ...any) {
+// at records a fault at a position; it reports whether there was room.
+func (f *faults) at(line, col int, format string, args ...any) bool {
 	if len(f.list) == maxFaults {
 		f.lost++
-		return
+		return false
 	}
 	msg := strings.NewReplacer("\n", " ", "\r", " ", "\t", `\t`).Replace(fmt.Sprintf(format, args...))
 	f.list = append(f.list, &Error{File: f.file, Line: line, Col: col, Msg: msg})
+	return true
 }
 
 // err returns the faults as Errors, sorted, or nil when there are none.

@@ -23,3 +23,26 @@ func (p *Project) FindChannel(name string) (ch *Channel, provider, conn string, 
 	}
 	return nil, "", "", false
 }
+
+// FleetOf returns the fleet of p that has a connection point of that name, and its number.
+func (p *Provider) FleetOf(name string) (f *Fleet, n int, ok bool) {
+	for _, f := range p.Fleets {
+		if n, ok := f.NumberOf([]byte(name)); ok {
+			return f, n, true
+		}
+	}
+	return nil, 0, false
+}
+
+// Conn returns the connection point of that name, listed or of a fleet.
+func (p *Provider) Conn(name string) (c ConnPt, ok bool) {
+	for _, c := range p.Connections {
+		if c.Name == name {
+			return *c, true
+		}
+	}
+	if f, n, ok := p.FleetOf(name); ok {
+		return f.ConnPt(n), true
+	}
+	return ConnPt{}, false
+}

@@ -9,22 +9,21 @@ import (
 
 // parseJSON turns one JSON value into nodes, as parseYAML does, some ten times as fast. It returns nil after a fault
 // that leaves nothing to check further. It keeps no reference to src.
-func parseJSON(src []byte, f *faults) *node {
-	j := jsonReader{src: src, faults: f, line: 1, col: 1}
+func parseJSON(src []byte, f *faults) *node { return parseJSONLine(src, 1, f) }
+
+// parseJSONLine is parseJSON for a text that begins at that line of a file.
+func parseJSONLine(src []byte, line int, f *faults) *node {
+	j := jsonReader{src: src, faults: f, line: line, col: 1}
 	if len(src) > MaxFileSize {
-		f.at(1, 1, "the document is larger than %d MiB; describe many connections as fleets", MaxFileSize>>20)
+		f.at(line, 1, "the document is larger than %d MiB; describe many connections as fleets", MaxFileSize>>20)
 		return nil
 	}
 	if !utf8.Valid(src) {
-		f.at(1, 1, "the document is not UTF-8; write it as plain UTF-8 text")
+		f.at(line, 1, "the document is not UTF-8; write it as plain UTF-8 text")
 		return nil
 	}
-	var value json.RawMessage
-	if err := json.Unmarshal(src, &value); err != nil {
-		if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
-			j.seek(int(max(syntax.Offset-1, 0)))
-		}
-		f.at(j.line, j.col, "JSON: %s; check quotes, commas and brackets here", err)
+	if !json.Valid(src) {
+		j.malformed()
 		return nil
 	}
 	n := j.value(0)
@@ -34,12 +33,23 @@ func parseJSON(src []byte, f *faults) *node {
 	return n
 }
 
+// malformed says why the text is no JSON.
+func (j *jsonReader) malformed() {
+	var value json.RawMessage
+	err := json.Unmarshal(j.src, &value)
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		j.seek(int(max(syntax.Offset-1, 0)))
+	}
+	j.faults.at(j.line, j.col, "JSON: %s; check quotes, commas and brackets here", err)
+}
+
 // jsonReader walks over JSON that is known to be well-formed.
 type jsonReader struct {
 	src    []byte
 	pos    int
 	faults *faults
-	failed bool // the rest is left alone
+	failed bool   // the rest is left alone
+	free   []node // made some at a time
 
 	line, col int // of seen
 	seen      int // up to where lines and characters are counted
@@ -69,7 +79,15 @@ func (j *jsonReader) skip() byte {
 }
 
 // here returns an empty node where the reader is.
-func (j *jsonReader) here() *node { return &node{line: int32(j.line), col: int32(j.col)} }
+func (j *jsonReader) here() *node {
+	if len(j.free) == 0 {
+		j.free = make([]node, 16)
+	}
+	n := &j.free[0]
+	j.free = j.free[1:]
+	n.line, n.col = int32(j.line), int32(j.col)
+	return n
+}
 
 // value reads the value that comes next, which is so deep in others.
 func (j *jsonReader) value(depth int) *node {
@@ -118,9 +136,8 @@ func (j *jsonReader) entries(n *node, depth int) {
 			return
 		}
 		value := j.value(depth + 1)
-		if first := n.entry(key); first != nil {
-			j.faults.add(at, "key %q is already in line %d; keep one of the two", key, first.at.line)
-			continue
+		if n.entry(key) != nil {
+			value = nil
 		}
 		n.entries = append(n.entries, entry{key: key, at: at, value: value})
 	}
@@ -130,7 +147,7 @@ func (j *jsonReader) entries(n *node, depth int) {
 // fail reports what forbids reading on.
 func (j *jsonReader) fail(n *node, format string, args ...any) {
 	if !j.failed {
-		j.faults.add(n, format, args...)
+		j.faults.add(spot{n, ""}, format, args...)
 	}
 	j.failed = true
 }

@@ -116,23 +116,23 @@ func (l *loader) project(n *node) *Project {
 		case "project":
 			p.Name = l.text(e)
 		case "providers":
-			for _, item := range l.list(e) {
+			for _, item := range l.items(e) {
 				if !item.bad {
 					p.Providers = append(p.Providers, l.provider(item, providerKeys))
 				}
 			}
 		case "models":
-			for _, item := range l.list(e) {
+			for _, item := range l.items(e) {
 				p.Models = append(p.Models, l.model(item))
 				l.places.models = append(l.places.models, item)
 			}
 		case "channels":
-			for _, item := range l.list(e) {
+			for _, item := range l.items(e) {
 				p.Channels = append(p.Channels, l.channel(item))
 				l.places.channels = append(l.places.channels, item)
 			}
 		case "outputs":
-			for _, item := range l.list(e) {
+			for _, item := range l.items(e) {
 				p.Outputs = append(p.Outputs, l.output(item))
 				l.places.outputs = append(l.places.outputs, item)
 			}

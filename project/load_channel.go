@@ -16,9 +16,8 @@ func (l *loader) model(n *node) *Model {
 }
 
 func (l *loader) tags(list entry) []*Tag {
-	items := l.list(list)
 	var tags []*Tag
-	for _, item := range items {
+	for _, item := range l.items(list) {
 		tags = append(tags, l.tag(item))
 	}
 	return tags
@@ -53,20 +52,20 @@ func (l *loader) conversion(t *Tag, e entry) {
 	switch e.key {
 	case "scale":
 		if t.Scale = l.number(e, -huge, huge, number); t.Scale == 0 && !e.value.bad {
-			l.add(e.value, "scale is 0, which makes every value 0; write another number")
+			l.add(e.here(), "scale is 0, which makes every value 0; write another number")
 		}
 	case "offset":
 		t.Offset = l.number(e, -huge, huge, number)
 	case "clamp":
 		items := l.list(e)
 		if e.value.bad || len(items) != 2 {
-			l.add(e.value, "clamp is %s; write the limits as [LOW, HIGH]", describe(e.value))
+			l.add(e.here(), "clamp is %s; write the limits as [LOW, HIGH]", describe(e.value))
 			return
 		}
 		t.Clamp = &[2]float64{l.number(entry{"clamp", items[0], items[0]}, -huge, huge, number),
 			l.number(entry{"clamp", items[1], items[1]}, -huge, huge, number)}
 		if t.Clamp[0] >= t.Clamp[1] {
-			l.add(e.value, "clamp is [%g, %g]; write the lower limit first", t.Clamp[0], t.Clamp[1])
+			l.add(e.here(), "clamp is [%g, %g]; write the lower limit first", t.Clamp[0], t.Clamp[1])
 		}
 	case "decimals":
 		n := int(l.integer(e, 0, 9))
@@ -111,7 +110,7 @@ func (l *loader) channel(n *node) *Channel {
 		case "poll":
 			c.Poll = l.duration(e)
 		case "devices":
-			for _, item := range l.list(e) {
+			for _, item := range l.items(e) {
 				c.Devices = append(c.Devices, l.device(item))
 			}
 		case "options":
@@ -127,17 +126,19 @@ const maxOptions = 12
 // options reads what only a driver, or another owner, understands.
 func (l *loader) options(e entry, whose string) map[string]any {
 	if e.value.kind != mapKind {
-		l.add(e.value, "options is %s; write %s options as key: value", describe(e.value), whose)
+		l.add(e.here(), "options is %s; write %s options as key: value", describe(e.value), whose)
 		return nil
 	}
 	if len(e.value.entries) == 0 {
 		return nil
 	}
 	if e.value.deeper(maxOptions) {
-		l.add(e.value, "options is nested more than %d deep; write %s options flatter", maxOptions, whose)
+		l.add(e.here(), "options is nested more than %d deep; write %s options flatter", maxOptions, whose)
 		return nil
 	}
+	l.enter(e.key)
 	m, _ := l.free(e.value).(map[string]any)
+	l.leave()
 	return m
 }
 

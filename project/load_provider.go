@@ -18,6 +18,7 @@ var (
 
 // Bounds of counts.
 const (
+	maxID          = 4 * maxBytes // as it is written, in hex at worst
 	maxConnections = 10_000_000
 	maxAcceptRate  = 1e6
 	maxNumber      = 1e15 - 1 // of a fleet
@@ -38,18 +39,16 @@ func (l *loader) provider(n *node, known []string) *Provider {
 		case "type":
 			p.Type = LinkKind(l.text(e))
 		case "connections":
-			items := l.list(e)
-			p.Connections = slices.Grow(p.Connections, len(items))
-			for _, item := range items {
+			p.Connections = slices.Grow(p.Connections, len(e.value.items))
+			for _, item := range l.items(e) {
 				p.Connections = append(p.Connections, l.conn(item))
 			}
-			place.conns = items
+			place.conns = e.value.items
 		case "fleets":
-			items := l.list(e)
-			for _, item := range items {
+			for _, item := range l.items(e) {
 				p.Fleets = append(p.Fleets, l.fleet(item))
 			}
-			place.fleets = items
+			place.fleets = e.value.items
 		case "local_ip", "local_port", "conn_identity", "proxy_from":
 			l.listener(p, e)
 		default:
@@ -72,7 +71,7 @@ func (l *loader) listener(p *Provider, e entry) {
 		if s := l.text(e); s != "" {
 			addr, err := netip.ParseAddr(s)
 			if err != nil {
-				l.add(e.value, `local_ip is %s; write an IP address of this host, or "" for all`, describe(e.value))
+				l.add(e.here(), `local_ip is %s; write an IP address of this host, or "" for all`, describe(e.value))
 			}
 			p.LocalIP = addr
 		}
@@ -83,7 +82,7 @@ func (l *loader) listener(p *Provider, e entry) {
 	case "proxy_from":
 		items := l.list(e)
 		if len(items) > maxProxies {
-			l.add(e.value, "proxy_from has %d items; write at most %d", len(items), maxProxies)
+			l.add(e.here(), "proxy_from has %d items; write at most %d", len(items), maxProxies)
 			return
 		}
 		for _, item := range items {
@@ -98,7 +97,9 @@ func (l *loader) listener(p *Provider, e entry) {
 func (l *loader) session(p *Provider, e entry) {
 	switch e.key {
 	case "identity":
+		l.enter(e.key)
 		p.Identity = l.identity(e.value)
+		l.leave()
 	case "on_duplicate":
 		p.OnDuplicate = OnDuplicate(l.text(e))
 	case "max_connections":
@@ -114,6 +115,7 @@ func (l *loader) session(p *Provider, e entry) {
 	case "user_timeout":
 		p.UserTimeout = l.duration(e)
 	case "downlink_keepalive":
+		l.enter(e.key)
 		p.Downlink = &Downlink{}
 		for _, f := range l.fields(e.value, "downlink_keepalive", downlinkKeys) {
 			switch f.key {
@@ -123,6 +125,7 @@ func (l *loader) session(p *Provider, e entry) {
 				p.Downlink.Data = l.bytes(f)
 			}
 		}
+		l.leave()
 	case "connect_timeout":
 		p.ConnectTimeout = l.duration(e)
 	case "redial_min":
@@ -174,7 +177,7 @@ func (l *loader) heartbeats(e entry) [][]byte {
 		items = e.value.items
 	}
 	if len(items) > maxHeartbeats {
-		l.add(e.value, "heartbeat has %d items; write at most %d", len(items), maxHeartbeats)
+		l.add(e.here(), "heartbeat has %d items; write at most %d", len(items), maxHeartbeats)
 		return nil
 	}
 	var list [][]byte
@@ -186,29 +189,36 @@ func (l *loader) heartbeats(e entry) [][]byte {
 	return list
 }
 
-func (l *loader) conn(n *node) *ConnPt {
+func (l *loader) conn(n *node) *ConnPt { return l.connOf(n, connKeys) }
+
+// connOf reads a connection that may have the known keys.
+func (l *loader) connOf(n *node, known []string) *ConnPt {
 	c := &ConnPt{}
-	for _, e := range l.fields(n, "a connection", connKeys) {
-		switch e.key {
-		case "name":
-			c.Name = l.text(e)
-		case "title":
-			c.Title = l.text(e)
-		case "socket_conn_id":
-			c.SocketConnID = l.id(e)
-		case "secret":
-			c.Secret = l.id(e)
-		case "remote_ip":
-			c.RemoteIP, _ = l.prefix(e)
-		case "host":
-			c.Host = l.text(e)
-		case "port":
-			c.Port = uint16(l.integer(e, 1, 65535))
-		case "enabled":
-			c.Disabled = !l.boolean(e)
-		}
+	for _, e := range l.fields(n, "a connection", known) {
+		l.connField(c, e)
 	}
 	return c
+}
+
+func (l *loader) connField(c *ConnPt, e entry) {
+	switch e.key {
+	case "name":
+		c.Name = l.text(e)
+	case "title":
+		c.Title = l.text(e)
+	case "socket_conn_id":
+		c.SocketConnID = l.id(e)
+	case "secret":
+		c.Secret = l.id(e)
+	case "remote_ip":
+		c.RemoteIP, _ = l.prefix(e)
+	case "host":
+		c.Host = l.text(e)
+	case "port":
+		c.Port = uint16(l.integer(e, 1, 65535))
+	case "enabled":
+		c.Disabled = !l.boolean(e)
+	}
 }
 
 func (l *loader) fleet(n *node) *Fleet {
@@ -235,6 +245,10 @@ func (l *loader) id(e entry) string {
 	if !l.scalar(e, `text, or bytes as "hex:00 01 FE"`) {
 		return ""
 	}
+	if n := len(e.value.text); n > maxID {
+		l.add(e.here(), "%s is %d bytes long; write at most %d", e.key, n, maxID)
+		return ""
+	}
 	return string(l.rawBytes(e))
 }
 
@@ -250,11 +264,11 @@ func (l *loader) prefix(e entry) (netip.Prefix, bool) {
 	}
 	prefix, err := netip.ParsePrefix(e.value.text)
 	if err != nil || prefix.Addr().Is4In6() {
-		l.add(e.value, "%s is %s; write %s", e.key, describe(e.value), want)
+		l.add(e.here(), "%s is %s; write %s", e.key, describe(e.value), want)
 		return netip.Prefix{}, false
 	}
 	if masked := prefix.Masked(); masked != prefix {
-		l.add(e.value, "%s is %s, which has host bits set; write %s", e.key, prefix, masked)
+		l.add(e.here(), "%s is %s, which has host bits set; write %s", e.key, prefix, masked)
 		return netip.Prefix{}, false
 	}
 	return prefix, true

@@ -113,6 +113,16 @@ func (c *Channel) NameFor(conn string) string {
 	return strings.Replace(c.Name, placeholder, conn, 1)
 }
 
+// AppendNameFor appends NameFor(conn) to dst.
+func (c *Channel) AppendNameFor(dst, conn []byte) []byte {
+	before, after, ok := strings.Cut(c.Name, placeholder)
+	dst = append(dst, before...)
+	if ok {
+		dst = append(dst, conn...)
+	}
+	return append(dst, after...)
+}
+
 // index finds the channel of a connection point. Globs of one provider never nest (validation), so that at most one
 // can match: the last that is not greater than the name.
 type index struct {

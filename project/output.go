@@ -40,7 +40,10 @@ func (w *writer) output(o *Output) {
 func (c *checker) outputs(cat Catalog) {
 	seen := make(names)
 	types, _ := cat.(OutputCatalog)
+	c.enter("outputs")
+	defer c.leave()
 	for i, o := range c.project.Outputs {
+		c.item(i, o.Name)
 		n := nth(c.places.outputs, i)
 		if n != nil && n.bad {
 			continue
@@ -54,23 +57,23 @@ func (c *checker) outputs(cat Catalog) {
 		}
 		if types != nil && len(c.list) == before {
 			for _, err := range types.CheckOutput(o) {
-				c.told(n, err)
+				c.told(n, err, func(field string) string { return field })
 			}
 		}
 	}
 }
 
-// told reports what a catalogue says about the noun at n.
-func (c *checker) told(n *node, err error) {
-	at := n
-	if fe := (*FieldError)(nil); errors.As(err, &fe) && n != nil {
-		at = n.path(fe.Field)
+// told reports what a catalogue says about the noun at n, to which the trail leads. path makes the path of a field.
+func (c *checker) told(n *node, err error, path func(string) string) {
+	at := spot{n, ""}
+	if fe := (*FieldError)(nil); errors.As(err, &fe) {
+		at = spot{n.path(fe.Field), path(fe.Field)}
 	}
-	if at != nil && at.bad {
+	if at.node != nil && at.node.bad {
 		return // what is wrong with it has been said
 	}
-	if at != nil {
-		at = &node{line: at.line, col: at.col}
+	if at.node != nil {
+		at.node = &node{line: at.node.line, col: at.node.col}
 	}
 	c.add(at, "%s", err)
 }

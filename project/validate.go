@@ -106,7 +106,10 @@ func (c *checker) choose(n *node, key, value string, allowed ...string) {
 func (c *checker) models() map[string]*Model {
 	byName := make(map[string]*Model, len(c.project.Models))
 	seen := make(names)
+	c.enter("models")
+	defer c.leave()
 	for i, m := range c.project.Models {
+		c.item(i, m.Name)
 		n := nth(c.places.models, i)
 		if !c.name(n, "name", "the model", m.Name) || !c.unique(seen, n, "model", m.Name) {
 			continue
@@ -117,6 +120,7 @@ func (c *checker) models() map[string]*Model {
 		}
 	}
 	for i, m := range c.project.Models {
+		c.item(i, m.Name)
 		c.tags(nth(c.places.models, i), m.Tags, nil)
 	}
 	return byName
@@ -126,7 +130,10 @@ func (c *checker) models() map[string]*Model {
 func (c *checker) tags(n *node, tags []*Tag, model *Model) {
 	seen := make(names, len(tags))
 	list := n.get("tags").itemsOrNone()
+	c.enter("tags")
+	defer c.leave()
 	for i, t := range tags {
+		c.item(i, t.Name)
 		at := nth(list, i)
 		if at == nil {
 			at = n
@@ -149,7 +156,10 @@ func (c *checker) tags(n *node, tags []*Tag, model *Model) {
 func (c *checker) devices(n *node, ch *Channel, models map[string]*Model) {
 	seen := make(names, len(ch.Devices))
 	list := n.get("devices").itemsOrNone()
+	c.enter("devices")
+	defer c.leave()
 	for i, d := range ch.Devices {
+		c.item(i, d.Name)
 		at := nth(list, i)
 		if at == nil {
 			at = n
@@ -194,6 +204,6 @@ func suggestName(word string, known []string, what string) string {
 // catalog reports what the drivers say about a channel.
 func (c *checker) catalog(cat Catalog, n *node, ch *Channel, kind LinkKind) {
 	for _, err := range cat.Check(ch, c.project.Models, kind) {
-		c.told(n, err)
+		c.told(n, err, ch.fieldPath)
 	}
 }

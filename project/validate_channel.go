@@ -13,7 +13,10 @@ const minPoll = 10 * time.Millisecond
 // channels checks all channels.
 func (c *checker) channels(cat Catalog, models map[string]*Model) {
 	claims := newClaims()
+	c.enter("channels")
+	defer c.leave()
 	for i, ch := range c.project.Channels {
+		c.item(i, ch.Name)
 		n := nth(c.places.channels, i)
 		if n != nil && n.bad {
 			continue
@@ -35,7 +38,7 @@ func (c *checker) channels(cat Catalog, models map[string]*Model) {
 			c.claim(claims, n, ch)
 		}
 		if named && found {
-			claims.named = append(claims.named, namedChannel{ch, n})
+			claims.named = append(claims.named, namedChannel{ch, n, i})
 		}
 	}
 	c.channelNames(claims.named)
@@ -98,54 +101,6 @@ func (c *checker) connection(n *node, ch *Channel) (kind LinkKind, ok bool) {
 	return kind, kind == TCPServer || kind == TCPClient
 }
 
-// has reports whether the provider has that connection point.
-func (p *population) has(name string) bool {
-	if _, ok := p.names[name]; ok {
-		return true
-	}
-	return slices.ContainsFunc(p.provider.Fleets, func(f *Fleet) bool {
-		_, ok := f.NumberOf([]byte(name))
-		return ok
-	})
-}
-
-// matches reports whether a connection point begins with prefix.
-func (p *population) matches(prefix string) bool {
-	if len(p.starting(prefix)) > 0 {
-		return true
-	}
-	return slices.ContainsFunc(p.provider.Fleets, func(f *Fleet) bool { return len(f.starting(prefix)) > 0 })
-}
-
-// starting returns the explicit connections whose names begin with prefix, sorted.
-func (p *population) starting(prefix string) []string {
-	if p.sorted == nil {
-		p.sorted = slices.Sorted(maps.Keys(p.names))
-	}
-	first, _ := slices.BinarySearch(p.sorted, prefix)
-	rest := p.sorted[first:]
-	n, _ := slices.BinarySearchFunc(rest, prefix, func(name, prefix string) int {
-		if strings.HasPrefix(name, prefix) {
-			return -1
-		}
-		return 1
-	})
-	return rest[:n]
-}
-
-// near returns some names to suggest for an unknown one.
-func (p *population) near(name string) []string {
-	list := p.starting(name[:1])
-	if len(list) == 0 {
-		list = p.starting("")
-	}
-	list = list[:min(len(list), 10)]
-	for _, f := range p.provider.Fleets[:min(len(p.provider.Fleets), 3)] {
-		list = append(slices.Clip(list), f.Name.String())
-	}
-	return list
-}
-
 // starting returns the names of f that begin with prefix.
 func (f *Fleet) starting(prefix string) []span {
 	var list []span
@@ -171,6 +126,7 @@ type claims struct {
 type namedChannel struct {
 	channel *Channel
 	node    *node
+	item    int // in the project's list
 }
 
 func newClaims() *claims {
@@ -184,7 +140,7 @@ func (c *checker) claim(cl *claims, n *node, ch *Channel) {
 	if ch.Connection == "" {
 		return
 	}
-	mine := namedChannel{ch, n}
+	mine := namedChannel{channel: ch, node: n}
 	prefix, glob := strings.CutSuffix(ch.Connection, "*")
 	slash := strings.IndexByte(prefix, '/')
 	other, taken := namedChannel{}, false

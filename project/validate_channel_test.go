@@ -10,50 +10,59 @@ import (
 func TestRefusesChannels(t *testing.T) {
 	testRefusals(t, []refusal{
 		{"no driver", channels("- {name: a, connection: s/c1}"),
-			"f:9:3: channel a has no driver; name the one that speaks the devices' protocol"},
+			"f:9:3: channel a has no driver; name the one that speaks the devices' protocol", "channels.a.driver"},
 		{"provider", channels("- {name: a, connection: x/c1, driver: d}"),
-			`f:9:25: there is no provider "x"; did you mean s?`},
+			`f:9:25: there is no provider "x"; did you mean s?`, "channels.a.connection"},
 		{"form", channels("- {name: a, connection: c1, driver: d}"),
-			`f:9:25: connection is "c1"; write PROVIDER/NAME, PROVIDER/* or PROVIDER/PREFIX*`},
+			`f:9:25: connection is "c1"; write PROVIDER/NAME, PROVIDER/* or PROVIDER/PREFIX*`, "channels.a.connection"},
 		{"connection", channels("- {name: a, connection: s/c3, driver: d}"),
-			`f:9:25: provider s has no connection "c3"; did you mean c1?`},
+			`f:9:25: provider s has no connection "c3"; did you mean c1?`, "channels.a.connection"},
 		{"beyond the fleet", channels("- {name: a, connection: s/f21, driver: d}"),
-			`f:9:25: provider s has no connection "f21"; did you mean c1?`},
+			`f:9:25: provider s has no connection "f21"; did you mean c1?`, "channels.a.connection"},
 		{"glob of nothing", channels(`- {name: "a_{connection}", connection: "s/f3*", driver: d}` + "\n" +
 			`- {name: "b_{connection}", connection: "s/f21*", driver: d}`),
-			`f:10:40: no connection of provider s begins with "f21"; write PROVIDER/* for all`},
+			`f:10:40: no connection of provider s begins with "f21"; write PROVIDER/* for all`,
+			"channels.b_{connection}.connection"},
 		{"glob with one name", channels(`- {name: a, connection: "s/*", driver: d}`),
-			`f:9:10: name "a" is the same for all that s/* matches; write {connection} in it`},
+			`f:9:10: name "a" is the same for all that s/* matches; write {connection} in it`, "channels.a.name"},
 		{"name without connection", channels(`- {name: "a_{connection}", driver: d}`),
-			`f:9:10: name "a_{connection}" holds {connection}, but the channel has none; write connection: PROVIDER/NAME`},
+			`f:9:10: name "a_{connection}" holds {connection}, but the channel has none; write connection: PROVIDER/NAME`,
+			"channels.a_{connection}.name"},
 		{"name", channels(`- {name: "1_{connection}", connection: "s/*", driver: d}`),
-			`f:9:10: name "1_{connection}" ` + notName + "; {connection} may stand in it once"},
-		{"poll", channels("- {name: a, connection: s/c1, driver: d, poll: 1ms}"), "f:9:48: poll is 1ms; write 10ms or more"},
+			`f:9:10: name "1_{connection}" ` + notName + "; {connection} may stand in it once", "channels.0.name"},
+		{"poll", channels("- {name: a, connection: s/c1, driver: d, poll: 1ms}"), "f:9:48: poll is 1ms; write 10ms or more",
+			"channels.a.poll"},
 		{"one connection", channels("- {name: a, connection: s/c1, driver: d}\n- {name: b, connection: s/c1, driver: d}"),
-			"f:10:25: channel a (line 9) is on s/c1 already; a connection has one channel"},
+			"f:10:25: channel a (line 9) is on s/c1 already; a connection has one channel", "channels.b.connection"},
 		{"glob, then one", channels("- {name: \"a_{connection}\", connection: s/f*, driver: d}\n" +
 			"- {name: b, connection: s/f12, driver: d}"),
-			"f:10:25: channel a_{connection} (line 9) is on s/f* already; a connection has one channel"},
+			"f:10:25: channel a_{connection} (line 9) is on s/f* already; a connection has one channel",
+			"channels.b.connection"},
 		{"one, then glob", channels("- {name: b, connection: s/f12, driver: d}\n" +
 			"- {name: \"a_{connection}\", connection: s/f1*, driver: d}"),
-			"f:10:40: channel b (line 9) is on s/f12 already; a connection has one channel"},
+			"f:10:40: channel b (line 9) is on s/f12 already; a connection has one channel",
+			"channels.a_{connection}.connection"},
 		{"glob in glob", channels("- {name: \"a_{connection}\", connection: s/f1*, driver: d}\n" +
 			"- {name: \"b_{connection}\", connection: s/*, driver: d}"),
-			"f:10:40: channel a_{connection} (line 9) is on s/f1* already; a connection has one channel"},
+			"f:10:40: channel a_{connection} (line 9) is on s/f1* already; a connection has one channel",
+			"channels.b_{connection}.connection"},
 		{"name twice", channels("- {name: a, connection: s/c1, driver: d}\n- {name: a, connection: s/c2, driver: d}"),
-			"f:10:10: there is a channel a already (line 9); give each its own name"},
+			"f:10:10: there is a channel a already (line 9); give each its own name", "channels.a.name"},
 		{"name made for a fleet", channels("- {name: a_f7, connection: s/c1, driver: d}\n" +
 			"- {name: \"a_{connection}\", connection: s/f*, driver: d}"),
-			"f:9:10: this channel and a_{connection} (line 10) both get the name a_f7; give each its own"},
+			"f:9:10: this channel and a_{connection} (line 10) both get the name a_f7; give each its own",
+			"channels.a_f7.name"},
 		{"name made for a connection", channels("- {name: a_c2, driver: d}\n" +
 			"- {name: \"a_{connection}\", connection: s/c*, driver: d}"),
-			"f:10:10: this channel and a_c2 (line 9) both get the name a_c2; give each its own"},
+			"f:10:10: this channel and a_c2 (line 9) both get the name a_c2; give each its own",
+			"channels.a_{connection}.name"},
 		{"names made for two fleets", channels("- {name: \"a_f{connection}\", connection: s/f1*, driver: d}\n" +
 			"- {name: \"a_{connection}\", connection: s2/*, driver: d}\n" + `providers2: []`),
 			"f:10:40: there is no provider \"s2\"; did you mean s?\n" +
-				"f:11:1: unknown key \"providers2\" in a project; did you mean providers?"},
+				"f:11:1: unknown key \"providers2\" in a project; did you mean providers?",
+			"channels.a_{connection}.connection providers2"},
 		{"options", channels("- {name: a, connection: s/c1, driver: d, options: fast}"),
-			`f:9:51: options is "fast"; write the driver's options as key: value`},
+			`f:9:51: options is "fast"; write the driver's options as key: value`, "channels.a.options"},
 	})
 }
 
@@ -115,6 +124,24 @@ f:19:24: unit`
 	_, err := Parse("f", []byte(src), oneDriver{})
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
+	}
+	fields := "channels.a.driver channels.b.driver channels.d channels.d.nothing.here channels.d.options.mode " +
+		"channels.d.devices.d1.tags.t.address channels.d.devices.d2.unit"
+	if got := fieldsOf(err); got != fields {
+		t.Errorf("fields are %s", got)
+	}
+	sameWithoutFile(t, src, oneDriver{}, err)
+}
+
+func TestFieldPath(t *testing.T) {
+	ch := &Channel{Devices: []*Device{{Name: "d1"}, {Name: "2", Tags: []*Tag{{Name: "t"}, {}}}}}
+	for field, want := range map[string]string{"devices": "devices", "devices.0": "devices.d1", "devices.1": "devices.1",
+		"devices.d1.unit": "devices.d1.unit", "devices.1.tags.0.x.y": "devices.1.tags.t.x.y",
+		"devices.1.tags.1": "devices.1.tags.1", "devices.1.tags.2": "devices.1.tags.2", "devices.9.unit": "devices.9.unit",
+		"options.0.name": "options.0.name", "": ""} {
+		if got := ch.fieldPath(field); got != want {
+			t.Errorf("%s: got %s, want %s", field, got, want)
+		}
 	}
 }
 

@@ -4,7 +4,9 @@ package project
 // of the whole project.
 func (c *checker) fleets(pl *providerPlaces, p *Provider, people *population, devices *int) {
 	sound := make([]bool, len(p.Fleets))
+	c.enter("fleets")
 	for i, f := range p.Fleets {
+		c.item(i, f.Name.String())
 		n := nth(pl.fleets, i)
 		sound[i] = (n == nil || !n.bad) && c.fleet(n, p, f)
 		if !sound[i] {
@@ -20,6 +22,7 @@ func (c *checker) fleets(pl *providerPlaces, p *Provider, people *population, de
 		if !sound[i] {
 			continue
 		}
+		c.item(i, f.Name.String())
 		n := nth(pl.fleets, i)
 		for j, other := range p.Fleets[:i] {
 			if sound[j] && !c.apart(n, f, nth(pl.fleets, j), other) {
@@ -27,7 +30,11 @@ func (c *checker) fleets(pl *providerPlaces, p *Provider, people *population, de
 			}
 		}
 	}
+	c.leave()
+	c.enter("connections")
+	defer c.leave()
 	for j, conn := range p.Connections {
+		c.item(j, conn.Name)
 		for i, f := range p.Fleets {
 			if sound[i] {
 				c.outside(nth(pl.conns, j), conn, nth(pl.fleets, i), f)

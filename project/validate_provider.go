@@ -11,25 +11,19 @@ import (
 // maxFleets bounds the fleets of a project: each is compared with each other of its provider.
 const maxFleets = 1000
 
-// population is what a provider's names and ids are, for finding what is there twice and what a glob matches.
-type population struct {
-	provider *Provider
-	names    names
-	ids      names
-	sorted   []string // names, made when a glob asks
-	doubtful bool     // some names are at fault: say nothing of channels that miss one
-}
-
 func (c *checker) allProviders() {
 	seen := make(names)
 	fleets, devices := 0, 0
+	c.enter("providers")
+	defer c.leave()
 	for i, p := range c.project.Providers {
+		c.item(i, p.Name)
 		pl := c.places.provider(i)
 		n := pl.node
 		if n != nil && n.bad {
 			continue
 		}
-		people := &population{provider: p, names: make(names, len(p.Connections)), ids: make(names, len(p.Connections))}
+		people := newPopulation(p.ofSomeType())
 		people.doubtful = n.faulty("connections") || n.faulty("fleets")
 		if c.name(n, "name", "the provider", p.Name) {
 			if c.unique(seen, n, "provider", p.Name) {
@@ -39,13 +33,14 @@ func (c *checker) allProviders() {
 			}
 		}
 		c.provider(n, p)
-		p = p.ofSomeType()
-		people.provider = p
+		p = people.provider
 		c.listeners(i)
-		prefixes := make(map[netip.Prefix]*node)
+		c.enter("connections")
 		for j, conn := range p.Connections {
-			c.conn(nth(pl.conns, j), p, conn, people, prefixes)
+			c.item(j, conn.Name)
+			c.conn(pl.conns, j, people)
 		}
+		c.leave()
 		if p.Type == TCPServer && p.ConnIdentity == Common {
 			if fleets += len(p.Fleets); fleets > maxFleets {
 				c.add(n.where("fleets"), "there are more than %d fleets; describe the devices with fewer patterns", maxFleets)
@@ -74,7 +69,9 @@ func (c *checker) provider(n *node, p *Provider) {
 		if p.ConnIdentity == FixIP && len(p.Fleets) > 0 {
 			c.add(n.where("fleets"), "fleets belong to conn_identity: common; write connections with remote_ip")
 		}
+		c.enter("identity")
 		c.identity(n.get("identity"), &p.Identity)
+		c.leave()
 	case TCPClient:
 		c.foreign(n, p, named, "where devices dial in: with type: tcp-server", map[string]bool{
 			"local_port": p.LocalPort != 0, "conn_identity": p.ConnIdentity != "",
@@ -131,6 +128,8 @@ func (c *checker) durations(n *node, p *Provider) {
 	least("redial_min", p.RedialMin, 10*time.Millisecond)
 	if d := p.Downlink; d != nil && !n.faulty("downlink_keepalive") {
 		at := n.get("downlink_keepalive")
+		c.enter("downlink_keepalive")
+		defer c.leave()
 		if d.Every < time.Second && !at.faulty("every") {
 			c.add(at.where("every"), "downlink_keepalive every is %s; write how long a silence lasts, 1s or more", d.Every)
 		}
@@ -180,9 +179,14 @@ func addressText(a netip.Addr) string {
 	return a.String()
 }
 
-// conn checks one connection.
-func (c *checker) conn(n *node, p *Provider, conn *ConnPt, people *population, prefixes map[netip.Prefix]*node) {
-	if !c.name(n, "name", "the connection", conn.Name) || !c.unique(people.names, n, "connection", conn.Name) {
+// conn checks connection i, whose node is among nodes, if it has one.
+func (c *checker) conn(nodes []*node, i int, people *population) {
+	p, conn, n := people.provider, people.provider.Connections[i], nth(nodes, i)
+	if !c.name(n, "name", "the connection", conn.Name) {
+		people.doubtful = true
+	} else if first, taken := people.names.take([]byte(conn.Name), i); taken {
+		c.add(n.where("name"), "there is a connection %s already%s; give each its own name", conn.Name,
+			nth(nodes, first).place())
 		people.doubtful = true
 	}
 	if n != nil && n.bad {
@@ -200,11 +204,9 @@ func (c *checker) conn(n *node, p *Provider, conn *ConnPt, people *population, p
 	c.fits(n, "host", conn.Host != "", client, true, "type: tcp-client")
 	c.fits(n, "port", conn.Port != 0, client, true, "type: tcp-client")
 	if common && conn.SocketConnID != "" && c.id(n, "socket_conn_id", conn.SocketConnID, &p.Identity) {
-		if first, taken := people.ids[conn.SocketConnID]; taken {
+		if first, taken := people.ids.take([]byte(conn.SocketConnID), i); taken {
 			c.add(n.where("socket_conn_id"), "socket_conn_id %s is there already%s; give each connection its own",
-				clip(conn.SocketConnID), first.place())
-		} else {
-			people.ids[conn.SocketConnID] = n
+				clip(conn.SocketConnID), nth(nodes, first).place())
 		}
 	}
 	if common && conn.Secret != "" && c.id(n, "secret", conn.Secret, &p.Identity) && !p.Identity.carriesSecret() {
@@ -212,11 +214,11 @@ func (c *checker) conn(n *node, p *Provider, conn *ConnPt, people *population, p
 			"use preset regex with a group named secret, or remove it", p.Identity.Preset)
 	}
 	if fix && conn.RemoteIP.IsValid() {
-		if first, taken := prefixes[conn.RemoteIP]; taken {
+		if first, taken := people.prefixes[conn.RemoteIP]; taken {
 			c.add(n.where("remote_ip"), "remote_ip %s is there already%s; give each connection its own",
-				conn.RemoteIP, first.place())
+				conn.RemoteIP, nth(nodes, first).place())
 		} else {
-			prefixes[conn.RemoteIP] = n
+			people.prefixes[conn.RemoteIP] = i
 		}
 	}
 	if client && strings.ContainsAny(conn.Host, " /[]") {

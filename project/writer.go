@@ -1,6 +1,7 @@
 package project
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -158,7 +159,7 @@ func (w *writer) boolean(b bool) {
 	w.buf = strconv.AppendBool(w.buf, b)
 }
 
-// free writes a value of no fixed shape, as decoder.free reads it. Keys are sorted.
+// free writes a value of no fixed shape, as decoder.free reads it. Keys are sorted, after name.
 func (w *writer) free(v any) {
 	switch v := v.(type) {
 	case string:
@@ -181,7 +182,7 @@ func (w *writer) free(v any) {
 		for k := range v {
 			keys = append(keys, k)
 		}
-		slices.Sort(keys)
+		slices.SortFunc(keys, func(a, b string) int { return cmp.Or(afterName(a)-afterName(b), cmp.Compare(a, b)) })
 		w.mapping(func() {
 			for _, k := range keys {
 				w.key(k)
@@ -192,6 +193,14 @@ func (w *writer) free(v any) {
 		w.inItem = false
 		w.buf = append(w.buf, "null"...)
 	}
+}
+
+// afterName sorts the key name before all others.
+func afterName(key string) int {
+	if key == "name" {
+		return 0
+	}
+	return 1
 }
 
 // float writes a number that is read as a float64 where a whole number would be an int.

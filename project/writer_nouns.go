@@ -161,15 +161,7 @@ func other[T comparable](value, usual T) T {
 	return value
 }
 
-// listField writes a list of nouns that is not empty.
-func listField[T any](w *writer, key string, list []*T, write func(*T)) {
-	if len(list) > 0 {
-		w.key(key)
-		w.list(func() { items(w, list, write) })
-	}
-}
-
-// tallList is listField with one noun a line, however short the list is.
+// tallList writes a list of nouns that is not empty, one noun a line however short the list is.
 func tallList[T any](w *writer, key string, list []*T, write func(*T)) {
 	if len(list) > 0 {
 		w.key(key)
@@ -321,7 +313,7 @@ func (w *writer) channel(c *Channel) {
 	w.textField("driver", c.Driver)
 	w.durationField("poll", c.Poll)
 	w.optionsField(c.Options)
-	listField(w, "devices", c.Devices, w.device)
+	tallList(w, "devices", c.Devices, w.device)
 }
 
 func (w *writer) device(d *Device) {
@@ -333,5 +325,5 @@ func (w *writer) device(d *Device) {
 	w.textField("driver", d.Driver)
 	w.optionsField(d.Options)
 	w.durationField("poll", d.Poll)
-	listField(w, "tags", d.Tags, w.tag)
+	tallList(w, "tags", d.Tags, w.tag)
 }

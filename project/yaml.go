@@ -39,8 +39,11 @@ type node struct {
 type entry struct {
 	key   string
 	at    *node // position of the key
-	value *node
+	value *node // nil: the mapping has the key already
 }
+
+// here returns the place of a fault about e's value.
+func (e entry) here() spot { return spot{e.value, e.key} }
 
 // get returns the value of a key; nil when n is nil, no map, or has no such key.
 func (n *node) get(key string) *node {
@@ -63,15 +66,23 @@ func (n *node) entry(key string) *entry {
 	return nil
 }
 
-// where returns the node that a fault about n's key belongs to: its value, or n when the key is absent or empty.
-func (n *node) where(key string) *node {
+// where returns the place of a fault about n's key: its value, or n when the key is absent or empty.
+func (n *node) where(key string) spot {
 	if v := n.get(key); v != nil && v.kind != nullKind {
-		return v
+		return spot{v, key}
 	}
 	if n == nil {
-		return nil
+		return spot{nil, key}
 	}
-	return &node{line: n.line, col: n.col}
+	return spot{&node{line: n.line, col: n.col}, key}
+}
+
+// label returns the name that n has, or "".
+func (n *node) label() string {
+	if name := n.get("name"); name != nil {
+		return name.text
+	}
+	return ""
 }
 
 // faulty reports whether a fault of n's key is already known.
@@ -107,7 +118,7 @@ func (n *node) deeper(depth int) bool {
 	}
 	deeper := func(n *node) bool { return n.deeper(depth - 1) }
 	return depth == 0 || slices.ContainsFunc(n.items, deeper) ||
-		slices.ContainsFunc(n.entries, func(e entry) bool { return deeper(e.value) })
+		slices.ContainsFunc(n.entries, func(e entry) bool { return e.value != nil && deeper(e.value) })
 }
 
 func (n *node) itemsOrNone() []*node {
@@ -243,18 +254,18 @@ func (b *builder) mapping(n *ast.MappingNode) *node {
 	return m
 }
 
-// entry adds one key to m, unless it has it already.
+// entry adds one key to m.
 func (b *builder) entry(m *node, v *ast.MappingValueNode) {
 	at := b.position(v.Key)
 	if at.bad || v.Key.IsMergeKey() {
 		return
 	}
 	key := v.Key.GetToken().Value
+	value := b.node(v.Value)
 	if first := m.entry(key); first != nil {
-		b.faults.add(at, "key %q is already in line %d; keep one of the two", key, first.at.line)
-		return
+		value = nil
 	}
-	m.entries = append(m.entries, entry{key: key, at: at, value: b.node(v.Value)})
+	m.entries = append(m.entries, entry{key: key, at: at, value: value})
 }
 
 // position returns an empty node where n is; bad when it stands for a refused alias or has no position.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -15,18 +16,14 @@ const stopTime = 10 * time.Second
 
 // Apply makes p the project that runs: what p adds is started, what it lacks is stopped, what it changes is changed,
 // and links that it does not concern are not touched. p must be validated (project.Load) and is the server's from
-// then on. Connection points that were adopted stay, unless p takes their names or ids.
+// then on.
 //
 // When p asks for something that cannot be compiled, nothing is changed. When a listener cannot be opened, the rest
 // is applied, and the error says which; a later Apply tries it again.
 func (s *Server) Apply(p *project.Project) error {
 	s.apply.Lock()
 	defer s.apply.Unlock()
-	return s.change(s.withAdopted(p))
-}
-
-// change does the work of Apply. The caller holds s.apply.
-func (s *Server) change(next *project.Project) error {
+	next := p
 	if s.draining.Load() {
 		return ErrClosed
 	}
@@ -84,6 +81,31 @@ func (s *Server) change(next *project.Project) error {
 	return errors.Join(append(errs, s.applyLocal(next, chans))...)
 }
 
+// Check says which of the addresses that p listens on, and the project that runs does not, cannot be had now. The error
+// says what would be right.
+func (s *Server) Check(p *project.Project) error {
+	had := map[netip.AddrPort]bool{}
+	if now := s.Project(); now != nil {
+		for _, c := range now.Providers {
+			had[netip.AddrPortFrom(c.LocalIP, c.LocalPort)] = c.Type == project.TCPServer
+		}
+	}
+	var errs []error
+	for _, c := range p.Providers {
+		addr := netip.AddrPortFrom(c.LocalIP, c.LocalPort)
+		if c.Type != project.TCPServer || had[addr] {
+			continue
+		}
+		_, free, err := claim(addr)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("provider %s: %w", c.Name, err))
+			continue
+		}
+		free()
+	}
+	return errors.Join(errs...)
+}
+
 func listeners(p *project.Project) (n int) {
 	for _, c := range p.Providers {
 		if c.Type == project.TCPServer {
@@ -101,9 +123,11 @@ func (p *provider) down() bool {
 
 // reconcile makes the provider's connection points those of its configuration, and their channels those of next.
 func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*served) {
+	var orphans []*order
+	defer func() { orphaned(orphans) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.pts.reclaim()
+	orphans = p.pts.reclaim()
 	p.removeConns() // first all that goes, so that its names and ids are free for what comes
 	missing := p.removeNumbers()
 	p.addConns()

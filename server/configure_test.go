@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -206,48 +207,29 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// TestAdopt makes a stranger a connection point, which a reload of the file keeps.
-func TestAdopt(t *testing.T) {
-	src := project1([]string{"name: c1, socket_conn_id: c0001"}, nil)
-	w := newSim(t, src)
-	w.wantClosed(w.dial(0, "10.0.0.7:1").send("newcomer\n"), ReasonUnknown)
+// TestNewcomer finds what is to be known of a stranger to adopt it, and forgets it afterwards.
+func TestNewcomer(t *testing.T) {
+	w := newSim(t, project1([]string{"name: c1, socket_conn_id: c0001"}, nil))
 	w.wantClosed(w.dial(0, "10.0.0.7:1").send("9 lives\n"), ReasonUnknown)
-	keys := map[string]string{}
+	silent := w.dial(0, "10.0.0.8:1")
+	w.pass(11 * time.Second)
+	w.wantClosed(silent, ReasonTimeout)
 	for _, s := range w.srv.Strangers() {
-		keys[s.ID] = s.Key
+		who, err := w.srv.Newcomer(s.Key)
+		if s.ID == "" {
+			if !errors.Is(err, ErrInvalid) {
+				t.Errorf("a stranger without an id: %v", err)
+			}
+			continue
+		}
+		if err != nil || who.Provider != "s1" || string(who.ID) != "9 lives" {
+			t.Errorf("newcomer %+v, %v", who, err)
+		}
+		w.srv.Forget(s.Key)
+		if _, err := w.srv.Newcomer(s.Key); !errors.Is(err, ErrNotFound) {
+			t.Errorf("a forgotten stranger: %v", err)
+		}
 	}
-	if _, err := w.srv.Adopt("nokey", "", ""); err == nil {
-		t.Fatal("adopted nobody")
-	}
-	if _, err := w.srv.Adopt(keys["newcomer"], "c1", ""); err == nil || !strings.Contains(err.Error(), "c1") {
-		t.Fatalf("a taken name: %v", err)
-	}
-	if _, err := w.srv.Adopt(keys["newcomer"], "1 2", ""); err == nil {
-		t.Fatal("a bad name was taken")
-	}
-	v, err := w.srv.Adopt(keys["newcomer"], "", "from afar")
-	if err != nil || v.Name != "newcomer" || v.Title != "from afar" || v.SocketConnID != "newcomer" {
-		t.Fatalf("adopted %+v, %v", v, err)
-	}
-	if v, err = w.srv.Adopt(keys["9 lives"], "", ""); err != nil || v.Name != "s_"+keys["9 lives"][:8] {
-		t.Fatalf("adopted %+v, %v", v, err)
-	}
-	if n := len(w.srv.Strangers()); n != 0 {
-		t.Fatalf("%d strangers left", n)
-	}
-	l := w.dial(0, "10.0.0.7:1").send("newcomer\n")
-	w.wantState("newcomer", Online)
-	if err := w.srv.Apply(w.parse(src)); err != nil {
-		t.Fatal(err)
-	}
-	if w.wantState("newcomer", Online); l.closed {
-		t.Fatal("a reload closed an adopted link")
-	}
-	if err := w.srv.Apply(w.parse(project1([]string{"name: newcomer, socket_conn_id: c0001"}, nil))); err != nil {
-		t.Fatal(err)
-	}
-	w.drain()
-	w.wantClosed(l, ReasonChanged) // the file gives the name to another id
 }
 
 // TestStrangersBound keeps the strangers that were seen last, the newest first.

@@ -3,7 +3,9 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +56,7 @@ type events struct {
 	spare  []record
 	wake   chan struct{}
 	subs   map[*subscription]struct{}
+	takers map[*func(Event)]struct{}
 	anyone atomic.Int32
 	end    chan struct{}
 	done   sync.WaitGroup
@@ -85,7 +88,8 @@ func (s *subscription) offer(ev Event) bool {
 }
 
 func newEvents(log *slog.Logger) *events {
-	e := &events{log: log, wake: make(chan struct{}, 1), subs: map[*subscription]struct{}{}, end: make(chan struct{})}
+	e := &events{log: log, wake: make(chan struct{}, 1), subs: map[*subscription]struct{}{},
+		takers: map[*func(Event)]struct{}{}, end: make(chan struct{})}
 	e.done.Go(e.dispatch)
 	return e
 }
@@ -111,39 +115,45 @@ func (e *events) publish(r record) {
 	}
 }
 
-// dispatch gives records their words and hands them out, until close.
+// dispatch hands records out as they come, until close, and then the rest.
 func (e *events) dispatch() {
 	for {
 		select {
 		case <-e.wake:
+			e.handOut()
 		case <-e.end:
+			e.handOut()
 			return
 		}
-		e.mu.Lock()
-		batch := e.queue
-		e.queue, e.spare = e.spare[:0], nil
-		subs := make([]*subscription, 0, len(e.subs))
-		for s := range e.subs {
-			subs = append(subs, s)
-		}
-		e.mu.Unlock()
-		for i := range batch {
-			ev := batch[i].event()
-			if batch[i].kind == kindFlapping {
-				e.log.Warn("two devices fight over one id: the connection is taken over again and again",
-					"provider", ev.Provider, "connection", ev.Connection, "id", ev.ID, "remote", ev.RemoteAddr)
-			}
-			for _, s := range subs {
-				if !s.offer(ev) {
-					e.lost.Add(1)
-				}
-			}
-		}
-		clear(batch)
-		e.mu.Lock()
-		e.spare = batch[:0]
-		e.mu.Unlock()
 	}
+}
+
+// handOut gives the records that wait their words and hands them to all who subscribed.
+func (e *events) handOut() {
+	e.mu.Lock()
+	batch := e.queue
+	e.queue, e.spare = e.spare[:0], nil
+	subs, takers := slices.Collect(maps.Keys(e.subs)), slices.Collect(maps.Keys(e.takers))
+	e.mu.Unlock()
+	for i := range batch {
+		ev := batch[i].event()
+		if batch[i].kind == kindFlapping {
+			e.log.Warn("two devices fight over one id: the connection is taken over again and again",
+				"provider", ev.Provider, "connection", ev.Connection, "id", ev.ID, "remote", ev.RemoteAddr)
+		}
+		for _, s := range subs {
+			if !s.offer(ev) {
+				e.lost.Add(1)
+			}
+		}
+		for _, take := range takers {
+			(*take)(ev)
+		}
+	}
+	clear(batch)
+	e.mu.Lock()
+	e.spare = batch[:0]
+	e.mu.Unlock()
 }
 
 // close ends the dispatcher and, with it, every subscription.
@@ -196,6 +206,22 @@ func (s *Server) Subscribe() (<-chan Event, func()) {
 	return sub.c, sync.OnceFunc(func() {
 		e.mu.Lock()
 		delete(e.subs, sub)
+		e.anyone.Add(-1)
+		e.mu.Unlock()
+	})
+}
+
+// FollowEvents has take called with every event from now on, in order, one call at a time. take must not block; while it
+// runs, up to 65,536 events wait, and more are lost and counted. take may be called once more after stop has returned.
+func (s *Server) FollowEvents(take func(Event)) (stop func()) {
+	e := s.events
+	e.mu.Lock()
+	e.takers[&take] = struct{}{}
+	e.anyone.Add(1)
+	e.mu.Unlock()
+	return sync.OnceFunc(func() {
+		e.mu.Lock()
+		delete(e.takers, &take)
 		e.anyone.Add(-1)
 		e.mu.Unlock()
 	})

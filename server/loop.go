@@ -61,7 +61,8 @@ type loop struct {
 	wheel    wheel
 	wakeAt   uint32 // wheel time of the wake asked for; valid while waking
 	waking   bool
-	dirty    bool // a timer was armed, or the wake has come: rest must look
+	dirty    bool        // a timer was armed, or the wake has come: rest must look
+	begun    atomic.Bool // there is a batch
 	counters *counters
 
 	chunks  atomic.Pointer[[]*chunk] // grows only; a copy is published
@@ -70,6 +71,7 @@ type loop struct {
 
 	scratch, work []byte // reused by one step: what codec writes to
 	frame         []byte // reused by one step: what a driver builds its frames in
+	batch         *batch // of reports; nil: none since the last was handed over
 	traded        int    // sends and receipts that nobody waits for, since the pace was decided last
 	good, bad     uint64 // tag values since the last poll was counted
 

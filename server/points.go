@@ -72,8 +72,8 @@ type points struct {
 	spare   []uint32 // indexes of conns given back
 	spans   []span
 	byName  map[string]uint32
-	kept    [stripeCount]map[uint32]legacy    // of points that are offline
-	queued  [stripeCount]map[uint32][]*queued // writes that wait for points that are offline
+	kept    [stripeCount]map[uint32]legacy   // of points that are offline
+	queued  [stripeCount]map[uint32][]*order // writes that wait for points that are offline
 }
 
 func newPoints() *points {
@@ -175,8 +175,8 @@ func (p *points) bury(n uint32) handle {
 	return pt.binding.Owner()
 }
 
-// reclaim gives back the numbers of buried points whose sessions have gone.
-func (p *points) reclaim() {
+// reclaim gives back the numbers of buried points whose sessions have gone, and returns the writes that waited for them.
+func (p *points) reclaim() (orphans []*order) {
 	kept := p.buried[:0]
 	for _, n := range p.buried {
 		pt := p.lock(n)
@@ -191,11 +191,13 @@ func (p *points) reclaim() {
 		}
 		*pt = point{}
 		delete(p.kept[n%stripeCount], n)
+		orphans = append(orphans, p.queued[n%stripeCount][n]...)
 		delete(p.queued[n%stripeCount], n)
 		p.unlock(n)
 		p.free = append(p.free, n)
 	}
 	p.buried = kept
+	return orphans
 }
 
 // conn returns the ConnPt of an origin, nil for one of a fleet.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -241,94 +240,4 @@ func (s *Server) drivers(kind project.LinkKind) []DriverView {
 		views = append(views, v)
 	}
 	return views
-}
-
-// Adopt makes a stranger a connection point of its provider, in memory: the project file does not change. An empty
-// name takes the id where it is a name, and one made of the key otherwise. Errors: ErrNotFound, ErrInvalid (the name,
-// or a stranger that sent no id), ErrConflict (the name or id is configured).
-func (s *Server) Adopt(key, name, title string) (ConnView, error) {
-	s.apply.Lock()
-	defer s.apply.Unlock()
-	e, ok := s.strangers.find(key)
-	if !ok {
-		return ConnView{}, fmt.Errorf("%w: no stranger %q", ErrNotFound, key)
-	}
-	if len(e.id) == 0 {
-		return ConnView{}, fmt.Errorf("%w: the stranger sent no id; only one with an id can be adopted", ErrInvalid)
-	}
-	cur := s.Project()
-	at := slices.IndexFunc(cur.Providers, func(p *project.Provider) bool { return p.Name == e.Provider })
-	if at < 0 {
-		return ConnView{}, fmt.Errorf("%w: provider %s has been removed", ErrNotFound, e.Provider)
-	}
-	if p, err := s.providerNamed(e.Provider); err == nil {
-		if _, known := p.table.Lookup(e.id); known {
-			return ConnView{}, fmt.Errorf("%w: id %s is configured already", ErrConflict, e.ID)
-		}
-		if _, _, err := s.lookup(e.Provider, name); err == nil {
-			return ConnView{}, fmt.Errorf("%w: provider %s has a connection %q already; give another name", ErrConflict,
-				e.Provider, name)
-		}
-	}
-	if name == "" {
-		name = nameFor(e.id, key)
-	}
-	c := &project.ConnPt{Name: name, Title: title, SocketConnID: string(e.id)}
-	next := withConn(cur, at, c)
-	if err := project.Validate(next, s.cfg.Drivers); err != nil {
-		return ConnView{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-	}
-	if err := s.change(next); err != nil {
-		return ConnView{}, err
-	}
-	s.adopted = append(s.adopted, adopted{e.Provider, c})
-	s.strangers.remove(key)
-	return s.Connection(e.Provider, name)
-}
-
-// adopted is a connection point that is in no file.
-type adopted struct {
-	provider string
-	conn     *project.ConnPt
-}
-
-// withConn returns a copy of p whose provider at has one more connection.
-func withConn(p *project.Project, at int, c *project.ConnPt) *project.Project {
-	next := *p
-	next.Providers = slices.Clone(p.Providers)
-	prov := *p.Providers[at]
-	prov.Connections = append(slices.Clone(prov.Connections), c)
-	next.Providers[at] = &prov
-	return &next
-}
-
-// withAdopted adds the adopted connection points to a project from a file; one that the file leaves no room for is
-// forgotten, with a word in the log. The caller holds s.apply.
-func (s *Server) withAdopted(p *project.Project) *project.Project {
-	kept := s.adopted[:0]
-	for _, a := range s.adopted {
-		at := slices.IndexFunc(p.Providers, func(c *project.Provider) bool { return c.Name == a.provider })
-		err := errors.New("its provider is gone")
-		if at >= 0 {
-			next := withConn(p, at, a.conn)
-			if err = project.Validate(next, s.cfg.Drivers); err == nil {
-				p, kept = next, append(kept, a)
-				continue
-			}
-		}
-		s.log.Warn("an adopted connection is dropped", "provider", a.provider, "connection", a.conn.Name, "reason", err)
-	}
-	s.adopted = kept
-	return p
-}
-
-// nameFor makes a name for an adopted id: the id itself where it is one.
-func nameFor(id []byte, key string) string {
-	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-	for i, c := range id {
-		if !letter(c) && (i == 0 || c != '_' && (c < '0' || c > '9')) {
-			return "s_" + key[:min(len(key), 8)]
-		}
-	}
-	return string(id)
 }

@@ -73,12 +73,21 @@ func (s *session) tellValue(v *values, tag int) {
 	}
 }
 
+// news hands one tag of the session's connection point to those who follow values and to those who follow reports.
+func (s *session) news(v *values, tag int) {
+	srv := s.loop.provider.srv
+	if srv.readers.anyone.Load() > 0 {
+		s.tellValue(v, tag)
+	}
+	if srv.reports.anyone.Load() {
+		s.loop.report(s, v, tag)
+	}
+}
+
 // tellAll hands all tags over: they have gone bad together.
 func (s *session) tellAll(v *values) {
-	if s.loop.provider.srv.readers.anyone.Load() == 0 {
-		return
-	}
 	for i := range v.served.set.Tags {
-		s.tellValue(v, i)
+		s.news(v, i)
 	}
+	s.loop.reported()
 }

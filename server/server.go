@@ -26,6 +26,7 @@ type Config struct {
 	Log      *slog.Logger // nil: slog.Default()
 	Loops    int          // event loops, shared out among the providers; 0: one a core
 	Capacity int          // sessions at once; 0: what memory and descriptors allow
+	Shelf    Shelf        // keeps writes for devices that are away beyond a restart; nil: none does
 	Audit    *slog.Logger // every write of a tag, with who, what and its result; nil: Log
 }
 
@@ -38,6 +39,8 @@ type Server struct {
 
 	events    *events
 	readers   readers
+	reports   *reports
+	keeper    *keeper
 	writes    writeCounters
 	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
@@ -46,7 +49,6 @@ type Server struct {
 	apply     sync.Mutex // one change at a time
 	mu        sync.RWMutex
 	project   *project.Project
-	adopted   []adopted // guarded by apply
 	providers []*provider
 	local     *local // serves channels without a connection; nil while there was none
 
@@ -75,6 +77,7 @@ func New(cfg Config) *Server {
 		s.capacity = s.limits.Capacity()
 	}
 	s.loops.Store(new([]*loop))
+	s.reports, s.keeper = newReports(s), newKeeper(s)
 	return s
 }
 
@@ -129,6 +132,8 @@ func (s *Server) Drain(ctx context.Context) error {
 		wg.Go(func() { errs[i] = p.stop(ctx, ReasonDrain) })
 	}
 	wg.Wait()
+	s.keeper.close()
+	s.reports.close()
 	s.events.close()
 	return errors.Join(errs...)
 }
@@ -163,13 +168,14 @@ func (s *Server) addLoop(p *provider, h host, clock func() int64) *loop {
 	return l
 }
 
-// dropLoop forgets a loop that has ended.
+// dropLoop forgets a loop that has ended. On the loop, which hands over what it still has.
 func (s *Server) dropLoop(l *loop) {
 	s.loopsMu.Lock()
 	loops := slices.Clone(*s.loops.Load())
 	loops[l.id] = nil
 	s.loops.Store(&loops)
 	s.loopsMu.Unlock()
+	l.handOver()
 	l.retire()
 }
 

@@ -55,6 +55,8 @@ func newSimWith(t testing.TB, cfg Config, loops int, src string) *sim {
 	t.Helper()
 	w := &sim{t: t, srv: New(cfg), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).UnixNano()}
 	t.Cleanup(w.srv.events.close)
+	t.Cleanup(w.srv.reports.close)
+	t.Cleanup(w.srv.keeper.close)
 	conf := w.parse(src)
 	w.p = w.srv.newProvider(conf.Providers[0])
 	w.srv.providers = []*provider{w.p}

@@ -96,18 +96,31 @@ func (s *Server) Strangers() []Stranger {
 	return found
 }
 
-// find returns a copy of the stranger with a key.
-func (l *strangers) find(key string) (stranger, bool) {
+// Newcomer is a stranger that can be made a connection.
+type Newcomer struct {
+	Provider string
+	ID       []byte // as sent
+}
+
+// Newcomer returns the stranger of a key. Errors: ErrNotFound, ErrInvalid for one that sent no id.
+func (s *Server) Newcomer(key string) (Newcomer, error) {
+	l := &s.strangers
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, ok := l.m[key]
 	if !ok {
-		return stranger{}, false
+		return Newcomer{}, fmt.Errorf("%w: no stranger %q", ErrNotFound, key)
 	}
-	return *at.Value.(*stranger), true
+	e := at.Value.(*stranger)
+	if len(e.id) == 0 {
+		return Newcomer{}, fmt.Errorf("%w: the stranger sent no id; only one with an id can be adopted", ErrInvalid)
+	}
+	return Newcomer{Provider: e.Provider, ID: slices.Clone(e.id)}, nil
 }
 
-func (l *strangers) remove(key string) {
+// Forget takes a stranger off the list.
+func (s *Server) Forget(key string) {
+	l := &s.strangers
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at := l.m[key]; at != nil {

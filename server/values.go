@@ -73,8 +73,8 @@ func (s *session) Value(tag int, raw tags.Value) {
 	}
 	changed := s.values.block.Put(tag, v, s.loop.now)
 	s.loop.good++
-	if s.loop.provider.srv.readers.anyone.Load() > 0 && (changed || !s.served.set.Tags[tag].OnChange) {
-		s.tellValue(s.values, tag)
+	if changed || !s.served.set.Tags[tag].OnChange {
+		s.news(s.values, tag)
 	}
 }
 
@@ -84,8 +84,8 @@ func (s *session) Bad(tag int, r tags.Reason) {
 		return
 	}
 	s.loop.bad++
-	if s.values.block.Mark(tag, r, s.loop.now) && s.loop.provider.srv.readers.anyone.Load() > 0 {
-		s.tellValue(s.values, tag)
+	if s.values.block.Mark(tag, r, s.loop.now) {
+		s.news(s.values, tag)
 	}
 }
 
@@ -103,6 +103,7 @@ func (s *session) Polled(device int, r drivers.PollResult, took, late int64) {
 	case drivers.PollMissed:
 		s.expire(device)
 	}
+	l.reported()
 	if l.good > 0 {
 		c.good.Add(l.good)
 	}
@@ -120,8 +121,8 @@ func (s *session) expire(device int) {
 	}
 	d := &s.served.set.Devices[device]
 	for i := d.First; i < d.End; i++ {
-		if s.values.block.Expire(i, s.loop.now) && s.loop.provider.srv.readers.anyone.Load() > 0 {
-			s.tellValue(s.values, i)
+		if s.values.block.Expire(i, s.loop.now) {
+			s.news(s.values, i)
 		}
 	}
 }

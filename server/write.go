@@ -27,13 +27,6 @@ const (
 	waits     = "queued"
 )
 
-// queued is a write that waits for its device.
-type queued struct {
-	order  *order
-	served *served
-	until  int64 // nanoseconds since the Unix epoch; never sent after that
-}
-
 // order is one write on its way through the server.
 type order struct {
 	srv     *Server
@@ -44,6 +37,7 @@ type order struct {
 	writes  []drivers.Write
 	wanted  []tags.Value // what each tag is to read as afterwards
 	asked   time.Time
+	kept    uint64           // its number on the shelf; 0: it is not there
 	answers chan WriteResult // one; nobody may be waiting
 }
 
@@ -51,27 +45,8 @@ type order struct {
 // exist and requests that cannot be understood are errors (ErrNotFound, ErrInvalid, ErrBusy, or ctx's); that the
 // device is away, refuses, or does not answer is a result, and so is a value that does not fit the tag.
 func (s *Server) Write(ctx context.Context, req WriteRequest) (WriteResult, error) {
-	q := TagQuery{Channel: req.Channel}
-	if _, err := s.tagged(&q); err != nil {
-		return WriteResult{}, err
-	}
-	p, n, err := s.tagPoint(q)
+	o, p, n, err := s.order(req)
 	if err != nil {
-		return WriteResult{}, err
-	}
-	switch {
-	case len(req.Values) == 0 || len(req.Values) > maxWrites:
-		return WriteResult{}, fmt.Errorf("%w: %d values; write 1 to %d", ErrInvalid, len(req.Values), maxWrites)
-	case req.TTL < 0 || req.TTL > maxTTL:
-		return WriteResult{}, fmt.Errorf("%w: ttl %s; write 0s to %s", ErrInvalid, req.TTL, maxTTL)
-	}
-	c := p.servedAt(n)
-	o := &order{srv: s, req: req, served: c, asked: time.Now(),
-		answers: make(chan WriteResult, 1)}
-	if p.name != localName {
-		o.conn = p.name + "/" + q.Connection
-	}
-	if o.device, err = c.device(req.Channel, req.Device); err != nil {
 		return WriteResult{}, err
 	}
 	refusal, err := o.compile()
@@ -85,6 +60,32 @@ func (s *Server) Write(ctx context.Context, req WriteRequest) (WriteResult, erro
 	defer s.inFlight.Add(-1)
 	return o.send(ctx, p, n)
 }
+
+// order finds out what a request is about. Errors wrap ErrNotFound or ErrInvalid.
+func (s *Server) order(req WriteRequest) (o *order, p *provider, n uint32, err error) {
+	q := TagQuery{Channel: req.Channel}
+	if _, err := s.tagged(&q); err != nil {
+		return nil, nil, 0, err
+	}
+	if p, n, err = s.tagPoint(q); err != nil {
+		return nil, nil, 0, err
+	}
+	switch {
+	case len(req.Values) == 0 || len(req.Values) > maxWrites:
+		return nil, nil, 0, fmt.Errorf("%w: %d values; write 1 to %d", ErrInvalid, len(req.Values), maxWrites)
+	case req.TTL < 0 || req.TTL > maxTTL:
+		return nil, nil, 0, fmt.Errorf("%w: ttl %s; write 0s to %s", ErrInvalid, req.TTL, maxTTL)
+	}
+	o = &order{srv: s, req: req, served: p.servedAt(n), asked: time.Now(), answers: make(chan WriteResult, 1)}
+	if p.name != localName {
+		o.conn = p.name + "/" + q.Connection
+	}
+	o.device, err = o.served.device(req.Channel, req.Device)
+	return o, p, n, err
+}
+
+// until is when the order is given up while it waits.
+func (o *order) until() time.Time { return o.asked.Add(o.req.TTL) }
 
 // compile turns the values of the request into those of the wire; refusal says why one does not fit.
 func (o *order) compile() (refusal string, err error) {
@@ -118,10 +119,7 @@ func (o *order) compile() (refusal string, err error) {
 func (o *order) send(ctx context.Context, p *provider, n uint32) (WriteResult, error) {
 	owner := p.pts.at(n).binding.Owner()
 	if owner == 0 {
-		if r, kept := o.keep(p, n); kept || o.req.TTL == 0 {
-			return o.done(r), nil
-		}
-		owner = p.pts.at(n).binding.Owner() // it has come meanwhile
+		return o.done(o.keep(p, n)), nil
 	}
 	err := o.srv.post(owner, func(now int64, s *session) { o.command(now, s) })
 	if err != nil {
@@ -135,70 +133,27 @@ func (o *order) send(ctx context.Context, p *provider, n uint32) (WriteResult, e
 	}
 }
 
-// keep queues the order for a device that is away, or says that it is offline; false when it has come back.
-func (o *order) keep(p *provider, n uint32) (WriteResult, bool) {
+// keep queues the order for a device that is away, or says that it is offline. One that comes back meanwhile gets it all the same.
+func (o *order) keep(p *provider, n uint32) WriteResult {
 	away := WriteResult{Result: offline, Reason: "the device is not connected"}
 	if o.req.TTL == 0 {
-		return away, false
+		return away
 	}
-	pt := p.pts.lock(n)
-	defer p.pts.unlock(n)
-	if pt.binding.Owner() != 0 {
-		return away, false
+	p.pts.lock(n)
+	left, late := p.expire(n, time.Now().UnixNano())
+	p.pts.unlock(n)
+	expired(late)
+	if len(left) >= maxQueued || o.srv.waiting.Load() >= maxWaits {
+		away.Reason = fmt.Sprintf("the device is not connected, and %d writes wait for it already", len(left))
+		return away
 	}
-	i := n % stripeCount
-	list := p.expire(n, time.Now().UnixNano())
-	if len(list) >= maxQueued || o.srv.waiting.Load() >= maxWaits {
-		away.Reason = fmt.Sprintf("the device is not connected, and %d writes wait for it already", len(list))
-		return away, true
+	if err := o.srv.shelve(o); err != nil {
+		away.Reason = "the device is not connected, and the write could not be kept: " + err.Error()
+		return away
 	}
-	if p.pts.queued[i] == nil {
-		p.pts.queued[i] = map[uint32][]*queued{}
-	}
-	until := o.asked.Add(o.req.TTL)
-	p.pts.queued[i][n] = append(list, &queued{order: o, served: o.served, until: until.UnixNano()})
-	o.srv.waiting.Add(1)
-	away = WriteResult{Result: waits, Reason: "the device is not connected; kept until " + until.Format(time.RFC3339)}
-	return away, true
-}
-
-// expire drops the writes for connection point n whose time has passed, and returns the others. The caller holds the
-// stripe.
-func (p *provider) expire(n uint32, now int64) []*queued {
-	i := n % stripeCount
-	left := p.pts.queued[i][n][:0:0]
-	for _, w := range p.pts.queued[i][n] {
-		if w.until > now {
-			left = append(left, w)
-			continue
-		}
-		p.srv.waiting.Add(-1)
-		w.order.done(WriteResult{Result: timedOut, Reason: "the device did not come back in time; nothing was sent"})
-	}
-	if len(left) == 0 {
-		delete(p.pts.queued[i], n)
-	}
-	return left
-}
-
-// takeQueued gives the session that has just opened its driver the writes that waited for its connection point.
-func (s *session) takeQueued(now int64) {
-	p, i := s.loop.provider, s.point%stripeCount
-	if p.srv.waiting.Load() == 0 {
-		return
-	}
-	p.pts.lock(s.point)
-	list := p.expire(s.point, now)
-	delete(p.pts.queued[i], s.point)
-	p.pts.unlock(s.point)
-	for _, w := range list {
-		p.srv.waiting.Add(-1)
-		if w.served != s.served {
-			w.order.done(WriteResult{Result: rejected, Reason: tags.Replaced.String()})
-			continue
-		}
-		w.order.command(now, s)
-	}
+	o.enqueue(p, n)
+	return WriteResult{Result: waits, Reason: "the device is not connected; kept until " +
+		o.until().Format(time.RFC3339)}
 }
 
 // command hands the order to the driver, on the session's loop. s is nil when the session has gone.

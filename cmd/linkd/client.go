@@ -27,7 +27,8 @@ func clientFlags(own ...cli.Flag) []cli.Flag {
 	return append([]cli.Flag{
 		&cli.StringFlag{Name: "url", EnvVars: []string{"LINKD_URL"}, Value: "http://127.0.0.1:8080",
 			Usage: "`URL` of the running linkd"},
-		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"}, Usage: "`TOKEN` that it asks for"},
+		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"},
+			Usage: "`TOKEN` that it asks for (default: that of your own linkd on this machine)"},
 	}, own...)
 }
 
@@ -50,7 +51,7 @@ func wantsJSON(c *cli.Context) (bool, error) {
 // client asks one linkd over HTTP.
 type client struct {
 	base  string // without a slash at its end
-	token string
+	found found
 	http  *http.Client
 }
 
@@ -60,7 +61,8 @@ func newClient(c *cli.Context) (*client, error) {
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return nil, usagef("--url %q: not an address of linkd; write one such as http://127.0.0.1:8080", base)
 	}
-	return &client{base: base, token: c.String("token"), http: &http.Client{}}, nil
+	f := findToken(c.String("token"), u)
+	return &client{base: base, found: f, http: f.client()}, nil
 }
 
 // point is a connection point by its two names.
@@ -105,26 +107,31 @@ func (c *client) open(ctx context.Context, method, path string, header http.Head
 // ask sends a request and returns the answer, whatever it is; the caller closes its body. header may be nil, and body,
 // which goes as JSON, too.
 func (c *client) ask(ctx context.Context, method, path string, header http.Header, body any) (*http.Response, error) {
-	var content io.Reader
-	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		content = bytes.NewReader(b)
+	if body == nil {
+		return c.askWith(ctx, method, path, header, nil)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, content)
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	return c.askWith(ctx, method, path, header, b)
+}
+
+// askWith is ask with a body that is written already.
+func (c *client) askWith(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	if header != nil {
 		req.Header = header
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.found.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.found.token)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -139,6 +146,11 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 	if err != nil {
 		return err
 	}
+	return c.decode(resp, out)
+}
+
+// decode reads an answer of success into out and closes its body.
+func (c *client) decode(resp *http.Response, out any) error {
 	defer resp.Body.Close()
 	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		return c.notLinkd(resp)
@@ -173,6 +185,9 @@ func (c *client) refused(resp *http.Response) error {
 	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	isProblem := strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json")
 	if isProblem && json.Unmarshal(b, &problem) == nil && problem.Detail != "" {
+		if err := c.notAllowed(resp, problem.Detail); err != nil {
+			return err
+		}
 		return errors.New(problem.Detail)
 	}
 	return c.notLinkd(resp)

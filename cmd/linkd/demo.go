@@ -96,7 +96,7 @@ func (d *demo) run(opt serving, signals <-chan os.Signal, stderr io.Writer) erro
 		return fmt.Errorf("demo: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	opt.file = filepath.Join(dir, "greenhouse.yaml")
+	opt.file, opt.data = filepath.Join(dir, "greenhouse.yaml"), filepath.Join(dir, "data")
 	if err := os.WriteFile(opt.file, fmt.Appendf(nil, demoProject, d.devices), 0o600); err != nil {
 		return fmt.Errorf("demo: %w", err)
 	}

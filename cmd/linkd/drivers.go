@@ -19,11 +19,11 @@ func driversCommand() *cli.Command {
 			&cli.StringFlag{Name: "connection", Usage: "as the connection `P/C` sees them"},
 			outputFlag(),
 		),
-		Action: drivers,
+		Action: listDrivers,
 	}
 }
 
-func drivers(c *cli.Context) error {
+func listDrivers(c *cli.Context) error {
 	if c.NArg() > 0 {
 		return usagef("%q: drivers takes no argument; choose with --connection", c.Args().First())
 	}

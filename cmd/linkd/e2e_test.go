@@ -42,6 +42,7 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "linkd")
+	ownIndex(dir)
 	args := []string{"build", "-o", binary}
 	if raced() {
 		args = append(args, "-race") // the binary too, and its exit status tells
@@ -208,6 +209,9 @@ func (in *instance) request(method, path, body string) ([]byte, error) {
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if err := in.authorize(req); err != nil {
+		return nil, err
+	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return nil, err
@@ -316,6 +320,9 @@ func (in *instance) stream(t *testing.T, path string, each func(data []byte)) {
 	t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, in.url+"/api/v1"+path, nil)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.authorize(req); err != nil {
 		t.Fatal(err)
 	}
 	res, err := http.DefaultClient.Do(req)

@@ -193,6 +193,7 @@ func loadgenConfig(c *cli.Context) (loadgen.Config, error) {
 		Processes: c.Int("processes"), Workers: c.Int("workers"),
 		Verify: c.String("verify"), Ledger: c.String("ledger"), Token: c.String("token"), MaxAge: c.Duration("max-age"),
 	}
+	tokenOfFollowed(&cfg)
 	if c.NArg() > 0 {
 		return cfg, fmt.Errorf("argument %q; this command takes flags only", c.Args().First())
 	}

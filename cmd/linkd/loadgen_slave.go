@@ -29,7 +29,8 @@ func slaveFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "print-project", Usage: "print a project file for linkd and this fleet, and do no more"},
 		&cli.StringFlag{Name: "verify", Usage: "`URL` of linkd's HTTP: follow its values, and check each"},
 		&cli.StringFlag{Name: "ledger", Usage: "`URL` of linkd's HTTP: reconcile what it shows with every line pushed"},
-		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"}, Usage: "`TOKEN` that it asks for"},
+		&cli.StringFlag{Name: "token", EnvVars: []string{"LINKD_TOKEN"},
+			Usage: "`TOKEN` that it asks for (default: that of your own linkd on this machine)"},
 		&cli.DurationFlag{Name: "max-age", Value: 11 * time.Second, Usage: "of a value that is no older than allowed"},
 		&cli.DurationFlag{Name: "period", Usage: "of the server's polls, for the jitter; 0: the median of what comes"},
 	}

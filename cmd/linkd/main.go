@@ -41,8 +41,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		ErrWriter:       stderr,
 		Commands: []*cli.Command{
 			serveCommand(), checkCommand(), psCommand(), driversCommand(), tapCommand(), sendCommand(),
-			readCommand(), writeCommand(), tunnelCommand(), loadgenCommand(), benchCommand(),
-			demoCommand(),
+			readCommand(), writeCommand(), tunnelCommand(), tokenCommand(), loadgenCommand(), benchCommand(),
+			demoCommand(), applyCommand(), exportCommand(), importCommand(), undoCommand(), revisionsCommand(), restoreCommand(),
 		},
 		Action:         noCommand,
 		OnUsageError:   wrongUsage,

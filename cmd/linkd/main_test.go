@@ -90,9 +90,9 @@ func TestWrongUsage(t *testing.T) {
 	} {
 		wantRun(t, strings.Fields(c.line), 2, "", c.stderr)
 	}
-	status, _, stderr := runIn(t.Context(), "serve") // the parser also writes its help
+	status, _, stderr := runIn(t.Context(), "apply") // the parser also writes its help
 	if want := "linkd: Required flag \"file\" not set\n"; status != 2 || stderr != want {
-		t.Errorf("serve: exit status %d, stderr %q", status, stderr)
+		t.Errorf("apply: exit status %d, stderr %q", status, stderr)
 	}
 }
 

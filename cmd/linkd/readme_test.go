@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -145,6 +146,8 @@ func runReadme(t *testing.T) {
 	if err != nil {
 		t.Fatalf("README.md: %v", err)
 	}
+	setAside(t, "../../examples/greenhouse.data")
+	setAside(t, "../../bin/prometheus.token")
 	printed := map[*block]*transcript{} // by background blocks
 	ends := []func(){}                  // of those that go on
 	var ci []string
@@ -171,6 +174,26 @@ func runReadme(t *testing.T) {
 		b.prints(t, b.expect, out)
 	}
 	runsInCI(t, ci)
+}
+
+// setAside has the README begin without a file or directory, and puts back in the end what was there.
+func setAside(t *testing.T, path string) {
+	t.Helper()
+	aside := path + ".aside"
+	err := os.Rename(path, aside)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	was := err == nil
+	t.Cleanup(func() {
+		err := os.RemoveAll(path)
+		if was {
+			err = errors.Join(err, os.Rename(aside, path))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // prints waits until a background block has printed want.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,22 +18,26 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"linkd/drivers/catalog"
 	"linkd/internal/api"
+	"linkd/internal/bus"
+	"linkd/internal/doors"
 	"linkd/internal/metrics"
-	"linkd/project"
 	"linkd/server"
 )
 
 // serving is what `linkd serve` was asked for.
 type serving struct {
 	file     string
+	data     string // empty: beside the file
 	http     string
 	debug    string
 	loops    int
 	capacity int
 	drain    time.Duration
 	level    slog.Level
+	bus      bus.Config
+	anyBus   bool // the bus may do without its listener where another has the address
+	noBus    bool
 	// ready, where given, is called once when all listens; what it returns is called when serving has ended.
 	ready func(srv *server.Server, http net.Addr) (ended func())
 }
@@ -43,18 +46,23 @@ func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "serve",
 		Usage: "run a project: accept and dial its links, and answer over HTTP",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`", Required: true},
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: "file", Aliases: []string{"f"}, Usage: "project `FILE`, applied at start and at SIGHUP"},
+			dataFlag(),
 			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: "127.0.0.1:8080"},
 			&cli.StringFlag{Name: "debug", Usage: "`ADDR` of profiles (pprof); keep it on loopback; empty: none"},
 			&cli.IntFlag{Name: "loops", Usage: "event loops in all; 0: one a core"},
 			&cli.IntFlag{Name: "capacity", Usage: "links at once; 0: what memory and descriptors allow"},
 			&cli.DurationFlag{Name: "drain", Usage: "how long stopping may take", Value: 10 * time.Second},
 			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
-		},
+		}, busFlags()...),
 		Action: func(c *cli.Context) error {
-			opt := serving{file: c.String("file"), http: c.String("http"), debug: c.String("debug"),
-				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain")}
+			opt := serving{file: c.String("file"), data: c.String("data"), http: c.String("http"), debug: c.String("debug"),
+				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain"), bus: busOptions(c),
+				anyBus: !c.IsSet("bus-listen"), noBus: c.Bool("no-bus")}
+			if c.NArg() > 0 {
+				return usagef("argument %q; this command takes flags only", c.Args().First())
+			}
 			if err := opt.level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 				return cli.Exit("linkd: --log-level is debug, info, warn or error", 2)
 			}
@@ -66,12 +74,16 @@ func serveCommand() *cli.Command {
 	}
 }
 
-// serve wires the project, the server and the API, and runs until a signal ends it: SIGHUP reads the file again,
-// SIGTERM and SIGINT drain, a second one of these exits at once with status 1.
-func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
+// serve runs linkd until a signal ends it: SIGHUP reads the file again, SIGTERM and SIGINT drain, a second one of these
+// exits at once with status 1.
+func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) {
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
-	drivers := catalog.New()
-	p, err := project.Load(opt.file, drivers)
+	own, err := openData(dataDir(opt.data, opt.file), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, own.Close()) }()
+	keeper, err := own.keeper(log)
 	if err != nil {
 		return err
 	}
@@ -80,71 +92,53 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	// A loop that paces itself keeps its processor while it naps: there is one more, for everything else.
-	loops := cmp.Or(opt.loops, runtime.NumCPU())
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+1))
-	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity})
-	limits := srv.Limits()
-	if most := limits.Capacity(); opt.capacity > most {
-		return fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise the limit of "+
-			"open files (ulimit -n), or give at most that", opt.capacity, most, limits.Descriptors, limits.Memory>>20)
+	if err := keeper.Bootstrap(own.dir); err != nil {
+		return err
 	}
-	log.Info("capacity", "links", srv.Capacity(), "descriptors", limits.Descriptors, "memory_mib", limits.Memory>>20)
-	if err := srv.Apply(p); err != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
-		defer cancel()
-		return errors.Join(err, srv.Drain(ctx))
-	}
-	stopDebug, err := serveDebug(opt.debug, log)
+	n, err := startNode(opt, own, keeper, log)
 	if err != nil {
 		return err
 	}
+	conf := api.Config{Core: n.srv, Doors: keeper, Manager: n.manager, Version: version(), Log: log,
+		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
+	if !opt.noBus {
+		conf.Bus = history{n.north}
+	}
+	web := api.New(conf)
+	stopDebug, err := serveDebug(opt.debug, web, log)
+	if err != nil {
+		return errors.Join(err, n.abandon(opt.drain))
+	}
 	defer stopDebug()
-	web := api.New(api.Config{Core: srv, Version: version(), Log: log,
-		Metrics: metrics.NewHandler(srv, metrics.Build{Version: version(), Revision: revision()})})
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(listener) }()
+	defer announce(listener.Addr().String(), own.dir, log)()
 	log.Info("http listening", "addr", listener.Addr().String())
 	if opt.ready != nil {
-		defer opt.ready(srv, listener.Addr())()
+		defer opt.ready(n.srv, listener.Addr())()
 	}
 	debug.FreeOSMemory() // what loading and expanding the project left behind
 	for {
 		select {
 		case err := <-ended:
-			return err
+			return errors.Join(err, n.abandon(opt.drain))
 		case sig := <-signals:
 			if sig == syscall.SIGHUP {
-				reload(opt.file, srv, log)
+				n.reload(opt.file)
 				continue
 			}
-			return drain(opt, srv, web, signals, log)
+			return drain(opt, n, web, signals, log)
 		}
 	}
 }
 
-// reload reads the file again and applies it; a file with faults changes nothing.
-func reload(file string, srv *server.Server, log *slog.Logger) {
-	p, err := project.Load(file, catalog.New())
-	if err != nil {
-		log.Error("the project was not reloaded; what runs stays", "error", err)
-		return
-	}
-	before := srv.Project()
-	if err := srv.Apply(p); err != nil {
-		log.Error("the project was reloaded in part", "error", err)
-		return
-	}
-	log.Info("the project was reloaded", "file", file, "changes", project.Diff(before, srv.Project()).String())
-}
-
 // drain stops within opt.drain.
-func drain(opt serving, srv *server.Server, web *api.API, signals <-chan os.Signal, log *slog.Logger) error {
+func drain(opt serving, n *node, web *api.API, signals <-chan os.Signal, log *slog.Logger) error {
 	log.Info("stopping", "deadline", opt.drain)
 	ctx, cancel := context.WithTimeout(context.Background(), opt.drain)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- errors.Join(srv.Drain(ctx), web.Close(ctx)) }()
+	go func() { done <- errors.Join(n.stop(ctx), web.Close(ctx)) }()
 	for {
 		select {
 		case err := <-done:
@@ -161,8 +155,8 @@ func drain(opt serving, srv *server.Server, web *api.API, signals <-chan os.Sign
 }
 
 // serveDebug serves profiles on addr; /debug/free collects garbage and gives free memory back to the system first, so
-// that what is measured afterwards is what is kept.
-func serveDebug(addr string, log *slog.Logger) (stop func(), err error) {
+// that what is measured afterwards is what is kept. A profile shows memory: the door is an admin's.
+func serveDebug(addr string, web *api.API, log *slog.Logger) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
 	}
@@ -178,7 +172,7 @@ func serveDebug(addr string, log *slog.Logger) (stop func(), err error) {
 		runtime.GC()
 		debug.FreeOSMemory()
 	})
-	srv := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	srv := &http.Server{Handler: web.Require(doors.Admin, mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = srv.Serve(l) }()
 	log.Info("debug listening", "addr", l.Addr().String())
 	return func() { _ = srv.Close() }, nil

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"linkd/internal/doors"
 )
 
 const (
@@ -59,22 +62,28 @@ type adoptOutput struct {
 }
 
 func (a *API) actionRoutes(h huma.API) {
-	kick := operation(http.MethodDelete, "/api/v1/connections/{provider}/{name}/session", "Close its session")
+	const connection = "/api/v1/connections/{provider}/{name}"
+	kick := operation(doors.Operator, http.MethodDelete, connection+"/session", "Close its session")
 	kick.DefaultStatus = http.StatusNoContent
 	huma.Register(h, kick, a.kick)
 
-	send := operation(http.MethodPost, "/api/v1/connections/{provider}/{name}/send", "Send bytes to its device")
+	send := operation(doors.Operator, http.MethodPost, connection+"/send", "Send bytes to its device")
 	send.MaxBodyBytes = mostSendBody
 	huma.Register(h, send, a.send)
 
-	adopt := operation(http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
+	if a.cfg.Manager == nil {
+		return
+	}
+	adopt := operation(doors.Operator, http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
 	adopt.MaxBodyBytes = mostAdoptBody
 	adopt.DefaultStatus = http.StatusCreated
 	huma.Register(h, adopt, a.adopt)
 }
 
-func (a *API) kick(_ context.Context, in *ConnectionPath) (*struct{}, error) {
-	if err := a.core.Kick(in.Provider, in.Name); err != nil {
+func (a *API) kick(ctx context.Context, in *ConnectionPath) (*struct{}, error) {
+	err := a.core.Kick(in.Provider, in.Name)
+	a.audit(ctx, "kick", in.String(), err)
+	if err != nil {
 		return nil, refusal(in.String(), err)
 	}
 	return nil, nil
@@ -86,6 +95,7 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 		return nil, huma.Error422UnprocessableEntity(err.Error())
 	}
 	res, err := a.core.Send(ctx, in.Provider, in.Name, data, time.Duration(in.Body.WaitMS)*time.Millisecond)
+	a.audit(ctx, "send", fmt.Sprintf("%d bytes to %s", len(data), in), err)
 	if err != nil {
 		return nil, refusal(in.String(), err)
 	}
@@ -94,12 +104,17 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 	}}, nil
 }
 
-func (a *API) adopt(_ context.Context, in *adoptInput) (*adoptOutput, error) {
+func (a *API) adopt(ctx context.Context, in *adoptInput) (*adoptOutput, error) {
 	var want AdoptRequest
 	if in.Body != nil {
 		want = *in.Body
 	}
-	c, err := a.core.Adopt(in.Key, want.Name, want.Title)
+	provider, name, err := a.cfg.Manager.Adopt(caller(ctx).Name, in.Key, want.Name, want.Title)
+	a.audit(ctx, "adopt", fmt.Sprintf("stranger %s as %s", quote(in.Key), quote(cmp.Or(name, want.Name))), err)
+	if err != nil {
+		return nil, refusal("stranger "+in.Key, err)
+	}
+	c, err := a.core.Connection(provider, name)
 	if err != nil {
 		return nil, refusal("stranger "+in.Key, err)
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"linkd/internal/config"
+	"linkd/internal/doors"
 	"linkd/project"
 	"linkd/server"
 )
@@ -47,7 +49,6 @@ type core interface {
 	// any goroutine.
 	Tunnel(provider, name string) (io.ReadWriteCloser, error)
 	Strangers() []server.Stranger
-	Adopt(key, name, title string) (server.ConnView, error)
 	Drivers(provider, name string) ([]server.DriverView, error)
 	// Subscribe's channel closes when the server stops. Events that a slow reader missed are told by an event of
 	// kind "lost", whose reason says how many.
@@ -61,12 +62,15 @@ type core interface {
 	Ready() error
 }
 
-// Config is what an API is made of. Core is required.
+// Config is what an API is made of. Core and Doors are required.
 type Config struct {
 	Core    core
-	Metrics http.Handler // GET /metrics; nil: the path does not exist
-	Version string       // of linkd, for the OpenAPI description; empty means "dev"
-	Log     *slog.Logger // what the HTTP server itself complains of; nil: nothing is logged
+	Doors   doorkeeper      // who may come in
+	Manager *config.Manager // changes the configuration; nil: it can only be read
+	Bus     bus             // history, and how the bus is; nil: there is none
+	Metrics http.Handler    // GET /metrics; nil: the path does not exist
+	Version string          // of linkd, for the OpenAPI description; empty means "dev"
+	Log     *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -74,6 +78,8 @@ type API struct {
 	cfg     Config
 	core    core
 	mux     *http.ServeMux
+	needs   map[string]doors.Role // by pattern of mux: the least role that is served
+	open    map[string]bool       // patterns that need no token
 	handler http.Handler
 	srv     *http.Server
 	bound   atomic.Pointer[string] // host that a loopback listener is bound to; nil: any Host is served
@@ -96,11 +102,12 @@ func New(cfg Config) *API {
 	}
 	a := &API{
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
+		needs: map[string]doors.Role{}, open: map[string]bool{},
 		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.routes()
-	a.handler = a.guard(problems(a.mux))
+	a.handler = a.guard(http.HandlerFunc(a.enterDoor))
 	a.srv = &http.Server{
 		Handler:           a.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
@@ -116,10 +123,14 @@ func (a *API) Handler() http.Handler { return a.handler }
 
 func (a *API) routes() {
 	h := humago.New(a.mux, humaConfig(a.cfg.Version))
+	a.describeDoors(h.OpenAPI())
 	a.readRoutes(h)
+	a.configureRoutes(h)
 	a.actionRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)
+	a.tokenRoutes(h)
+	a.northRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }
 

@@ -58,7 +58,7 @@ func TestGolden(t *testing.T) {
 		{"POST", "/api/v1/connections/s1/c1/send", `{"text":"hi","wait_ms":5}`, 200,
 			`{"sent":2,"received_hex":"6f6bff0d0a","received_text":"ok` + "\uFFFD" + `\r\n"}`},
 		{"DELETE", "/api/v1/connections/s1/c1/session", "", 204, ""},
-		{"POST", "/api/v1/strangers/s1:x/adopt", `{"name":"n","title":"N"}`, 201, c2JSON},
+		{"POST", "/api/v1/strangers/s1:x/adopt", `{"name":"c2","title":"N"}`, 201, c2JSON},
 	} {
 		t.Run(c.method+c.path, func(t *testing.T) {
 			resp, got := ask(t, c.method, base+c.path, c.body)
@@ -100,8 +100,8 @@ func TestActions(t *testing.T) {
 	})
 	t.Run("adopt without a body", func(t *testing.T) {
 		resp, got := ask(t, "POST", base+"/api/v1/strangers/s1%3Ax/adopt", "")
-		if resp.StatusCode != 201 || f.adopted != [3]string{"s1:x", "", ""} {
-			t.Errorf("status %d, adopted %q: %s", resp.StatusCode, f.adopted, got)
+		if resp.StatusCode != 201 || f.forgotten != "s1:x" {
+			t.Errorf("status %d, forgotten %q: %s", resp.StatusCode, f.forgotten, got)
 		}
 		if at := resp.Header.Get("Location"); at != "/api/v1/connections/s1/c2" {
 			t.Errorf("Location %q", at)
@@ -136,7 +136,7 @@ func TestProblems(t *testing.T) {
 		{"GET", "/api/v1/drivers?connection=s1/c9", "", 404, noC9},
 		{"DELETE", "/api/v1/connections/s1/c9/session", "", 404, noC9},
 		{"POST", "/api/v1/connections/s1/c9/send", `{"hex":"00"}`, 404, noC9},
-		{"POST", "/api/v1/strangers/zz/adopt", "", 404, "stranger zz: not found"},
+		{"POST", "/api/v1/strangers/zz/adopt", "", 404, `no stranger "zz"`},
 		{"GET", "/api/v1/events?provider=zz", "", 404, "provider zz: not found"},
 		{"DELETE", "/api/v1/connections/s1/c2/session", "", 409, "connection s1/c2: offline; it must be online for this"},
 		{"POST", "/api/v1/connections/s1/c2/send", `{"hex":"00"}`, 409,
@@ -291,7 +291,7 @@ func TestForeignRequests(t *testing.T) {
 		})
 	}
 	t.Run("any name where not on loopback", func(t *testing.T) {
-		a := New(Config{Core: f})
+		a := New(Config{Core: f, Doors: &fakeDoors{}})
 		if !a.hostAllowed("linkd.example:8080") {
 			t.Error("refused")
 		}
@@ -305,7 +305,7 @@ func TestStartErrors(t *testing.T) {
 	}
 	defer taken.Close()
 	addr := taken.Addr().String()
-	_, err = New(Config{Core: newFakeCore()}).Start(addr)
+	_, err = New(Config{Core: newFakeCore(), Doors: &fakeDoors{}}).Start(addr)
 	want := "http: cannot listen on " + addr + ": address already in use; choose another with --http"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

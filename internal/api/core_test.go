@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -12,20 +13,22 @@ import (
 	"testing"
 	"time"
 
+	"linkd/internal/config"
+	"linkd/internal/store"
 	"linkd/project"
 	"linkd/server"
 )
 
 // fakeCore answers from what the test put into it. s1/c1 is online, s1/c2 offline; there is nothing else.
 type fakeCore struct {
-	mu       sync.Mutex
-	sent     []byte
-	wait     time.Duration
-	kicked   string
-	adopted  [3]string
-	query    server.ConnQuery
-	fail     error // of Send, Adopt and Connections, when not nil
-	notReady error
+	mu        sync.Mutex
+	sent      []byte
+	wait      time.Duration
+	kicked    string
+	forgotten string
+	query     server.ConnQuery
+	fail      error // of Send, Newcomer and Connections, when not nil
+	notReady  error
 
 	frames chan server.Frame
 	events chan server.Event
@@ -153,17 +156,42 @@ func (f *fakeCore) Strangers() []server.Stranger {
 	}}
 }
 
-func (f *fakeCore) Adopt(key, name, title string) (server.ConnView, error) {
+// The stranger becomes s1/c2 when it is adopted under its own name.
+func (f *fakeCore) Newcomer(key string) (server.Newcomer, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.adopted = [3]string{key, name, title}
 	if f.fail != nil {
-		return server.ConnView{}, f.fail
+		return server.Newcomer{}, f.fail
 	}
 	if key != "s1:x" {
-		return server.ConnView{}, server.ErrNotFound
+		return server.Newcomer{}, fmt.Errorf("%w: no stranger %q", server.ErrNotFound, key)
 	}
-	return f.find("s1", "c2")
+	return server.Newcomer{Provider: "s1", ID: []byte("c2")}, nil
+}
+
+func (f *fakeCore) Forget(key string)            { f.forgotten = key }
+func (f *fakeCore) Apply(*project.Project) error { return nil }
+func (f *fakeCore) Check(*project.Project) error { return nil }
+
+// managed is a Manager of a project with s1/c1, whose reactor is f.
+func managed(t *testing.T, f config.Reactor) *config.Manager {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	s, err := store.Open(t.TempDir(), store.Options{Log: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	m := config.New(config.Config{Store: s, Reactor: f, Log: quiet})
+	file := "project: p\nproviders:\n  - {name: s1, type: tcp-server, local_port: 0, " +
+		"connections: [{name: c1, socket_conn_id: c0001}]}\n"
+	if _, err := m.Apply("test", config.File{Text: []byte(file)}, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Start("p"); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func (f *fakeCore) Drivers(provider, name string) ([]server.DriverView, error) {
@@ -180,10 +208,16 @@ func (f *fakeCore) Drivers(provider, name string) ([]server.DriverView, error) {
 
 func (f *fakeCore) Ready() error { return f.notReady }
 
-// start serves an API on a free loopback port and closes it with the test. prepare may change it first.
+// start serves an API on a free loopback port and closes it with the test. prepare may change it first. Its tokens are
+// the names of the roles.
 func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
-	a = New(Config{Core: f, Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	return startWith(t, f, &fakeDoors{}, prepare...)
+}
+
+func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
+	t.Helper()
+	a = New(Config{Core: f, Doors: d, Manager: managed(t, f), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "metrics")
 	})})
 	for _, p := range prepare {
@@ -209,7 +243,8 @@ func closeAPI(t *testing.T, a *API) {
 // patience ends a test that would hang; nothing here takes more than milliseconds.
 const patience = 20 * time.Second
 
-// ask sends one request and returns its answer with the body read. header is "Name: value" lines.
+// ask sends one request and returns its answer with the body read. header is "Name: value" lines; the token is the
+// admin's unless they say otherwise.
 func ask(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -221,6 +256,7 @@ func ask(t *testing.T, method, url, body string, header ...string) (*http.Respon
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	r.Header.Set("Authorization", "Bearer admin")
 	for _, h := range header {
 		name, value, _ := strings.Cut(h, ": ")
 		if name == "Host" {

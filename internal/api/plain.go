@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"linkd/internal/doors"
 )
 
 // page is the whole site until there is a console. It loads nothing.
@@ -33,33 +35,33 @@ const page = `<!doctype html>
 
 // plainRoutes are the paths outside the description: for people, probes and scrapers, and the description itself.
 func (a *API) plainRoutes(spec *huma.OpenAPI) {
-	a.mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	a.handle(doors.Viewer, "GET /{$}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
 		_, _ = io.WriteString(w, page)
-	})
-	a.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+	}))
+	a.handleOpen("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		plain(w, http.StatusOK, "ok")
 	})
-	a.mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	a.handleOpen("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := a.core.Ready(); err != nil {
 			plain(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
-		plain(w, http.StatusOK, "ok")
+		plain(w, http.StatusOK, a.ready())
 	})
 	if a.cfg.Metrics != nil {
-		a.mux.Handle("GET /metrics", a.cfg.Metrics)
+		a.handle(doors.Viewer, "GET /metrics", a.cfg.Metrics)
 	}
 	described, err := json.Marshal(spec)
 	if err != nil {
 		panic(fmt.Sprintf("api: the description cannot be written: %v", err)) // the routes are fixed: a test sees it
 	}
-	a.mux.HandleFunc("GET /api/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+	a.handle(doors.Viewer, "GET /api/openapi.json", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		_, _ = w.Write(described)
-	})
+	}))
 }
 
 func plain(w http.ResponseWriter, status int, line string) {

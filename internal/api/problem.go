@@ -10,6 +10,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"linkd/internal/config"
+	"linkd/internal/doors"
+	"linkd/internal/store"
+	"linkd/project"
 	"linkd/server"
 )
 
@@ -45,11 +49,20 @@ func explain(_ huma.Context, _ string, v any) (any, error) {
 	return m, nil
 }
 
-// refusal is the problem that stands for an error of the core. what names the thing asked for, such as
+// refusal is the problem that stands for an error of the core or of the doors. what names the thing asked for, such as
 // "connection s1/c1".
 func refusal(what string, err error) error {
-	text := strings.TrimPrefix(err.Error(), "server: ")
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "server: "), "doors: ")
+	if problem := unchanged(what, err); problem != nil {
+		return problem
+	}
 	switch {
+	case errors.Is(err, doors.ErrNotFound):
+		return huma.Error404NotFound(what + ": " + text)
+	case errors.Is(err, doors.ErrConflict):
+		return huma.Error409Conflict(what + ": " + text)
+	case errors.Is(err, doors.ErrInvalid):
+		return huma.Error422UnprocessableEntity(what + ": " + text)
 	case errors.Is(err, server.ErrNotFound):
 		if _, more, ok := strings.Cut(err.Error(), server.ErrNotFound.Error()+": "); ok {
 			return huma.Error404NotFound(more)
@@ -69,25 +82,44 @@ func refusal(what string, err error) error {
 	return huma.Error500InternalServerError(what + ": " + text)
 }
 
-// problems answers unknown paths and wrong methods with problem details, where the mux has plain text.
-func problems(mux *http.ServeMux) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h, pattern := mux.Handler(r)
-		if pattern != "" {
-			mux.ServeHTTP(w, r)
-			return
+// unchanged is the problem that stands for a change of the configuration that was not made; nil for any other error.
+func unchanged(what string, err error) error {
+	after := func(sentinel error) string { return strings.TrimPrefix(err.Error(), sentinel.Error()+": ") }
+	var faults project.Errors
+	switch {
+	case errors.As(err, &faults):
+		places := make([]error, len(faults))
+		for i, f := range faults {
+			places[i] = &huma.ErrorDetail{Location: f.Field, Message: f.Error()}
 		}
-		said := &heard{header: http.Header{}}
-		h.ServeHTTP(said, r)
-		if said.status == http.StatusMethodNotAllowed {
-			allow := said.header.Get("Allow")
-			w.Header().Set("Allow", allow)
-			writeProblem(w, said.status, fmt.Sprintf("%s: not a method of %s; use %s", r.Method, r.URL.Path, allow))
-			return
-		}
-		writeProblem(w, http.StatusNotFound,
-			fmt.Sprintf("%s: no such path; GET /api/openapi.json lists all", r.URL.Path))
-	})
+		return huma.Error422UnprocessableEntity(what, places...)
+	case errors.Is(err, config.ErrNotFound):
+		return huma.Error404NotFound(after(config.ErrNotFound))
+	case errors.Is(err, config.ErrStale):
+		return huma.Error412PreconditionFailed(after(config.ErrStale))
+	case errors.Is(err, config.ErrConflict):
+		return huma.Error409Conflict(after(config.ErrConflict))
+	case errors.Is(err, store.ErrForgotten), errors.Is(err, store.ErrUnknown):
+		return huma.Error404NotFound(what + ": " + strings.TrimPrefix(err.Error(), "store: "))
+	case errors.Is(err, store.ErrFull):
+		return huma.NewError(http.StatusInsufficientStorage, what+": "+strings.TrimPrefix(err.Error(), "store: "))
+	}
+	return nil
+}
+
+// noSuchPath answers unknown paths and wrong methods with problem details, where the mux, which would have missing
+// answer, has plain text.
+func noSuchPath(w http.ResponseWriter, r *http.Request, missing http.Handler) {
+	said := &heard{header: http.Header{}}
+	missing.ServeHTTP(said, r)
+	if said.status == http.StatusMethodNotAllowed {
+		allow := said.header.Get("Allow")
+		w.Header().Set("Allow", allow)
+		writeProblem(w, said.status, fmt.Sprintf("%s: not a method of %s; use %s", r.Method, r.URL.Path, allow))
+		return
+	}
+	writeProblem(w, http.StatusNotFound,
+		fmt.Sprintf("%s: no such path; GET /api/openapi.json lists all", r.URL.Path))
 }
 
 // heard takes an answer's status and header and drops its body.

@@ -7,6 +7,45 @@ import (
 	"linkd/project"
 )
 
+// ProviderDetail is a provider with its configuration.
+type ProviderDetail struct {
+	Provider
+	Config ProviderSpec `json:"config" doc:"As a PUT takes it."`
+}
+
+// Fleet is many connection points by pattern.
+type Fleet struct {
+	Provider     string `json:"provider"`
+	Name         string `json:"name"`
+	Title        string `json:"title"`
+	SocketConnID string `json:"socket_conn_id"`
+	From         int    `json:"from"`
+	To           int    `json:"to"`
+}
+
+func fleetView(p *project.Provider, f *project.Fleet) Fleet {
+	return Fleet{Provider: p.Name, Name: f.Name.String(), Title: f.Title.String(),
+		SocketConnID: f.SocketConnID.String(), From: f.From, To: f.To}
+}
+
+// Output is where values go beside the bus.
+type Output struct {
+	Name   string `json:"name"`
+	Title  string `json:"title"`
+	Type   string `json:"type"`
+	Format string `json:"format"`
+}
+
+// OutputDetail is an output with its options, in which there may be secrets.
+type OutputDetail struct {
+	Output
+	Options map[string]any `json:"options" doc:"The type's own."`
+}
+
+func outputView(o *project.Output) Output {
+	return Output{Name: o.Name, Title: o.Title, Type: o.Type, Format: o.Format}
+}
+
 // Channel associates connections with a driver.
 type Channel struct {
 	Name       string         `json:"name" doc:"May hold {connection}."`

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"linkd/internal/doors"
 	"linkd/server"
 )
 
@@ -32,8 +33,6 @@ type connectionsInput struct {
 	Cursor   string `query:"cursor" maxLength:"1024" doc:"Next of the page before."`
 }
 
-type connectionOutput struct{ Body Connection }
-
 type driversInput struct {
 	Connection string `query:"connection" doc:"PROVIDER/NAME: what this connection may select."`
 }
@@ -41,7 +40,6 @@ type driversInput struct {
 func (a *API) readRoutes(h huma.API) {
 	get(h, "/api/v1/providers", "Providers and how they are", a.providers)
 	get(h, "/api/v1/connections", "Connection points, page by page", a.connections)
-	get(h, "/api/v1/connections/{provider}/{name}", "One connection point", a.connection)
 	get(h, "/api/v1/strangers", "Links that could not be bound", a.strangers)
 	get(h, "/api/v1/channels", "Channels of the project", a.channels)
 	get(h, "/api/v1/models", "Device models of the project", a.models)
@@ -49,11 +47,12 @@ func (a *API) readRoutes(h huma.API) {
 }
 
 func get[I, O any](h huma.API, path, summary string, f func(context.Context, *I) (*O, error)) {
-	huma.Register(h, operation(http.MethodGet, path, summary), f)
+	huma.Register(h, operation(doors.Viewer, http.MethodGet, path, summary), f)
 }
 
-// operation describes a path. Its id comes from the method and the fixed parts of the path.
-func operation(method, path, summary string) huma.Operation {
+// operation describes a path, and states the least role that may ask for it. Its id comes from the method and the fixed
+// parts of the path.
+func operation(need doors.Role, method, path, summary string) huma.Operation {
 	id := strings.ToLower(method)
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "/api/v1/"), "/") {
 		if name, isParam := strings.CutPrefix(part, "{"); !isParam {
@@ -62,7 +61,7 @@ func operation(method, path, summary string) huma.Operation {
 			id += "-one"
 		}
 	}
-	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary}
+	return huma.Operation{OperationID: id, Method: method, Path: path, Summary: summary, Security: needs(need)}
 }
 
 func whole[T any](items []T) *listOutput[T] { return &listOutput[T]{Body: List[T]{Items: items}} }
@@ -80,14 +79,6 @@ func (a *API) connections(_ context.Context, in *connectionsInput) (*listOutput[
 		return nil, refusal("connections", err)
 	}
 	return &listOutput[Connection]{Body: List[Connection]{Items: views(items, connectionView), Next: next}}, nil
-}
-
-func (a *API) connection(_ context.Context, in *ConnectionPath) (*connectionOutput, error) {
-	c, err := a.core.Connection(in.Provider, in.Name)
-	if err != nil {
-		return nil, refusal(in.String(), err)
-	}
-	return &connectionOutput{Body: connectionView(c)}, nil
 }
 
 func (a *API) strangers(context.Context, *struct{}) (*listOutput[Stranger], error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"linkd/internal/doors"
 	"linkd/server"
 )
 
@@ -22,7 +23,7 @@ type eventsInput struct {
 }
 
 func (a *API) streamRoutes(h huma.API) {
-	events := operation(http.MethodGet, "/api/v1/events", "What happens, as it happens (server-sent events)")
+	events := operation(doors.Viewer, http.MethodGet, "/api/v1/events", "What happens, as it happens (server-sent events)")
 	events.Description = "The event's name is its kind: online, offline, stranger, flapping, provider; or lost, when " +
 		"this reader was too slow for some, and its reason says how many. No event is sent twice. With values=true " +
 		"there are also events named value, whose data is an item of /api/v1/tags: a tag as it is read, or goes bad " +
@@ -30,12 +31,12 @@ func (a *API) streamRoutes(h huma.API) {
 	events.Responses = streamOf[Event](h)
 	huma.Register(h, events, a.events)
 
-	tap := operation(http.MethodGet, "/api/v1/connections/{provider}/{name}/tap",
+	tap := operation(doors.Viewer, http.MethodGet, "/api/v1/connections/{provider}/{name}/tap",
 		"Its bytes, both ways, as they pass (server-sent events named frame)")
 	tap.Responses = streamOf[Frame](h)
 	huma.Register(h, tap, a.tap)
 
-	tunnel := operation(http.MethodGet, "/api/v1/connections/{provider}/{name}/tunnel",
+	tunnel := operation(doors.Operator, http.MethodGet, "/api/v1/connections/{provider}/{name}/tunnel",
 		"Raw bytes both ways, after Upgrade: "+tunnelProtocol)
 	tunnel.Responses = map[string]*huma.Response{"101": {Description: "Raw bytes follow, both ways."}}
 	huma.Register(h, tunnel, a.tunnel)

@@ -16,12 +16,18 @@ import (
 // open starts a stream and returns its answer and a reader of its lines. The stream ends with the test.
 func open(t *testing.T, url string) (*http.Response, *bufio.Reader) {
 	t.Helper()
+	return openAs(t, url, "viewer")
+}
+
+func openAs(t *testing.T, url, token string) (*http.Response, *bufio.Reader) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

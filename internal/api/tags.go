@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"linkd/internal/doors"
 	"linkd/server"
 )
 
@@ -68,7 +69,7 @@ type tagOutput struct{ Body TagValue }
 
 func (a *API) tagRoutes(h huma.API) {
 	get(h, "/api/v1/tags", "Tags with their values, page by page", a.tags)
-	one := operation("GET", "/api/v1/tags/{channel}/{device}/{tag}", "One tag with its value")
+	one := operation(doors.Viewer, "GET", "/api/v1/tags/{channel}/{device}/{tag}", "One tag with its value")
 	one.OperationID = "get-tag"
 	huma.Register(h, one, a.tag)
 	a.writeRoutes(h)

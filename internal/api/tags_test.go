@@ -41,8 +41,7 @@ func (f *fakeCore) Write(_ context.Context, req server.WriteRequest) (server.Wri
 	if req.Channel != "ch" {
 		return server.WriteResult{}, fmt.Errorf("%w: no channel %q", server.ErrNotFound, req.Channel)
 	}
-	who, _, _ := strings.Cut(req.Who, ":")
-	reason := fmt.Sprintf("%s %v %v", who, req.Readback, req.TTL)
+	reason := fmt.Sprintf("%s %v %v", req.Who, req.Readback, req.TTL)
 	for _, v := range req.Values {
 		reason += fmt.Sprintf(" %s=%v", v.Tag, v.Value)
 	}
@@ -79,15 +78,15 @@ func TestTagAnswers(t *testing.T) {
 		{"GET", "/ch/d1/t", "", 200, tJSON},
 		{"GET", "/ch/d1/u", "", 200, uJSON},
 		{"PUT", "/ch/d1/t", `{"value": "confirmed", "readback": true}`, 200,
-			`{"result":"confirmed","reason":"127.0.0.1 true 0s t=confirmed","readback":1.5}`},
+			`{"result":"confirmed","reason":"the-admin true 0s t=confirmed","readback":1.5}`},
 		{"PUT", "/ch/d1/t", `{"value": "queued", "ttl": "30s"}`, 202,
-			`{"result":"queued","reason":"127.0.0.1 false 30s t=queued","readback":1.5}`},
+			`{"result":"queued","reason":"the-admin false 30s t=queued","readback":1.5}`},
 		{"PUT", "/ch/d1/t", `{"value": "offline"}`, 409,
-			`{"result":"offline","reason":"127.0.0.1 false 0s t=offline","readback":1.5}`},
+			`{"result":"offline","reason":"the-admin false 0s t=offline","readback":1.5}`},
 		{"PUT", "/ch/d1", `{"values": {"b": "rejected", "a": 18446744073709551615, "c": false}}`, 422,
-			`{"result":"rejected","reason":"127.0.0.1 false 0s b=rejected a=18446744073709551615 c=false","readback":1.5}`},
+			`{"result":"rejected","reason":"the-admin false 0s b=rejected a=18446744073709551615 c=false","readback":1.5}`},
 		{"PUT", "/ch/d1/t", `{"value": "timeout"}`, 504,
-			`{"result":"timeout","reason":"127.0.0.1 false 0s t=timeout","readback":1.5}`},
+			`{"result":"timeout","reason":"the-admin false 0s t=timeout","readback":1.5}`},
 	} {
 		t.Run(c.method+c.path+c.body, func(t *testing.T) {
 			resp, got := ask(t, c.method, base+"/api/v1/tags"+c.path, c.body)

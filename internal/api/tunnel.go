@@ -13,6 +13,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"linkd/internal/doors"
 )
 
 // tunnelProtocol is what a client asks to be upgraded to.
@@ -27,7 +29,7 @@ type tunnelInput struct {
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
-func (a *API) tunnel(_ context.Context, in *tunnelInput) (*huma.StreamResponse, error) {
+func (a *API) tunnel(ctx context.Context, in *tunnelInput) (*huma.StreamResponse, error) {
 	if !strings.EqualFold(in.Upgrade, tunnelProtocol) {
 		return nil, huma.ErrorWithHeaders(
 			huma.Error426UpgradeRequired("header.Upgrade: expected "+tunnelProtocol+", not "+quote(in.Upgrade)),
@@ -37,6 +39,7 @@ func (a *API) tunnel(_ context.Context, in *tunnelInput) (*huma.StreamResponse, 
 		return nil, err
 	}
 	device, err := a.core.Tunnel(in.Provider, in.Name)
+	a.audit(ctx, "tunnel", in.String(), err)
 	if err != nil {
 		a.leave()
 		return nil, refusal(in.String(), err)
@@ -55,22 +58,23 @@ func (a *API) tunnel(_ context.Context, in *tunnelInput) (*huma.StreamResponse, 
 			return
 		}
 		defer conn.Close()
-		a.carry(conn, buffered.Reader, device)
+		a.carry(caller(ctx.Context()), conn, buffered.Reader, device)
 	}}, nil
 }
 
-// carry moves bytes both ways until both sides are done, one side fails, or the API closes. in holds what the client
-// sent right after its request.
+// carry moves bytes both ways until both sides are done, one side fails, the token is revoked, or the API closes. in
+// holds what the client sent right after its request.
 //
 // When the client ends its half, the device's answer is still carried for the time of linger. When the device's side
 // ends, the client is told with an end of stream, and gets the time of linger to end its own half: closing at once,
 // with bytes of its unread, would reset the connection and destroy what is on its way to it.
-func (a *API) carry(conn net.Conn, in *bufio.Reader, device io.ReadWriteCloser) {
-	unblock := context.AfterFunc(a.ctx, func() {
+func (a *API) carry(who doors.Identity, conn net.Conn, in *bufio.Reader, device io.ReadWriteCloser) {
+	cut := func() {
 		conn.Close()
 		device.Close()
-	})
-	defer unblock()
+	}
+	defer context.AfterFunc(a.ctx, cut)()
+	defer who.OnRevoked(cut)() // not the request's context: that ends as soon as the client ends its half
 	out := &timedWriter{conn}
 	const accepted = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + tunnelProtocol + "\r\n\r\n"
 	if _, err := io.WriteString(out, accepted); err != nil {

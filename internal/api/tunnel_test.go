@@ -15,6 +15,11 @@ import (
 // dialTunnel opens a tunnel and returns the client's end, and a reader that has what came after the answer.
 func dialTunnel(t *testing.T, base, point string, early ...string) (*net.TCPConn, *bufio.Reader) {
 	t.Helper()
+	return dialTunnelAs(t, "operator", base, point, early...)
+}
+
+func dialTunnelAs(t *testing.T, token, base, point string, early ...string) (*net.TCPConn, *bufio.Reader) {
+	t.Helper()
 	host := strings.TrimPrefix(base, "http://")
 	c, err := net.Dial("tcp", host)
 	if err != nil {
@@ -23,7 +28,7 @@ func dialTunnel(t *testing.T, base, point string, early ...string) (*net.TCPConn
 	t.Cleanup(func() { c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(c, "GET /api/v1/connections/%s/tunnel HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\n"+
-		"Upgrade: linkd-tunnel\r\n\r\n%s", point, host, strings.Join(early, ""))
+		"Upgrade: linkd-tunnel\r\nAuthorization: Bearer %s\r\n\r\n%s", point, host, token, strings.Join(early, ""))
 	r := bufio.NewReader(c)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {

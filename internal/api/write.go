@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"linkd/internal/doors"
 	"linkd/server"
 )
 
@@ -118,24 +119,13 @@ func (v *WriteValue) UnmarshalJSON(b []byte) error {
 	return d.Decode((*plain)(v))
 }
 
-// Caller is the address that a request came from.
-type Caller struct{ addr string }
-
-// Resolve implements huma.Resolver.
-func (c *Caller) Resolve(ctx huma.Context) []error {
-	c.addr = ctx.RemoteAddr()
-	return nil
-}
-
 type writeOneInput struct {
 	TagPath
-	Caller
 	Body WriteValue
 }
 
 type writeManyInput struct {
 	DevicePath
-	Caller
 	Body WriteValues
 }
 
@@ -146,7 +136,7 @@ type writeOutput struct {
 
 func (a *API) writeRoutes(h huma.API) {
 	register := func(path, summary, id string, add func(huma.Operation)) {
-		op := operation(http.MethodPut, path, summary)
+		op := operation(doors.Operator, http.MethodPut, path, summary)
 		op.OperationID, op.MaxBodyBytes = id, mostWriteBody
 		op.Description = "Answers when the device has. The status goes with the result: " +
 			"200 confirmed, 202 queued, 409 offline, 422 rejected, 504 timeout."
@@ -173,18 +163,18 @@ func writeResponses(h huma.API) map[string]*huma.Response {
 
 func (a *API) writeOne(ctx context.Context, in *writeOneInput) (*writeOutput, error) {
 	values := Values{{Tag: in.Tag, Value: in.Body.Value}}
-	return a.write(ctx, in.TagPath.String(), in.DevicePath, values, in.Body.WriteOptions, in.addr, "body.value")
+	return a.write(ctx, in.TagPath.String(), in.DevicePath, values, in.Body.WriteOptions, "body.value")
 }
 
 func (a *API) writeMany(ctx context.Context, in *writeManyInput) (*writeOutput, error) {
-	return a.write(ctx, in.DevicePath.String(), in.DevicePath, in.Body.Values, in.Body.WriteOptions, in.addr, "")
+	return a.write(ctx, in.DevicePath.String(), in.DevicePath, in.Body.Values, in.Body.WriteOptions, "")
 }
 
 // write asks the core. what names what is written; field is where the value is in the body, empty for body.values.
 func (a *API) write(
-	ctx context.Context, what string, at DevicePath, values Values, how WriteOptions, who, field string,
+	ctx context.Context, what string, at DevicePath, values Values, how WriteOptions, field string,
 ) (*writeOutput, error) {
-	req := server.WriteRequest{Channel: at.Channel, Device: at.Device, Readback: how.Readback, Who: who}
+	req := server.WriteRequest{Channel: at.Channel, Device: at.Device, Readback: how.Readback, Who: caller(ctx).Name}
 	if how.TTL != "" {
 		var err error
 		if req.TTL, err = time.ParseDuration(how.TTL); err != nil {

@@ -22,7 +22,7 @@ const (
 	Configure Action = Admin
 )
 
-// May says whether the role may do an action. No role may do the action None: an action without a stated role is nobody's.
+// May says whether the role may do an action. No role may do the action None: what states no role is nobody's.
 func (r Role) May(a Action) bool { return a != None && r <= Admin && r >= a }
 
 func (r Role) String() string {

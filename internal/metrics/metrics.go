@@ -25,11 +25,11 @@ type Build struct {
 }
 
 // NewHandler returns the handler of GET /metrics: linkd's own metrics, those of the Go runtime and of the process.
-// A scrape reads src.Stats once.
-func NewHandler(src source, build Build) http.Handler {
+// A scrape reads src.Stats and north once; north may be nil.
+func NewHandler(src source, north func() North, build Build) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
-		newCollector(src, build),
+		newCollector(src, north, build),
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -40,22 +40,24 @@ func NewHandler(src source, build Build) http.Handler {
 // collector turns server.Stats into metrics. It holds descriptions only.
 type collector struct {
 	src   source
+	north func() North
 	build prometheus.Metric
 
 	connections, sessionsTotal, identify, closes, strangers, bytes *prometheus.Desc
 
 	loopLag, flaps, panics, restarts, eventsLost, capacity, sessions *prometheus.Desc
 
-	drivers driverDescs
+	drivers   driverDescs
+	northward northDescs
 }
 
-func newCollector(src source, build Build) *collector {
+func newCollector(src source, north func() North, build Build) *collector {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	info := desc("linkd_build_info", "Which linkd this is; always 1.", "version", "revision", "goversion")
 	return &collector{
-		src: src,
+		src: src, north: north,
 		build: prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1,
 			build.Version, build.Revision, runtime.Version()),
 
@@ -78,6 +80,7 @@ func newCollector(src source, build Build) *collector {
 		capacity:   desc("linkd_capacity", "Sessions that this process can hold."),
 		sessions:   desc("linkd_sessions", "Sessions now."),
 		drivers:    newDriverDescs(),
+		northward:  newNorthDescs(),
 	}
 }
 
@@ -90,6 +93,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- d
 	}
 	c.drivers.describe(ch)
+	c.northward.describe(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -107,6 +111,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(ch, c.capacity, st.Capacity)
 	gauge(ch, c.sessions, st.Sessions)
 	c.drivers.collect(ch, st.Drivers)
+	if c.north != nil {
+		c.northward.collect(ch, c.north())
+	}
 }
 
 func (c *collector) collectProvider(ch chan<- prometheus.Metric, p *server.ProviderStats) {

@@ -44,10 +44,18 @@ func sample() fixed {
 	}
 }
 
+func sampleNorth() North {
+	return North{Up: true, Kinds: []NorthKind{{Kind: "tags", Sent: 11, Dropped: 12, SpooledBytes: 13}},
+		Outputs: []NorthGiven{
+			{Output: "cloud", Type: "mqtt", NorthKind: NorthKind{Kind: "tags", Sent: 14, Dropped: 15, SpooledBytes: 16}},
+			{Output: "cloud", Type: "mqtt", NorthKind: NorthKind{Kind: "conn", Sent: 17}},
+		}}
+}
+
 func scrape(t *testing.T, src source) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	h := NewHandler(src, Build{Version: "1.2.3", Revision: "abc"})
+	h := NewHandler(src, sampleNorth, Build{Version: "1.2.3", Revision: "abc"})
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	r.Header.Set("Accept", "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5")
 	h.ServeHTTP(w, r)
@@ -76,6 +84,14 @@ func TestScrape(t *testing.T) {
 		`linkd_polls_total{driver="modbus-rtu",result="missed"} 1` + "\n",
 		`linkd_tag_values_total{driver="modbus-rtu",quality="good"} 90` + "\n",
 		`linkd_writes_total{driver="modbus-rtu",result="confirmed"} 5` + "\n",
+		"linkd_bus_up 1\n",
+		`linkd_bus_sent_total{kind="tags"} 11` + "\n",
+		`linkd_bus_dropped_total{kind="tags"} 12` + "\n",
+		`linkd_bus_spooled_bytes{kind="tags"} 13` + "\n",
+		`linkd_output_up{output="cloud",type="mqtt"} 0` + "\n",
+		`linkd_output_sent_total{kind="conn",output="cloud",type="mqtt"} 17` + "\n",
+		`linkd_output_dropped_total{kind="tags",output="cloud",type="mqtt"} 15` + "\n",
+		`linkd_output_spooled_bytes{output="cloud",type="mqtt"} 16` + "\n",
 		`linkd_poll_seconds_sum{driver="modbus-rtu"} 2.5` + "\n",
 		`linkd_poll_lag_seconds_sum{driver="modbus-rtu"} 3.5` + "\n",
 		`linkd_identify_seconds_bucket{provider="s1",le="0.001"} 0` + "\n",
@@ -120,7 +136,7 @@ func TestScrape(t *testing.T) {
 
 func TestLint(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry() // also checks what Collect sends against what Describe says
-	reg.MustRegister(newCollector(sample(), Build{Version: "1"}))
+	reg.MustRegister(newCollector(sample(), sampleNorth, Build{Version: "1"}))
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +165,7 @@ func TestAbsentAndBad(t *testing.T) {
 		s := sample()
 		s.Providers[0].Closes = map[string]uint64{"\xff": 1}
 		w := httptest.NewRecorder()
-		NewHandler(s, Build{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		NewHandler(s, nil, Build{}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 		if w.Code != http.StatusInternalServerError {
 			t.Errorf("status %d, want 500", w.Code)
 		}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"linkd/drivers"
+	"linkd/internal/api"
+	"linkd/internal/bus"
+	"linkd/internal/doors"
+	"linkd/internal/metrics"
+	"linkd/outputs"
+	outputcatalog "linkd/outputs/catalog"
+	"linkd/project"
+	"linkd/server"
+)
+
+// defaultBus is where the embedded bus takes clients unless it is told otherwise.
+const defaultBus = "127.0.0.1:4222"
+
+// busFlags are the flags of `linkd serve` about what goes north.
+func busFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "nats", Usage: "`URL` of a NATS server or cluster of your own; empty: the embedded one"},
+		&cli.StringFlag{Name: "nats-creds", Usage: "credentials `FILE` for --nats"},
+		&cli.StringFlag{Name: "nats-ca", Usage: "`FILE` of the certificates that sign that of --nats"},
+		&cli.StringFlag{Name: "nats-cert", Usage: "`FILE` of linkd's own certificate for --nats"},
+		&cli.StringFlag{Name: "nats-key", Usage: "`FILE` of its key"},
+		&cli.StringFlag{Name: "bus-listen", Value: defaultBus,
+			Usage: "`ADDR` on which the embedded bus takes NATS clients; empty: none"},
+		&cli.StringFlag{Name: "mqtt-listen", Usage: "`ADDR` on which it takes MQTT clients, such as 127.0.0.1:1883; empty: none"},
+		&cli.DurationFlag{Name: "history-age", Value: 30 * 24 * time.Hour, Usage: "how long values are kept"},
+		&cli.Int64Flag{Name: "history-bytes", Value: 1 << 30, Usage: "how many bytes of values are kept at most"},
+		&cli.BoolFlag{Name: "no-bus", Usage: "no bus: no history, no commands but over HTTP"},
+		&cli.BoolFlag{Name: "new-history", Usage: "begin the history anew where what was kept is lost"},
+	}
+}
+
+// busOptions reads the flags.
+func busOptions(c *cli.Context) bus.Config {
+	cfg := bus.Config{URL: c.String("nats"), Creds: c.String("nats-creds"), Listen: c.String("bus-listen"),
+		TLS:     bus.TLS{CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key")},
+		MQTT:    c.String("mqtt-listen"),
+		History: bus.History{MaxAge: c.Duration("history-age"), MaxBytes: c.Int64("history-bytes")}, Recreate: c.Bool("new-history")}
+	if cfg.URL != "" && !c.IsSet("bus-listen") {
+		cfg.Listen = ""
+	}
+	return cfg
+}
+
+// catalogs are the drivers and the outputs that a project may name.
+type catalogs struct {
+	drivers drivers.Table
+	outputs outputs.Table
+}
+
+func newCatalogs(d drivers.Table) catalogs { return catalogs{d, outputcatalog.New()} }
+
+// Check implements project.Catalog.
+func (c catalogs) Check(ch *project.Channel, models []*project.Model, kind project.LinkKind) []error {
+	return c.drivers.Check(ch, models, kind)
+}
+
+// CheckOutput implements project.OutputCatalog.
+func (c catalogs) CheckOutput(o *project.Output) []error { return c.outputs.CheckOutput(o) }
+
+// north is what goes north: the bus, and the outputs.
+type north struct {
+	srv      *server.Server
+	bus      atomic.Pointer[bus.Bus] // nil: there is none
+	hub      *outputs.Hub
+	external bool
+	unfollow []func()
+}
+
+// northConfig is what startNorth needs.
+type northConfig struct {
+	opt    serving
+	own    *data
+	name   string // of the project
+	srv    *server.Server
+	keeper *doors.Keeper
+	log    *slog.Logger
+}
+
+// startNorth starts the bus, and a hub without outputs, and has both follow the server.
+func startNorth(ctx context.Context, c northConfig) (*north, error) {
+	n := &north{srv: c.srv, external: c.opt.bus.URL != ""}
+	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Project: c.name, Dir: filepath.Join(c.own.dir, "outputs"),
+		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf})
+	n.unfollow = []func(){c.srv.FollowReports(n.hub.Reports), c.srv.FollowEvents(n.hub.Event)}
+	if c.opt.noBus {
+		return n, nil
+	}
+	cfg := c.opt.bus
+	cfg.Project, cfg.Dir, cfg.Log = c.name, filepath.Join(c.own.dir, "bus"), c.log
+	cfg.Access = func(token string) (doors.Role, bool) {
+		who, err := c.keeper.Check(token, netip.Addr{})
+		if err != nil {
+			return doors.None, false
+		}
+		who.OnRevoked(n.recheck)
+		return who.Role, true
+	}
+	if c.opt.anyBus && taken(cfg.Listen) {
+		c.log.Warn("the bus takes no NATS clients: the address is in use; choose another with --bus-listen", "addr", cfg.Listen)
+		cfg.Listen = ""
+	}
+	b, err := bus.Start(ctx, cfg)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bus: ")), n.close(ctx))
+	}
+	n.bus.Store(b)
+	n.unfollow = append(n.unfollow, c.srv.FollowReports(b.Take), c.srv.FollowEvents(b.Event))
+	if err := b.Serve(c.srv); err != nil {
+		return nil, errors.Join(err, n.close(ctx))
+	}
+	c.log.Info("the bus listens", "nats", b.Addr(), "mqtt", b.MQTTAddr())
+	return n, nil
+}
+
+// taken reports whether somebody listens on addr.
+func taken(addr string) bool {
+	if addr == "" {
+		return false
+	}
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		_ = l.Close()
+	}
+	return errors.Is(err, syscall.EADDRINUSE)
+}
+
+func (n *north) recheck() {
+	if b := n.bus.Load(); b != nil {
+		b.Recheck()
+	}
+}
+
+// close delivers what there is, after the server has stopped.
+func (n *north) close(ctx context.Context) error {
+	for _, stop := range n.unfollow {
+		stop()
+	}
+	err := n.hub.Close(ctx)
+	if b := n.bus.Load(); b != nil {
+		err = errors.Join(err, b.Close(ctx))
+	}
+	return err
+}
+
+// tagsOf returns all tags of a device.
+func (n *north) tagsOf(channel, device string) ([]server.TagView, error) {
+	list, _, err := n.srv.Tags(server.TagQuery{Channel: channel, Limit: 1000})
+	return slices.DeleteFunc(list, func(v server.TagView) bool { return v.Device != device }), err
+}
+
+// stats are the counters for metrics.
+func (n *north) stats() (out metrics.North) {
+	if b := n.bus.Load(); b != nil {
+		out.Up = b.State().Condition == bus.Up
+		for _, k := range b.Stats().Kinds {
+			out.Kinds = append(out.Kinds, metrics.NorthKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped, SpooledBytes: k.Spooled})
+		}
+	}
+	for _, o := range n.hub.Status() {
+		for class, c := range map[outputs.Class]outputs.Counts{outputs.Tags: o.Tags, outputs.Conn: o.Conn} {
+			out.Outputs = append(out.Outputs, metrics.NorthGiven{Output: o.Name, Type: o.Type, Fine: o.State != outputs.Failing,
+				NorthKind: metrics.NorthKind{Kind: class.String(), Sent: c.Sent, Dropped: c.Dropped, SpooledBytes: o.QueuedBytes}})
+		}
+	}
+	return out
+}
+
+// history is the bus as the API reads it.
+type history struct{ *north }
+
+// History implements what api asks of a bus.
+func (h history) History(ctx context.Context, channel, device, tag string, from, to time.Time, points int) ([]api.Bucket, error) {
+	if _, err := h.srv.Tag(channel, device, tag); err != nil {
+		return nil, err
+	}
+	list, err := h.bus.Load().History(ctx, bus.HistoryQuery{Channel: channel, Device: device, Tag: tag, From: from, To: to, Points: points})
+	if err != nil {
+		return nil, unread(err)
+	}
+	out := make([]api.Bucket, len(list))
+	for i, b := range list {
+		out[i] = api.NewBucket(b.From, b.Min, b.Max, b.Mean, b.Count, b.Last)
+	}
+	return out, nil
+}
+
+// Lives implements what api asks of a bus.
+func (h history) Lives(ctx context.Context, provider, name string, before time.Time, limit int) ([]api.Life, error) {
+	list, err := h.bus.Load().Lives(ctx, provider, name, before, limit)
+	if err != nil {
+		return nil, unread(err)
+	}
+	out := make([]api.Life, len(list))
+	for i, l := range list {
+		out[i] = api.Life{TS: l.Time.UTC(), Event: l.Event, ID: l.ID, Session: l.Session, RemoteAddr: l.RemoteAddr, Reason: l.Reason}
+		if l.Event == "offline" && l.Duration >= 0 {
+			ms := l.Duration.Milliseconds()
+			out[i].DurationMS = &ms
+		}
+	}
+	return out, nil
+}
+
+// unread is an error of the bus as the API knows it.
+func unread(err error) error {
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "bus: "), "query: ")
+	switch {
+	case errors.Is(err, bus.ErrQuery), errors.Is(err, bus.ErrTooMuch):
+		return fmt.Errorf("%w: %s", server.ErrInvalid, text)
+	case errors.Is(err, bus.ErrAway):
+		return fmt.Errorf("%w: %s", server.ErrBusy, text)
+	}
+	return err
+}
+
+// State implements what api asks of a bus.
+func (h history) State() api.BusState {
+	b := h.bus.Load()
+	s := b.State()
+	out := api.BusState{State: string(s.Condition), Since: s.Since.UTC(), Reason: s.Reason, External: h.external,
+		Listen: b.Addr(), MQTT: b.MQTTAddr(), Kinds: []api.BusKind{}}
+	for _, k := range b.Stats().Kinds {
+		out.Kinds = append(out.Kinds, api.BusKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped, Waiting: k.Waiting})
+	}
+	return out
+}
+
+// Outputs implements what api asks of a bus.
+func (h history) Outputs() []api.OutputState {
+	list := h.hub.Status()
+	out := make([]api.OutputState, len(list))
+	for i, o := range list {
+		out[i] = api.OutputState{Name: o.Name, Type: o.Type, State: o.State, Error: o.Error, Since: o.Since.UTC(),
+			Sent: o.Tags.Sent + o.Conn.Sent, Dropped: o.Tags.Dropped + o.Conn.Dropped, Queued: o.Queued, QueuedBytes: o.QueuedBytes}
+	}
+	return out
+}

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"linkd/internal/doors"
+)
+
+// doorkeeper is what the API needs to know who asks. Its methods are safe for concurrent use.
+type doorkeeper interface {
+	// Check's error is doors.ErrNoToken, doors.ErrBadToken or *doors.SlowDown.
+	Check(token string, from netip.Addr) (doors.Identity, error)
+	// Add's token is shown once. Errors of these three wrap the sentinels of package doors.
+	Add(name string, role doors.Role, who string) (token string, made doors.Token, err error)
+	List() []doors.Token
+	Revoke(id, who string) error
+	// Audit writes down who did what to which thing; err is what came of it.
+	Audit(who, did, what string, err error)
+}
+
+// scheme is the name of the security scheme in the description. An operation's requirement names the role: it is the
+// one place that states it, for the description and for the door.
+const scheme = "token"
+
+func needs(role doors.Role) []map[string][]string {
+	return []map[string][]string{{scheme: {role.String()}}}
+}
+
+// describeDoors has every operation that is registered state the role that it needs, and its door ask for it.
+func (a *API) describeDoors(spec *huma.OpenAPI) {
+	spec.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
+		Type: "http", Scheme: "bearer",
+		Description: "Authorization: Bearer TOKEN. A token has a role: viewer (reads), operator (also sends, writes, " +
+			"closes sessions, adopts, tunnels) or admin (also configures). Each operation names the least one. Without " +
+			"a valid token the answer is 401, with too small a role 403.",
+	}}
+	spec.OnAddOperation = append(spec.OnAddOperation, func(_ *huma.OpenAPI, op *huma.Operation) {
+		if len(op.Security) != 1 || len(op.Security[0][scheme]) != 1 {
+			panic("api: " + op.Method + " " + op.Path + " states no role; make it with operation")
+		}
+		role, err := doors.ParseRole(op.Security[0][scheme][0])
+		if err != nil {
+			panic("api: " + op.Method + " " + op.Path + ": " + err.Error())
+		}
+		op.Description = strings.TrimSpace(op.Description + " Needs the role " + role.String() + ".")
+		a.needs[op.Method+" "+op.Path] = role
+	})
+}
+
+// handle serves a pattern outside the description to those who have the role.
+func (a *API) handle(need doors.Role, pattern string, h http.Handler) {
+	a.needs[pattern] = need
+	a.mux.Handle(pattern, h)
+}
+
+// handleOpen serves a pattern to anybody: the health paths alone.
+func (a *API) handleOpen(pattern string, h http.HandlerFunc) {
+	a.open[pattern] = true
+	a.mux.HandleFunc(pattern, h)
+}
+
+// enterDoor serves what the token of a request gives the right to. A pattern that states no role is nobody's.
+func (a *API) enterDoor(w http.ResponseWriter, r *http.Request) {
+	missing, pattern := a.mux.Handler(r)
+	if a.open[pattern] {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	who, err := a.identify(r)
+	switch {
+	case err != nil:
+		turnAway(w, err)
+	case pattern == "":
+		noSuchPath(w, r, missing)
+	case !who.Role.May(a.needs[pattern]):
+		forbid(w, a.needs[pattern], who)
+	default:
+		a.serveFor(who, a.mux).ServeHTTP(w, r)
+	}
+}
+
+// Require serves h to those who have the role, for handlers on other listeners.
+func (a *API) Require(need doors.Role, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := a.identify(r)
+		switch {
+		case err != nil:
+			turnAway(w, err)
+		case !who.Role.May(need):
+			forbid(w, need, who)
+		default:
+			a.serveFor(who, h).ServeHTTP(w, r)
+		}
+	})
+}
+
+// identify says who asks. It is the only place that looks: a session cookie of the console belongs here. A token in the
+// query is none: addresses end up in logs and histories.
+func (a *API) identify(r *http.Request) (doors.Identity, error) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return doors.Identity{}, doors.ErrNoToken
+	}
+	kind, token, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(kind, "Bearer") {
+		return doors.Identity{}, doors.ErrNoToken
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		from = netip.AddrPort{} // a listener without addresses: all its callers count as one
+	}
+	return a.cfg.Doors.Check(strings.TrimSpace(token), from.Addr())
+}
+
+// callerKey is where a request's context has its doors.Identity.
+type callerKey struct{}
+
+// caller is who asks; nobody when the door was not passed.
+func caller(ctx context.Context) doors.Identity {
+	who, _ := ctx.Value(callerKey{}).(doors.Identity)
+	return who
+}
+
+// serveFor has h know who asks, and ends the request's context once that token is revoked.
+func (a *API) serveFor(who doors.Identity, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithCancel(context.WithValue(r.Context(), callerKey{}, who))
+		defer cancel()
+		defer who.OnRevoked(cancel)()
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// audit writes down what the caller did.
+func (a *API) audit(ctx context.Context, did, what string, err error) {
+	a.cfg.Doors.Audit(caller(ctx).Name, did, what, err)
+}
+
+// turnAway answers who has no valid token.
+func turnAway(w http.ResponseWriter, err error) {
+	var slow *doors.SlowDown
+	switch {
+	case errors.As(err, &slow):
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(slow.After.Seconds()))))
+		writeProblem(w, http.StatusTooManyRequests, strings.TrimPrefix(err.Error(), "doors: "))
+	case errors.Is(err, doors.ErrNoToken):
+		const say = `no token: send the header "Authorization: Bearer TOKEN"; the first start made one in admin.token of ` +
+			`the data directory, linkd token add makes others`
+		w.Header().Set("WWW-Authenticate", `Bearer realm="linkd"`)
+		writeProblem(w, http.StatusUnauthorized, say)
+	default:
+		const say = "the token is not valid here: it was revoked, or is of another linkd, or is not whole; " +
+			"linkd token add makes another"
+		w.Header().Set("WWW-Authenticate",
+			`Bearer realm="linkd", error="invalid_token", error_description="`+say+`"`)
+		writeProblem(w, http.StatusUnauthorized, say)
+	}
+}
+
+// forbid answers whose token has too small a role.
+func forbid(w http.ResponseWriter, need doors.Role, who doors.Identity) {
+	w.Header().Set("WWW-Authenticate",
+		fmt.Sprintf(`Bearer realm="linkd", error="insufficient_scope", scope="%s"`, need))
+	writeProblem(w, http.StatusForbidden, fmt.Sprintf("this needs the role %s; the token of %s has the role %s", need,
+		who.Name, who.Role))
+}

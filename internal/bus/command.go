@@ -1,0 +1,181 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"linkd/server"
+)
+
+const (
+	mostCommands = 256 // at once; each may wait for its device
+	mostQueued   = 1024
+	commandFor   = 75 * time.Second
+	who          = "bus" // NATS does not say which client has published a message
+)
+
+// core is what commands are done by.
+type core interface {
+	Write(ctx context.Context, req server.WriteRequest) (server.WriteResult, error)
+	Send(ctx context.Context, provider, name string, data []byte, wait time.Duration) (server.SendResult, error)
+}
+
+// answer is what a write is answered with: what HTTP says, and its status.
+type answer struct {
+	Status   int    `json:"status"`
+	Result   string `json:"result"`
+	Reason   string `json:"reason"`
+	Readback any    `json:"readback"`
+}
+
+// problem is what a command is answered with that was not done; the members are those of HTTP's problem details.
+type problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+}
+
+func refuse(status int, detail string) problem {
+	return problem{Status: status, Title: http.StatusText(status), Detail: detail}
+}
+
+// Serve has core do what comes as commands from now on, until Close. It may be called once. At most 256 are done at
+// once; more are answered with status 503 at once.
+func (b *Bus) Serve(by core) error {
+	slots := make(chan struct{}, mostCommands)
+	for subject, do := range map[string]func(context.Context, core, *nats.Msg) any{
+		b.subjects.cmd + "*.*.*": b.write, b.subjects.tx + "*.*": b.send,
+	} {
+		sub, err := b.link.nc.Subscribe(subject, func(m *nats.Msg) {
+			select {
+			case slots <- struct{}{}:
+			default:
+				b.busy.Add(1)
+				b.reply(m, refuse(http.StatusServiceUnavailable, "busy: too many commands at once; try again"))
+				return
+			}
+			began := b.task(func() {
+				defer func() { <-slots }()
+				ctx, cancel := context.WithTimeout(b.work, commandFor)
+				defer cancel()
+				b.reply(m, do(ctx, by, m))
+			})
+			if !began {
+				b.reply(m, refuse(http.StatusServiceUnavailable, "linkd is stopping"))
+			}
+		})
+		if err == nil {
+			err = sub.SetPendingLimits(mostQueued, mostQueued*mostCommand)
+		}
+		if err != nil {
+			return fmt.Errorf("bus: %w", err)
+		}
+	}
+	return nil
+}
+
+// reply answers a command, if an answer is asked for. It never answers into linkd's own subjects or the server's: who
+// may only send commands would write there with linkd's rights.
+func (b *Bus) reply(m *nats.Msg, with any) {
+	if m.Reply == "" || strings.HasPrefix(m.Reply, "linkd.") || strings.HasPrefix(m.Reply, "$") ||
+		strings.HasPrefix(m.Reply, "_linkd_") {
+		return
+	}
+	text, err := json.Marshal(with)
+	if err != nil {
+		b.cfg.Log.Warn("a command's answer cannot be written", "subject", m.Subject, "error", err)
+		return
+	}
+	if err := b.link.nc.Publish(m.Reply, text); err != nil {
+		b.cfg.Log.Warn("a command's answer was not sent", "subject", m.Subject, "error", err)
+	}
+}
+
+// write does linkd.PROJECT.cmd.CHANNEL.DEVICE.TAG.
+func (b *Bus) write(ctx context.Context, by core, m *nats.Msg) any {
+	at := strings.Split(strings.TrimPrefix(m.Subject, b.subjects.cmd), ".")
+	if len(at) != 3 {
+		return refuse(http.StatusNotFound, m.Subject+": not linkd.PROJECT.cmd.CHANNEL.DEVICE.TAG")
+	}
+	req := server.WriteRequest{Channel: at[0], Device: at[1], Who: who}
+	value, err := readWrite(m, &req)
+	if err != nil {
+		return refuse(http.StatusUnprocessableEntity, err.Error())
+	}
+	req.Values = []server.TagValue{{Tag: at[2], Value: value}}
+	what := strings.Join(at, "/")
+	r, err := by.Write(ctx, req)
+	if err != nil {
+		return refusalOf(what, err)
+	}
+	status, ok := writeStatus(r.Result)
+	if !ok {
+		return refuse(http.StatusInternalServerError, what+": result "+r.Result+" is not known")
+	}
+	return answer{Status: status, Result: r.Result, Reason: r.Reason, Readback: plainValue(r.Readback)}
+}
+
+func writeStatus(result string) (int, bool) {
+	switch result {
+	case "confirmed":
+		return http.StatusOK, true
+	case "queued":
+		return http.StatusAccepted, true
+	case "offline":
+		return http.StatusConflict, true
+	case "rejected":
+		return http.StatusUnprocessableEntity, true
+	case "timeout":
+		return http.StatusGatewayTimeout, true
+	}
+	return 0, false
+}
+
+// send does linkd.PROJECT.tx.PROVIDER.CONNPT.
+func (b *Bus) send(ctx context.Context, by core, m *nats.Msg) any {
+	at := strings.Split(strings.TrimPrefix(m.Subject, b.subjects.tx), ".")
+	if len(at) != 2 {
+		return refuse(http.StatusNotFound, m.Subject+": not linkd.PROJECT.tx.PROVIDER.CONNPT")
+	}
+	what := strings.Join(at, "/")
+	data, wait, err := readSend(m)
+	if err != nil {
+		return refuse(http.StatusUnprocessableEntity, err.Error())
+	}
+	r, err := by.Send(ctx, at[0], at[1], data, wait)
+	b.cfg.Log.Info("send", "who", who, "connection", what, "bytes", len(data), "error", err)
+	if err != nil {
+		return refusalOf(what, err)
+	}
+	return sent(r)
+}
+
+// refusalOf is the answer that stands for an error of the core. what names the thing asked for.
+func refusalOf(what string, err error) problem {
+	text := strings.TrimPrefix(err.Error(), "server: ")
+	status := http.StatusInternalServerError
+	switch {
+	case errors.Is(err, server.ErrNotFound):
+		status = http.StatusNotFound
+	case errors.Is(err, server.ErrOffline):
+		status, text = http.StatusConflict, "offline; it must be online for this"
+	case errors.Is(err, server.ErrConflict):
+		status = http.StatusConflict
+	case errors.Is(err, server.ErrInvalid):
+		status = http.StatusUnprocessableEntity
+	case errors.Is(err, server.ErrSlow), errors.Is(err, server.ErrBusy):
+		status = http.StatusServiceUnavailable
+	case errors.Is(err, server.ErrClosed), errors.Is(err, context.Canceled):
+		status, text = http.StatusServiceUnavailable, "linkd is stopping"
+	case errors.Is(err, context.DeadlineExceeded):
+		status, text = http.StatusGatewayTimeout, "no answer in "+commandFor.String()+"; the device may have done it"
+	}
+	return refuse(status, what+": "+text)
+}

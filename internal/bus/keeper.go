@@ -1,0 +1,126 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+const (
+	watchEvery = 2 * time.Second // look at the disk so often, and whether the server still stores
+	noteEvery  = time.Minute     // and at how far the streams are
+)
+
+// freeBytes is what the disk of dir has left for linkd.
+func freeBytes(dir string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("bus: %s: %w", dir, err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}
+
+// keep watches over the bus until work ends: it opens and shuts the lanes, makes the streams, and starts the embedded
+// server again when its disk has room after having been full.
+func (b *Bus) keep() {
+	watch, note := time.NewTicker(watchEvery), time.NewTicker(max(noteEvery, 2*b.cfg.Sync))
+	defer watch.Stop()
+	defer note.Stop()
+	ensured := b.own != nil // Start has
+	for gen := b.link.generation(); ; {
+		if now := b.link.generation(); now != gen || b.condition.worst() != nil {
+			gen, ensured = now, false
+		}
+		ensured = b.watch(ensured)
+		select {
+		case <-b.work.Done():
+			return
+		case <-b.moved:
+		case <-watch.C:
+		case <-note.C:
+			if ensured {
+				b.note(b.work)
+			}
+		}
+	}
+}
+
+// watch looks at the bus once. ensured says whether the streams are there; so does what it returns.
+func (b *Bus) watch(ensured bool) bool {
+	if b.own != nil {
+		free, err := b.free(b.cfg.Dir)
+		switch {
+		case err != nil:
+			b.shut(Away, err)
+			return false
+		case free < b.cfg.Reserve:
+			b.shut(Full, fmt.Errorf("bus: %s has %d MiB left; it must have %d", b.cfg.Dir, free>>20, b.cfg.Reserve>>20))
+			return ensured
+		case !b.own.works() || b.refused():
+			if err := b.restart(); err != nil {
+				b.shut(Away, err)
+				return false
+			}
+			ensured = false
+		}
+	}
+	if !b.link.up.Load() {
+		b.shut(Away, errors.New("bus: not connected"))
+		return false
+	}
+	if !ensured {
+		if err := b.ensure(b.work); err != nil {
+			b.shut(Away, err)
+			return false
+		}
+	}
+	b.open.Store(true)
+	for _, l := range b.lanes() {
+		poke(l.spool.wake)
+	}
+	if err := b.condition.worst(); err != nil {
+		b.tell(Away, err.Error())
+	} else {
+		b.tell(Up, "")
+	}
+	return true
+}
+
+// shut has the lanes wait.
+func (b *Bus) shut(to Condition, err error) {
+	if b.work.Err() != nil {
+		return // Close sends what it can
+	}
+	b.open.Store(false)
+	b.tell(to, err.Error())
+}
+
+func (b *Bus) tell(to Condition, reason string) {
+	if !b.condition.set(to, reason) {
+		return
+	}
+	if to == Up {
+		b.cfg.Log.Info("the bus is up")
+		return
+	}
+	b.cfg.Log.Warn("the bus does not take messages; they wait, and the oldest go first", "state", to, "reason", reason)
+}
+
+// refused reports whether the embedded server has refused to store: it goes on refusing until it is started again.
+func (b *Bus) refused() bool {
+	var r *refusal
+	return errors.As(b.condition.worst(), &r)
+}
+
+// restart starts the embedded server again.
+func (b *Bus) restart() error {
+	b.open.Store(false)
+	b.cfg.Log.Warn("the embedded server is started again: it does not store any more")
+	b.restarts.Add(1)
+	b.own.stop()
+	for _, l := range b.lanes() {
+		b.condition.word(l.kind, nil)
+	}
+	return b.own.start()
+}

@@ -1,0 +1,267 @@
+package bus
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+const (
+	window      = 4                     // chunks on their way
+	linger      = 50 * time.Millisecond // a chunk that is not full waits so long for more: fewer, cheaper batches
+	ackTimeout  = 5 * time.Second       // doubles with each failure, up to mostTimeout
+	mostTimeout = 60 * time.Second
+	leastPause  = 100 * time.Millisecond // before sending again, doubles up to mostPause
+	mostPause   = 10 * time.Second
+)
+
+var (
+	errUnacked = errors.New("bus: no acknowledgement")
+	errGap     = errors.New("bus: messages of a batch are missing in the stream")
+	errCut     = errors.New("bus: the connection was cut")
+)
+
+// flight is what a lane knows of a chunk that it has sent. The zero flight was not sent.
+type flight struct {
+	attempt uint64 // names its acknowledgements; 0: to be sent
+	gen     uint64 // generation of the connection
+	need    int    // acknowledgements
+	got     int
+	seq     uint64 // the highest that was acknowledged
+	at      time.Time
+	err     error
+}
+
+// lane brings the records of one kind into one stream, in order. Its goroutine alone sends, a few chunks ahead of what
+// is acknowledged; when one fails, it and those after it are sent again, so that a record can be in the stream twice.
+//
+// The acknowledgement of a chunk's last message is enough where linkd alone writes to the stream, and that is cheapest:
+// its number in the stream says whether all of the chunk are there, in order. Else, and while that number is not known,
+// every message asks for one.
+type lane struct {
+	kind  string
+	spool *spool
+	link  *link
+	alone bool   // nobody else writes to the stream
+	inbox string // acknowledgements come to inbox + attempt
+	open  *atomic.Bool
+	word  func(kind string, err error) // of trouble, and with nil of its end; must not block
+	sent  atomic.Uint64
+	again atomic.Uint64
+
+	mu     sync.Mutex
+	flying []*chunk // oldest first
+
+	// The goroutine's.
+	attempt  uint64
+	known    bool // last is what the stream's last message has, when all before it is acknowledged
+	last     uint64
+	failures int
+	pause    time.Time // send nothing before
+
+	ending chan struct{} // send what there is without lingering, then end
+	stop   chan struct{}
+	ended  chan struct{}
+}
+
+// run sends until stop, or until all is sent after ending.
+func (l *lane) run() {
+	defer close(l.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	ending := l.ending
+	for hold := linger; ; {
+		wait, idle := l.step(time.Now(), hold)
+		if idle && hold == 0 {
+			return
+		}
+		timer.Reset(wait)
+		select {
+		case <-l.spool.wake:
+		case <-timer.C:
+		case <-ending:
+			hold, ending = 0, nil
+		case <-l.stop:
+			return
+		}
+	}
+}
+
+// step does what can be done now. It returns when to look again at the latest, and whether nothing is left.
+func (l *lane) step(now time.Time, hold time.Duration) (wait time.Duration, idle bool) {
+	const rest = time.Second
+	if err := l.settle(now); err != nil {
+		l.rewind(now, err)
+	}
+	if !l.open.Load() {
+		return rest, l.empty()
+	}
+	if wait = l.pause.Sub(now); wait > 0 {
+		return wait, false
+	}
+	flying := l.onTheirWay()
+	for _, c := range flying {
+		if c.attempt == 0 {
+			l.again.Add(uint64(c.n))
+			if err := l.send(now, c); err != nil {
+				l.rewind(now, err)
+				return leastPause, false
+			}
+		}
+	}
+	wait = rest
+	for n := len(flying); n < window; n++ {
+		c, later := l.spool.take(now, hold)
+		if c == nil {
+			if later > 0 {
+				wait = later
+			}
+			return wait, n == 0 && later == 0
+		}
+		if !l.fits(c) {
+			continue
+		}
+		l.mu.Lock()
+		l.flying = append(l.flying, c)
+		l.mu.Unlock()
+		if err := l.send(now, c); err != nil {
+			l.rewind(now, err)
+			return leastPause, false
+		}
+	}
+	return wait, false
+}
+
+// empty reports whether nothing is left to be acknowledged.
+func (l *lane) empty() bool {
+	l.spool.mu.Lock()
+	waiting := l.spool.waiting
+	l.spool.mu.Unlock()
+	return waiting == 0 && len(l.onTheirWay()) == 0
+}
+
+func (l *lane) onTheirWay() []*chunk {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append(make([]*chunk, 0, window), l.flying...)
+}
+
+// settle takes off what is acknowledged, and returns why what is left must be sent again.
+func (l *lane) settle(now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.flying) > 0 {
+		c := l.flying[0]
+		switch {
+		case c.attempt == 0:
+			return nil
+		case c.err != nil:
+			return c.err
+		case c.got < c.need && c.gen != l.link.generation():
+			return errCut
+		case c.got < c.need && now.Sub(c.at) > min(ackTimeout<<min(l.failures, 8), mostTimeout):
+			return errUnacked
+		case c.got < c.need:
+			return nil
+		case c.need == 1 && c.n > 1 && (!l.known || c.seq != l.last+uint64(c.n)):
+			return errGap
+		}
+		l.known, l.last = l.alone, c.seq
+		l.sent.Add(uint64(c.n))
+		if l.failures > 0 {
+			l.failures = 0
+			l.word(l.kind, nil)
+		}
+		l.flying = append(l.flying[:0], l.flying[1:]...)
+		l.spool.done(c)
+	}
+	return nil
+}
+
+// rewind has all that is on its way sent again, after a pause.
+func (l *lane) rewind(now time.Time, err error) {
+	l.mu.Lock()
+	for _, c := range l.flying {
+		c.flight = flight{}
+	}
+	l.mu.Unlock()
+	l.known = false
+	l.pause = now.Add(min(leastPause<<min(l.failures, 8), mostPause))
+	if !errors.Is(err, errGap) && !errors.Is(err, errCut) {
+		l.failures++
+		l.word(l.kind, err)
+	}
+}
+
+// fits drops the records that are larger than what the server takes; false when nothing is left.
+func (l *lane) fits(c *chunk) bool {
+	if limit := l.link.nc.MaxPayload(); limit > 0 && int64(c.biggest) > limit {
+		l.spool.drop(c.strip(int(limit)))
+	}
+	if c.n == 0 {
+		l.spool.done(c)
+	}
+	return c.n > 0
+}
+
+// send publishes a chunk that is in flying.
+func (l *lane) send(now time.Time, c *chunk) error {
+	l.attempt++
+	f := flight{attempt: l.attempt, gen: l.link.generation(), need: 1, at: now}
+	l.mu.Lock()
+	// The number of the last message will say that all are there when the one before the first is known by then.
+	every := !l.alone || !l.known && l.flying[0] == c
+	if every {
+		f.need = c.n
+	}
+	c.flight = f
+	l.mu.Unlock()
+	reply := l.inbox + strconv.FormatUint(f.attempt, 10)
+	return c.each(func(subject string, payload []byte, last bool) error {
+		if every || last {
+			return l.link.nc.PublishRequest(subject, reply, payload)
+		}
+		return l.link.nc.Publish(subject, payload)
+	})
+}
+
+// acknowledged takes an acknowledgement; on the connection's goroutine.
+func (l *lane) acknowledged(m *nats.Msg) {
+	attempt, err := strconv.ParseUint(strings.TrimPrefix(m.Subject, l.inbox), 10, 64)
+	if err != nil || attempt == 0 {
+		return
+	}
+	seq, err := readAck(m)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.flying {
+		if c.attempt != attempt {
+			continue
+		}
+		if err != nil {
+			c.err = err
+		}
+		c.got++
+		c.seq = max(c.seq, seq)
+		if c.got == c.need || err != nil {
+			poke(l.spool.wake)
+		}
+		return
+	}
+}
+
+// refusal is an acknowledgement that says no.
+type refusal struct {
+	code int // of JetStream
+	text string
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("bus: the server does not store: %s (%d)", r.text, r.code)
+}

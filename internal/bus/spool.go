@@ -1,0 +1,195 @@
+package bus
+
+import (
+	"encoding/binary"
+	"math"
+	"sync"
+	"time"
+)
+
+const (
+	chunkRecords = 1024      // a server that gets more than 10,000 at once drops what it cannot queue
+	chunkBytes   = 256 << 10 // of a full chunk; the last record may go beyond
+	mostPayload  = 512 << 10 // bytes of a record; half of what a NATS server takes by default
+	recordHead   = 2 + 4     // subject length, payload length
+	keepBytes    = 2 * chunkBytes
+	keepChunks   = window + 1 // empty chunks that are kept for use again
+)
+
+// chunk is a batch of records in the order in which they came, back to back:
+//
+//	subject length 2 bytes | payload length 4 bytes | subject | payload
+type chunk struct {
+	buf     []byte
+	n       int       // records
+	biggest int       // bytes of the largest payload
+	opened  time.Time // when its first record came
+	flight            // the sender's
+}
+
+// each calls f for every record; last is true for the last. It ends at the first error.
+func (c *chunk) each(f func(subject string, payload []byte, last bool) error) error {
+	for b, i := c.buf, 1; len(b) > 0; i++ {
+		s, p := int(binary.LittleEndian.Uint16(b)), int(binary.LittleEndian.Uint32(b[2:]))
+		b = b[recordHead:]
+		if err := f(string(b[:s]), b[s:s+p], i == c.n); err != nil {
+			return err
+		}
+		b = b[s+p:]
+	}
+	return nil
+}
+
+// strip takes out the records whose payload is over limit bytes, and returns how many there were.
+func (c *chunk) strip(limit int) (gone int) {
+	left, n := c.buf[:0], c.n
+	c.n, c.biggest = 0, 0
+	for b := c.buf; len(b) > 0; {
+		s, p := int(binary.LittleEndian.Uint16(b)), int(binary.LittleEndian.Uint32(b[2:]))
+		size := recordHead + s + p
+		if p <= limit {
+			left = append(left, b[:size]...)
+			c.n++
+			c.biggest = max(c.biggest, p)
+		}
+		b = b[size:]
+	}
+	c.buf = left
+	return n - c.n
+}
+
+// spool holds records until they are sent, in chunks. It has a bound in bytes; beyond it the oldest chunk goes that is
+// not on its way. One goroutine takes, any may put.
+type spool struct {
+	most int64         // bytes of all chunks, those on their way included
+	wake chan struct{} // there is a first record, or a full chunk
+
+	mu      sync.Mutex
+	open    *chunk   // being filled; nil: none
+	full    []*chunk // oldest first
+	empty   []*chunk
+	bytes   int64 // of all chunks but the empty ones
+	waiting int   // records of open and full
+	dropped uint64
+	closed  bool // what is put is dropped
+}
+
+func newSpool(most int64) *spool { return &spool{most: most, wake: make(chan struct{}, 1)} }
+
+// put has encode append a record's subject, then its payload, and return where the payload begins, counted from where
+// the subject began. The caller holds mu.
+func (s *spool) put(encode func(dst []byte) (out []byte, payload int)) {
+	if s.closed {
+		s.dropped++
+		return
+	}
+	c := s.open
+	if c == nil {
+		c = s.fresh()
+	}
+	start, was := len(c.buf), cap(c.buf)
+	c.buf = append(c.buf, make([]byte, recordHead)...)
+	out, at := encode(c.buf)
+	c.buf = out
+	s.bytes += int64(cap(c.buf) - was)
+	size := len(out) - start - recordHead - at
+	if at > math.MaxUint16 || size > mostPayload {
+		c.buf = c.buf[:start]
+		s.dropped++
+		return
+	}
+	binary.LittleEndian.PutUint16(out[start:], uint16(at))
+	binary.LittleEndian.PutUint32(out[start+2:], uint32(size))
+	c.n++
+	c.biggest = max(c.biggest, size)
+	s.waiting++
+	if c.n == 1 {
+		c.opened = time.Now()
+		poke(s.wake)
+	}
+	if c.n >= chunkRecords || len(c.buf) >= chunkBytes {
+		s.full, s.open = append(s.full, c), nil
+		poke(s.wake)
+	}
+	s.fit()
+}
+
+// fresh opens a chunk.
+func (s *spool) fresh() *chunk {
+	s.open = &chunk{}
+	if n := len(s.empty); n > 0 {
+		s.open, s.empty = s.empty[n-1], s.empty[:n-1]
+	}
+	s.bytes += int64(cap(s.open.buf))
+	return s.open
+}
+
+// fit drops the oldest chunks while there are too many bytes.
+func (s *spool) fit() {
+	for s.bytes > s.most && len(s.full) > 0 {
+		c := s.full[0]
+		s.full = append(s.full[:0], s.full[1:]...)
+		s.dropped += uint64(c.n)
+		s.waiting -= c.n
+		s.release(c)
+	}
+}
+
+// take returns the oldest chunk: a full one, or the open one when its first record has waited for linger; else nil,
+// and how long the open one has still to wait (0: there is none). The caller gives it back with done.
+func (s *spool) take(now time.Time, linger time.Duration) (c *chunk, wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.full) > 0:
+		c = s.full[0]
+		s.full = append(s.full[:0], s.full[1:]...)
+	case s.open != nil && s.open.n > 0:
+		if wait = linger - now.Sub(s.open.opened); wait > 0 && wait <= linger {
+			return nil, wait
+		}
+		c, s.open = s.open, nil
+	default:
+		return nil, 0
+	}
+	s.waiting -= c.n
+	return c, 0
+}
+
+// done takes back a chunk that was taken.
+func (s *spool) done(c *chunk) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release(c)
+}
+
+// drop counts n records that were taken, and will not be sent.
+func (s *spool) drop(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropped += uint64(n)
+}
+
+func (s *spool) release(c *chunk) {
+	s.bytes -= int64(cap(c.buf))
+	if cap(c.buf) > keepBytes || len(s.empty) >= keepChunks {
+		return
+	}
+	*c = chunk{buf: c.buf[:0]}
+	s.empty = append(s.empty, c)
+}
+
+// close has put drop everything from now on.
+func (s *spool) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+}
+
+// poke wakes who waits on c, or will wait.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

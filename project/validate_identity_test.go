@@ -1,0 +1,81 @@
+package project
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRefusesIdentity(t *testing.T) {
+	testRefusals(t, []refusal{
+		{"preset", identity("preset: lines"), `f:3:65: there is no preset "lines"; did you mean line?`,
+			"providers.s.identity.preset"},
+		{"strange preset", identity("preset: xyzzyxyzzy"), `f:3:65: there is no preset "xyzzyxyzzy"; write one of auto, ` +
+			"usr, template, four-faith, ddp, inhand, imei, line, fixed, length-prefixed, hex, regex",
+			"providers.s.identity.preset"},
+		{"max_bytes", identity("max_bytes: 1025"), "f:3:68: max_bytes is 1025; write a whole number from 1 to 1024",
+			"providers.s.identity.max_bytes"},
+		{"quiet", identity("quiet: 2s, timeout: 1s"),
+			"f:3:64: quiet is 2s, not shorter than timeout, 1s; write a shorter one", "providers.s.identity.quiet"},
+		{"fixed", identity("preset: fixed"), "f:3:56: preset fixed has no length; write the bytes of an id",
+			"providers.s.identity.length"},
+		{"fixed too long", identity("preset: fixed, length: 200"),
+			"f:3:80: length is 200, more than max_bytes, 128; raise max_bytes", "providers.s.identity.length"},
+		{"length field", identity("preset: length-prefixed, length: 3"),
+			"f:3:90: length is 3; write the bytes of the length field, 1, 2 or 4", "providers.s.identity.length"},
+		{"endian", identity("preset: length-prefixed, length: 2, endian: middle"),
+			`f:3:101: endian is "middle"; write big or little`, "providers.s.identity.endian"},
+		{"mode", identity("preset: usr, mode: always"), `f:3:76: mode is "always"; write connect or packet or both`,
+			"providers.s.identity.mode"},
+		{"mode of auto", identity("mode: packet"),
+			"f:3:63: mode means nothing to preset auto; remove it, or use preset usr", "providers.s.identity.mode"},
+		{"ack of its own", identity(`preset: ddp, ack: "hex:01"`),
+			"f:3:75: preset ddp has an acknowledgement of its own; remove ack", "providers.s.identity.ack"},
+		{"no pattern", identity("preset: regex"),
+			`f:3:56: preset regex has no pattern; write one with a group named id, such as 'ID=(?P<id>\w+);'`,
+			"providers.s.identity.pattern"},
+		{"pattern", identity("preset: regex, pattern: '('"),
+			"f:3:81: pattern: missing closing ): `(`; write a regular expression in RE2 syntax",
+			"providers.s.identity.pattern"},
+		{"no group", identity("preset: regex, pattern: 'x(.*)'"),
+			`f:3:81: pattern "x(.*)" has no group named id; write (?P<id>…) around the id`, "providers.s.identity.pattern"},
+		{"hex without length", identity("preset: hex"), "f:3:56: preset hex has no length; write the bytes of an id",
+			"providers.s.identity.length"},
+		{"line ends in prefix", identity(`preset: line, prefix: "a\n"`),
+			"f:3:79: prefix holds CR, LF or NUL, which end a line; leave it out", "providers.s.identity.prefix"},
+		{"blank in suffix", identity(`preset: line, suffix: "a "`),
+			"f:3:79: suffix begins or ends with a blank; leave the blank out", "providers.s.identity.suffix"},
+		{"long surroundings", identity("max_bytes: 3, preset: line, prefix: abcd"),
+			"f:3:93: prefix and suffix have 4 bytes, more than max_bytes, 3; raise max_bytes", "providers.s.identity.prefix"},
+		{"long heartbeat", identity("heartbeat: " + strings.Repeat("x", 65)),
+			"f:3:68: a heartbeat is 65 bytes long; write 1 to 64", "providers.s.identity.heartbeat"},
+		{"long ack", identity("ack: " + strings.Repeat("x", 257)), "f:3:62: ack is 257 bytes long; write at most 256",
+			"providers.s.identity.ack"},
+		{"id as heartbeat of hex", identity(`preset: hex, length: 2, heartbeat: "{id}"`),
+			"f:3:92: heartbeat {id} means nothing to preset hex; write the bytes out", "providers.s.identity.heartbeat"},
+		{"long pattern", identity(`preset: regex, pattern: '(?P<id>[a-z]{300})'`),
+			`f:3:81: pattern "(?P<id>[a-z]{300})" takes more than 256 steps; write a shorter one, with smaller repetitions`,
+			"providers.s.identity.pattern"},
+		{"ids of imei in a fleet", server(`, identity: {preset: imei}, ` +
+			`fleets: [{name: "f{n}", socket_conn_id: "35583708951234{n}", from: 5, to: 10}]`),
+			`f:3:112: socket_conn_id "3558370895123410" cannot come with preset imei; write 15 digits`,
+			"providers.s.fleets.f{n}.socket_conn_id"},
+		{"id of imei", server(", identity: {preset: imei}, connections: [{name: c, socket_conn_id: 12345}]"),
+			`f:3:112: socket_conn_id "12345" cannot come with preset imei; write 15 digits`,
+			"providers.s.connections.c.socket_conn_id"},
+		{"id of hex", server(", identity: {preset: hex, length: 2}, connections: [{name: c, socket_conn_id: 0a0b}]"),
+			`f:3:122: socket_conn_id "0a0b" cannot come with preset hex; write 4 hex digits in capitals`,
+			"providers.s.connections.c.socket_conn_id"},
+		{"id of fixed", server(", identity: {preset: fixed, length: 2}, connections: [{name: c, socket_conn_id: abc}]"),
+			`f:3:124: socket_conn_id "abc" cannot come with preset fixed; write 2 bytes`,
+			"providers.s.connections.c.socket_conn_id"},
+		{"hex", identity(`heartbeat: "hex:0"`),
+			`f:3:68: heartbeat is the text "hex:0"; write two hex digits a byte, as "hex:00 01 FE"`,
+			"providers.s.identity.heartbeat"},
+		{"empty bytes", identity(`heartbeat: ""`), "f:3:68: heartbeat is 0 bytes long; write 1 to 1024",
+			"providers.s.identity.heartbeat"},
+		{"many heartbeats", identity("heartbeat: [" + strings.Repeat("a, ", 17) + "]"),
+			"f:3:68: heartbeat has 17 items; write at most 16", "providers.s.identity.heartbeat"},
+	})
+	mustParse(t, "project: p\n"+server(`, identity: {preset: regex, pattern: '(?P<id>\w+),(?P<secret>\w+);'}`+
+		", connections: [{name: c, socket_conn_id: x, secret: y}]"))
+}

@@ -1,0 +1,167 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"linkd/drivers/modbus"
+)
+
+// reported follows all reports and returns them as lines.
+func (w *sim) reported() (lines func(n int) []string) {
+	var mu sync.Mutex
+	var got []string
+	w.t.Cleanup(w.srv.FollowReports(func(list []Report) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range list {
+			line := fmt.Sprintf("%s/%s %s %s/%s", r.Provider, r.Connection, r.ID, r.Channel, r.Device)
+			for _, v := range r.Values {
+				line += fmt.Sprintf(" %s=%v/%s", v.Tag.Name, v.Value.Any(), v.Quality)
+			}
+			got = append(got, line)
+		}
+	}))
+	return func(n int) []string {
+		w.t.Helper()
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			w.drain() // the letters that ask loops for what they have
+			mu.Lock()
+			if len(got) >= n {
+				defer mu.Unlock()
+				defer func() { got = nil }()
+				return got
+			}
+			mu.Unlock()
+			if time.Now().After(end) {
+				w.t.Fatalf("%d reports, want %d", len(got), n)
+			}
+		}
+	}
+}
+
+// TestReports: each exchange is one report, with the tags that it read; a link that ends reports all as bad.
+func TestReports(t *testing.T) {
+	w := newPolledSim(t)
+	lines := w.reported()
+	one, fleet := w.dial(0, "10.0.0.1:1"), w.dial(1, "10.0.0.2:1")
+	one.send("c0001\n")
+	one.serveModbus(1900 * time.Millisecond)
+	got := lines(2)
+	for _, want := range []string{"s1/c1 c0001 ch1/d1 temperature=21.5/good", "s1/c1 c0001 ch1/d1 setpoint=21.5/good"} {
+		if !strings.Contains(strings.Join(got, "\n")+"\n", want+"\n") {
+			t.Errorf("reports %q, want %q among them", got, want)
+		}
+	}
+	one.hangUp(nil)
+	if got, want := lines(1), "s1/c1 c0001 ch1/d1 temperature=21.5/bad setpoint=21.5/bad"; got[len(got)-1] != want {
+		t.Errorf("after the link has ended: %q, want %q", got, want)
+	}
+	fleet.send("d0002\n")
+	fleet.serveModbus(1100 * time.Millisecond)
+	if got := lines(1); !strings.HasPrefix(got[0], "s1/f2 d0002 ch_f2/d1 ") {
+		t.Errorf("report of a fleet's device: %q", got)
+	}
+}
+
+// TestReportsBound: followers that are too slow lose whole batches, which are counted, and no loop waits for them.
+func TestReportsBound(t *testing.T) {
+	w := newPolledSim(t)
+	release, entered := make(chan struct{}), make(chan struct{}, 1)
+	t.Cleanup(w.srv.FollowReports(func([]Report) {
+		select {
+		case entered <- struct{}{}:
+		default:
+		}
+		<-release
+	}))
+	l := w.dial(0, "10.0.0.1:1")
+	l.send("c0001\n")
+	loop, v := l.s.loop, l.s.values
+	fill := func() {
+		for range batchReports {
+			loop.report(l.s, v, 0)
+			loop.reported()
+		}
+		loop.handOver()
+	}
+	fill()
+	<-entered
+	for range maxBatches + 3 {
+		fill()
+	}
+	if lost := w.srv.Stats().ReportsLost; lost != 3*batchReports {
+		t.Errorf("%d reports lost, want %d", lost, 3*batchReports)
+	}
+	close(release)
+}
+
+// TestReportAllocatesNothing holds a report, from the loop to its follower, to no allocation.
+func TestReportAllocatesNothing(t *testing.T) {
+	w := newPolledSim(t)
+	told := make(chan int, 1)
+	t.Cleanup(w.srv.FollowReports(func(list []Report) { told <- len(list) }))
+	l := w.dial(0, "10.0.0.1:1")
+	l.send("d0001\n")
+	loop, v := l.s.loop, l.s.values
+	pass := func() {
+		for range batchReports {
+			loop.report(l.s, v, 0)
+			loop.report(l.s, v, 1)
+			loop.reported()
+		}
+		loop.handOver()
+		if n := <-told; n != batchReports {
+			t.Fatalf("%d reports", n)
+		}
+	}
+	for range 4 {
+		pass()
+	}
+	if allocs := testing.AllocsPerRun(100, pass); allocs > 1 {
+		t.Fatalf("%.2f allocations for %d reports, want at most 1", allocs, batchReports)
+	}
+}
+
+func BenchmarkReport(b *testing.B) {
+	w := newSim(b, polled, modbus.RTU())
+	told := make(chan int, 1)
+	b.Cleanup(w.srv.FollowReports(func(list []Report) { told <- len(list) }))
+	l := w.dial(0, "10.0.0.1:1")
+	l.send("d0001\n")
+	loop, v := l.s.loop, l.s.values
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		for tag := range 2 {
+			loop.report(l.s, v, tag)
+		}
+		loop.reported()
+		if n++; n%batchReports == 0 {
+			loop.handOver()
+			<-told
+		}
+	}
+}
+
+// TestFollowEvents: a follower gets every event in order, those of the stop too.
+func TestFollowEvents(t *testing.T) {
+	s := live(t, threeDevices)
+	var got []string
+	s.FollowEvents(func(e Event) { got = append(got, e.Kind+" "+e.Connection+" "+e.Reason) })
+	_ = dial(t, addr(t, s), "c0001\n")
+	eventually(t, "c1 online", func() bool {
+		v, err := s.Connection("s1", "c1")
+		return err == nil && v.State == Online
+	})
+	if err := s.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(got); n < 2 || got[0] != "online c1 " || !slices.Contains(got, "offline c1 drain") {
+		t.Errorf("events %q", got)
+	}
+}
