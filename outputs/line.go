@@ -216,8 +216,8 @@ func (l *Line) Over() bool {
 // SentAll counts the records of a batch as delivered.
 func (l *Line) SentAll(b *Batch) { count(b, &l.sent) }
 
-// Abandon: the output is closed, and the records of a batch from a number on are not delivered. They stay on disk, or
-// are dropped and counted where there is none.
+// Abandon gives up the records of a batch from a number on, as the output is closed: they stay on disk, or are dropped
+// and counted where there is none.
 func (l *Line) Abandon(b *Batch, from int) {
 	if l.disk != nil {
 		l.disk.putBack(b, from)

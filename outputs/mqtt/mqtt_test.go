@@ -33,7 +33,7 @@ func (h hub) Payloads() (list [][]byte) {
 	return list
 }
 
-// Up restarts the broker behind a gate, so that the subscriber is back before linkd is.
+// TestConformance has the broker behind a gate: who subscribes stays connected when linkd is cut off.
 func TestConformance(t *testing.T) {
 	outputtest.Run(t, Kind(), []string{"json", "influx", "protobuf"}, func(t *testing.T, _ string) outputtest.Peer {
 		return newGate(t)

@@ -327,7 +327,7 @@ func restart(t *testing.T, r *rig) {
 	if st.Queued != 0 || st.Tags.Dropped != 0 {
 		t.Errorf("with all delivered, %+v", st)
 	}
-	r.open(t, disk).Close(t.Context())
+	balanced(t, end(t, r.open(t, disk), patience))
 	r.await(t) // nothing came twice with an end in peace, or it would be out of order
 }
 
