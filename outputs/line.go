@@ -24,6 +24,7 @@ const (
 // LineOptions are the options that all outputs have.
 type LineOptions struct {
 	spool    int64 // bytes in memory
+	disk     int64 // bytes on disk; 0: nothing is kept there
 	send     []string
 	channels []string // patterns; nil: all
 }
@@ -31,6 +32,7 @@ type LineOptions struct {
 // Line reads the options that all outputs have.
 func (o *Options) Line() LineOptions {
 	l := LineOptions{spool: o.Size("spool", 64<<20, 64<<10, 16<<30),
+		disk: o.Size("spool_disk", 0, 1<<20, 1<<40),
 		send: o.List("send", int(classes)), channels: o.List("channels", 100)}
 	for _, word := range l.send {
 		if word != Tags.String() && word != Conn.String() {
@@ -57,6 +59,7 @@ type Line struct {
 	encode encoding
 	topics bool
 	spool  *Spool
+	disk   *disk // behind spool; nil: none
 
 	taken, sent, lost [classes]atomic.Uint64
 	retries           atomic.Uint64
@@ -94,10 +97,17 @@ func encodingOf(format string) encoding {
 }
 
 // NewLine makes a line that encodes in a format. topics: records have a topic, CLASS/CHANNEL/DEVICE or
-// CLASS/PROVIDER/CONNECTION.
+// CLASS/PROVIDER/CONNECTION. It opens the spool on disk where the options ask for one.
 func NewLine(opt LineOptions, format string, topics bool, env *Env) (*Line, error) {
 	l := &Line{opt: opt, log: env.Log, encode: encodingOf(format), topics: topics, spool: NewSpool(opt.spool),
 		state: Starting, since: time.Now(), done: make(chan struct{})}
+	if opt.disk > 0 {
+		d, err := openDisk(env.Dir, opt.disk, l.spool, env.Log)
+		if err != nil {
+			return nil, err
+		}
+		l.disk = d
+	}
 	return l, nil
 }
 
@@ -107,7 +117,12 @@ func (l *Line) Start(run func(ctx context.Context, q Queue)) {
 	ctx, l.stop = context.WithCancel(context.Background())
 	go func() {
 		defer close(l.done)
-		run(ctx, l.spool)
+		if l.disk == nil {
+			run(ctx, l.spool)
+			return
+		}
+		defer l.disk.close()
+		run(ctx, l.disk)
 	}()
 }
 
@@ -198,11 +213,20 @@ func (l *Line) Over() bool {
 	return l.spool.isClosed() && l.Stats().Queued == 0
 }
 
-// Drop counts a record as given up.
-func (l *Line) Drop(c Class) { l.lost[c].Add(1) }
-
 // SentAll counts the records of a batch as delivered.
 func (l *Line) SentAll(b *Batch) { count(b, &l.sent) }
+
+// Abandon gives up the records of a batch from a number on, as the output is closed: they stay on disk, or are dropped
+// and counted where there is none.
+func (l *Line) Abandon(b *Batch, from int) {
+	if l.disk != nil {
+		l.disk.putBack(b, from)
+		return
+	}
+	for i := from; i < b.Len(); i++ {
+		l.lost[b.At(i).Class].Add(1)
+	}
+}
 
 // DropAll counts the records of a batch as given up.
 func (l *Line) DropAll(b *Batch) { count(b, &l.lost) }
@@ -265,6 +289,17 @@ func (l *Line) Stats() Stats {
 	l.mu.Lock()
 	s.State, s.Error, s.Since = l.state, l.problem, l.since
 	l.mu.Unlock()
+	if l.disk != nil {
+		count, size, lost, problem := l.disk.level()
+		s.Queued += count
+		s.QueuedBytes += size
+		for c := range lost {
+			dropped[c] += lost[c]
+		}
+		if problem != nil && s.Error == "" {
+			s.Error = "the spool on disk cannot be written: " + problem.Error()
+		}
+	}
 	for c, to := range [...]*Counts{&s.Tags, &s.Conn} {
 		*to = Counts{Taken: l.taken[c].Load(), Sent: l.sent[c].Load(), Dropped: dropped[c] + l.lost[c].Load()}
 	}

@@ -69,12 +69,14 @@ func (b *Batch) Len() int { return len(b.ends) }
 func (b *Batch) Bytes() int { return len(b.buf) }
 
 // At returns a record; it is valid until the batch is filled again.
-func (b *Batch) At(i int) Record {
+func (b *Batch) At(i int) Record { return decodeRecord(b.record(i)) }
+
+func (b *Batch) record(i int) []byte {
 	start := 0
 	if i > 0 {
 		start = b.ends[i-1]
 	}
-	return decodeRecord(b.buf[start:b.ends[i]])
+	return b.buf[start:b.ends[i]]
 }
 
 // Detach gives the batch memory of its own, so that nothing that still looks at the old one sees it change.

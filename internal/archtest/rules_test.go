@@ -40,6 +40,7 @@ var below = map[string][]string{
 	"internal/store/storetest": {"internal/store", "project"},
 	"outputs":                  {"internal/payload", "server", "drivers/tags", "project"},
 	"outputs/*":                {"outputs", "internal/payload", "server", "drivers/tags", "project"},
+	"outputs/mqtt":             {"outputs", "outputs/sparkplug", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/catalog":          {"outputs", "outputs/*", "project"},
 	"internal/prefetch":        {},
 	"internal/archtest":        {},
@@ -53,21 +54,22 @@ var below = map[string][]string{
 
 // owners says which folders alone may import a library, by the beginning of its path.
 var owners = map[string][]string{
-	"github.com/panjf2000/gnet/":              {"server", "loadgen"},
-	"github.com/prometheus/":                  {"internal/metrics"},
-	"github.com/danielgtaylor/huma/":          {"internal/api"},
-	"github.com/goccy/go-yaml":                {"project"},
-	"github.com/urfave/cli/":                  {"cmd/linkd"},
-	"github.com/expr-lang/expr":               {"drivers/tags"},
-	"github.com/pires/go-proxyproto":          {"codec"},
-	"go.etcd.io/bbolt":                        {"internal/store"},
-	"golang.org/x/crypto/":                    {"internal/doors"},
-	"github.com/nats-io/":                     {"internal/bus"},
-	"github.com/anishathalye/porcupine":       {},                     // tests only
-	"go.uber.org/goleak":                      {"outputs/outputtest"}, // tests only
-	"github.com/simonvetter/modbus":           {},                     // tests only
-	"github.com/eclipse/paho.mqtt.golang":     {"outputs/mqtt"},
-	"google.golang.org/protobuf":              {"internal/payload", "outputs/webhook", "outputs/sparkplug", "outputs/outputtest"},
+	"github.com/panjf2000/gnet/":          {"server", "loadgen"},
+	"github.com/prometheus/":              {"internal/metrics"},
+	"github.com/danielgtaylor/huma/":      {"internal/api"},
+	"github.com/goccy/go-yaml":            {"project"},
+	"github.com/urfave/cli/":              {"cmd/linkd"},
+	"github.com/expr-lang/expr":           {"drivers/tags"},
+	"github.com/pires/go-proxyproto":      {"codec"},
+	"go.etcd.io/bbolt":                    {"internal/store"},
+	"golang.org/x/crypto/":                {"internal/doors"},
+	"github.com/nats-io/":                 {"internal/bus"},
+	"github.com/anishathalye/porcupine":   {},                     // tests only
+	"go.uber.org/goleak":                  {"outputs/outputtest"}, // tests only
+	"github.com/simonvetter/modbus":       {},                     // tests only
+	"github.com/eclipse/paho.mqtt.golang": {"outputs/mqtt"},
+	"google.golang.org/protobuf": {"internal/payload", "outputs/webhook", "outputs/sparkplug",
+		"outputs/outputtest"},
 	"github.com/bufbuild/protocompile":        {}, // tests only
 	"github.com/influxdata/line-protocol":     {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},

@@ -11,7 +11,8 @@ import (
 
 // TestParse: what was written is read again.
 func TestParse(t *testing.T) {
-	r := report(good(tags.Float(-0.5)), good(tags.Int(math.MinInt64)), good(tags.Uint(math.MaxUint64)), good(tags.Bool(true)),
+	r := report(good(tags.Float(-0.5)), good(tags.Int(math.MinInt64)), good(tags.Uint(math.MaxUint64)),
+		good(tags.Bool(true)),
 		good(tags.Text("x")), value("n", tags.Value{}, tags.Bad, tags.Offline))
 	r.Values[0].TS = r.Time
 	var e Entry
@@ -31,8 +32,9 @@ func TestParse(t *testing.T) {
 			}
 		}
 	}
-	ev := server.Event{Kind: "offline", Provider: "s1", Connection: "c1", ID: "i", Session: 3, RemoteAddr: "a", Reason: "r",
-		Time: moment()}
+	ev := server.Event{Kind: "offline", Provider: "s1", Connection: "c1", ID: "i", Session: 3, RemoteAddr: "a",
+		Reason: "r",
+		Time:   moment()}
 	if err := e.Parse(AppendProtoEvent(nil, &ev)); err != nil {
 		t.Fatal(err)
 	}

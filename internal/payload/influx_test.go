@@ -50,8 +50,8 @@ func TestAppendInflux(t *testing.T) {
 func TestAppendEvents(t *testing.T) {
 	e := &server.Event{Kind: "online", Time: moment(), Provider: "s1", Connection: "c1", ID: "c 1", Session: 3,
 		RemoteAddr: "192.0.2.7:40000", Reason: `a"b`}
-	if got, want := string(AppendEvent(nil, e)), `{"ts":"2026-01-02T03:04:05.678Z","kind":"online","provider":"s1",`+
-		`"connection":"s1/c1","id":"c 1","session":3,"remote_addr":"192.0.2.7:40000","reason":"a\"b"}`; got != want {
+	if got, want := string(AppendEvent(nil, e)), `{"ts":"2026-01-02T03:04:05.678Z","event":"online","provider":"s1",`+
+		`"connection":"c1","id":"c 1","session":3,"remote_addr":"192.0.2.7:40000","reason":"a\"b"}`; got != want {
 		t.Errorf("got\n%s, want\n%s", got, want)
 	}
 	if got, want := string(AppendInfluxEvent(nil, e)), `linkd_events,provider=s1,connection=s1/c1,id=c\ 1 kind="online",`+

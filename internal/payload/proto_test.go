@@ -53,8 +53,10 @@ func flat(m protoreflect.Message, prefix string, into map[string]any) {
 }
 
 func TestAppendProto(t *testing.T) {
-	r := report(value("f", tags.Float(-0.5), tags.Good, tags.Fine), value("i", tags.Int(math.MinInt64), tags.Good, tags.Fine),
-		value("u", tags.Uint(math.MaxUint64), tags.Stale, tags.MissedPolls), value("b", tags.Bool(false), tags.Good, tags.Fine),
+	r := report(value("f", tags.Float(-0.5), tags.Good, tags.Fine), value("i", tags.Int(math.MinInt64), tags.Good,
+		tags.Fine),
+		value("u", tags.Uint(math.MaxUint64), tags.Stale, tags.MissedPolls), value("b", tags.Bool(false), tags.Good,
+			tags.Fine),
 		value("s", tags.Text(strings.Repeat("x", 200)+"\xff"), tags.Good, tags.Fine), value("n", tags.Value{}, tags.Bad,
 			tags.NotPolled))
 	r.Session, r.ID, r.Values[0].TS, r.Values[1].TS = 7, []byte("c\xff"), r.Time, 5

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -28,5 +29,33 @@ func TestCatalog(t *testing.T) {
 	}
 	if errs := table.CheckOutput(&project.Output{Type: "file", Options: map[string]any{"path": "x"}}); errs != nil {
 		t.Errorf("no fault: %v", errs)
+	}
+}
+
+// TestDocumented: docs/outputs.md has every option, in a table.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/outputs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cells strings.Builder
+	for line := range strings.Lines(string(page)) {
+		if strings.HasPrefix(line, "| `") {
+			cells.WriteString(strings.Split(line, "|")[1])
+		}
+	}
+	for _, k := range catalog.New() {
+		for _, format := range k.Formats {
+			errs := catalog.New().CheckOutput(&project.Output{Type: k.Type, Format: format, Options: map[string]any{"_": 1}})
+			_, known, ok := strings.Cut(errs[len(errs)-1].Error(), "there are ")
+			if !ok {
+				t.Fatalf("%s: %v", k.Type, errs)
+			}
+			for _, option := range strings.Split(known, ", ") {
+				if !strings.Contains(cells.String(), "`"+option+"`") {
+					t.Errorf("docs/outputs.md has no option %s of %s", option, k.Type)
+				}
+			}
+		}
 	}
 }

@@ -70,7 +70,8 @@ type sink struct {
 	lines bool // records are lines already
 }
 
-func open(opt *options, format string, env outputs.Env, logOf func(string, rotation, *slog.Logger) *log) (*sink, error) {
+func open(opt *options, format string, env outputs.Env, logOf func(string, rotation, *slog.Logger) *log) (*sink,
+	error) {
 	line, err := outputs.NewLine(opt.line, format, false, &env)
 	if err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func (s *sink) run(ctx context.Context, q outputs.Queue) {
 			return
 		}
 		if s.write(ctx, &b) != nil {
-			s.DropAll(&b)
+			s.Abandon(&b, 0)
 			continue
 		}
 		s.SentAll(&b)

@@ -226,7 +226,8 @@ func TestAdopts(t *testing.T) {
 	if err := os.WriteFile(path, []byte("whole\nhal"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, b := newLog(path, rotation{size: 1 << 20, keep: 1}, quiet()), newLog(path, rotation{size: 1 << 20, keep: 1}, quiet())
+	a, b := newLog(path, rotation{size: 1 << 20, keep: 1}, quiet()), newLog(path, rotation{size: 1 << 20, keep: 1},
+		quiet())
 	if err := a.append([]byte("next\n"), time.Now()); err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,8 @@ func newBroker(t testing.TB, more ...string) *broker {
 		more = []string{"allow_anonymous true"}
 	}
 	// No queue of a subscriber may overflow, or it would look as if linkd had lost something.
-	text := "user root\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\nlistener " + b.port + " 127.0.0.1\n" +
+	text := "user root\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\n" +
+		"listener " + b.port + " 127.0.0.1\n" +
 		strings.Join(more, "\n") + "\n"
 	b.must(os.WriteFile(b.conf, []byte(text), 0o600))
 	b.cmd = &exec.Cmd{Path: path}
@@ -141,8 +142,8 @@ func (b *broker) options() map[string]any {
 	return map[string]any{"server": "tcp://127.0.0.1:" + b.port, "retry": "10ms", "retry_max": "50ms"}
 }
 
-// open makes and starts an output; it is closed with the test.
-func open1(t testing.TB, format string, options map[string]any, env outputs.Env) outputs.Sink {
+// start makes an output; it is closed with the test.
+func start(t testing.TB, format string, options map[string]any, env outputs.Env) outputs.Sink {
 	t.Helper()
 	m, err := outputs.Table{Kind()}.Compile(&project.Output{Name: "o", Type: "mqtt", Format: format, Options: options})
 	if err != nil {

@@ -121,9 +121,7 @@ func (b *bridge) run(ctx context.Context, q outputs.Queue) {
 		start := time.Now()
 		err := b.session(ctx, q)
 		if errors.Is(err, outputs.ErrDrained) || ctx.Err() != nil {
-			for i := b.from; i < b.batch.Len(); i++ {
-				b.Drop(b.batch.At(i).Class)
-			}
+			b.Abandon(&b.batch, b.from)
 			return
 		}
 		b.Failed(err)

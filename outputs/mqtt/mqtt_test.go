@@ -10,13 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"linkd/outputs"
 	"linkd/outputs/outputtest"
@@ -36,7 +33,7 @@ func (h hub) Payloads() (list [][]byte) {
 	return list
 }
 
-// Up restarts the broker behind a gate, so that the subscriber is back before linkd is.
+// TestConformance has the broker behind a gate: who subscribes stays connected when linkd is cut off.
 func TestConformance(t *testing.T) {
 	outputtest.Run(t, Kind(), []string{"json", "influx", "protobuf"}, func(t *testing.T, _ string) outputtest.Peer {
 		return newGate(t)
@@ -107,7 +104,7 @@ func (g *gate) accept(ctx context.Context, door net.Listener) {
 func TestBrokerKilled(t *testing.T) {
 	b := newBroker(t)
 	b.listen("linkd/p/#")
-	s := open1(t, "json", b.options(), outputs.Env{})
+	s := start(t, "json", b.options(), outputs.Env{})
 	for round := range 3 {
 		for i := range 100 {
 			s.Reports([]server.Report{outputtest.Report("d1", round*100+i)})
@@ -139,7 +136,7 @@ func TestBrokerKilled(t *testing.T) {
 // TestStatus: retained birth, will when linkd dies, and the same in peace; topics and QoS of all messages.
 func TestStatus(t *testing.T) {
 	g := newGate(t)
-	s := open1(t, "json", g.Options(), outputs.Env{})
+	s := start(t, "json", g.Options(), outputs.Env{})
 	s.Reports([]server.Report{outputtest.Report("d1", 1)})
 	s.Event(server.Event{Kind: "online", Time: time.Now(), Provider: "s1", Connection: "c1"})
 	s.Event(server.Event{Kind: "provider", Time: time.Now(), Provider: "s1"})
@@ -189,7 +186,8 @@ func TestCommands(t *testing.T) {
 	options["commands"] = true
 	c.Publish("linkd/p/cmd/ch/d1/old", 1, true, "1").Wait() // a retained message is no command of now
 	var written atomic.Value
-	s := open1(t, "json", options, outputs.Env{Write: func(_ context.Context, r server.WriteRequest) (server.WriteResult, error) {
+	s := start(t, "json", options, outputs.Env{Write: func(_ context.Context,
+		r server.WriteRequest) (server.WriteResult, error) {
 		if r.Values[0].Tag == "old" {
 			t.Error("a retained command was carried out")
 		}
@@ -211,8 +209,9 @@ func TestCommands(t *testing.T) {
 		{"ch/d1/on", `{"value":true,"id":"a7","readback":true,"ttl":"5s"}`,
 			`{"result":"confirmed","reason":"","readback":21.5,"id":"a7"}`, "on", "true"},
 		{"no/d1/t", `1`, `{"result":"rejected","reason":"server: not found: channel \"no\"","readback":null}`, "", ""},
-		{"ch/d1/t", `{"value":[1],"id":3}`, `{"result":"rejected","reason":"the value is no boolean, number or text; write a ` +
-			`value, or {\"value\": …}","readback":null}`, "", ""},
+		{"ch/d1/t", `{"value":[1],"id":3}`,
+			`{"result":"rejected","reason":"the value is no boolean, number or text; write a ` +
+				`value, or {\"value\": …}","readback":null}`, "", ""},
 		{"ch/d1/t", `{"valeu":1}`, `unknown field \"valeu\"`, "", ""},
 		{"ch/d1/t", ``, `no JSON that is understood`, "", ""},
 		{"ch/d1/t", `1 2`, `more than one value`, "", ""},
@@ -232,7 +231,8 @@ func TestCommands(t *testing.T) {
 		}
 		r := written.Load().(server.WriteRequest)
 		if len(r.Values) != 1 || r.Values[0].Tag != x.tag || fmt.Sprint(r.Values[0].Value) != x.value || r.Device != "d1" ||
-			r.Who != "output linkd-p-o" || r.Readback != (x.tag == "on") || r.TTL != map[string]time.Duration{"on": 5 * time.Second}[x.tag] {
+			r.Who != "output linkd-p-o" || r.Readback != (x.tag == "on") ||
+			r.TTL != map[string]time.Duration{"on": 5 * time.Second}[x.tag] {
 			t.Errorf("written was %+v", r)
 		}
 	}
@@ -244,7 +244,8 @@ func TestCommandsOff(t *testing.T) {
 		t.Errorf("subscribes to %q", topics)
 	}
 	s := &session{bridge: &bridge{options: &options{}}}
-	if result, reason, _ := s.do(server.WriteRequest{}); result != "rejected" || !strings.Contains(reason, "option commands") {
+	if result, reason, _ := s.do(server.WriteRequest{}); result != "rejected" || !strings.Contains(reason,
+		"option commands") {
 		t.Errorf("a command has %s, %s", result, reason)
 	}
 }
@@ -254,7 +255,8 @@ func TestTLS(t *testing.T) {
 	dir := certificates(t)
 	file := func(name string) string { return filepath.Join(dir, name) }
 	passwords := filepath.Join(dir, "passwords")
-	if out, err := exec.Command("mosquitto_passwd", "-c", "-b", passwords, "plant", "s3cret").CombinedOutput(); err != nil {
+	if out, err := exec.Command("mosquitto_passwd", "-c", "-b", passwords, "plant",
+		"s3cret").CombinedOutput(); err != nil {
 		outputtest.Need(t, fmt.Errorf("mosquitto_passwd: %w: %s", err, out))
 	}
 	b := newBroker(t, "allow_anonymous false", "password_file "+passwords, "cafile "+file("ca.pem"),
@@ -284,7 +286,7 @@ func TestTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := whole()
 			c.change(o)
-			s := open1(t, "json", o, outputs.Env{})
+			s := start(t, "json", o, outputs.Env{})
 			s.Reports([]server.Report{outputtest.Report("d1", 1)})
 			outputtest.Eventually(t, func() error {
 				st := s.Stats()
@@ -301,140 +303,6 @@ func TestTLS(t *testing.T) {
 			_ = s.Close(ctx)
 		})
 	}
-}
-
-// mute is a broker that accepts everything and acknowledges no message.
-func mute(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				for {
-					p, err := packets.ReadPacket(c)
-					if err != nil {
-						return
-					}
-					if _, ok := p.(*packets.ConnectPacket); ok {
-						_ = packets.NewControlPacket(packets.Connack).Write(c)
-					}
-					if pub, ok := p.(*packets.PublishPacket); ok && strings.HasSuffix(pub.TopicName, "/status") {
-						ack := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
-						ack.MessageID = pub.MessageID
-						_ = ack.Write(c)
-					}
-				}
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
-// TestNeverAcknowledged: a broker that takes messages and acknowledges none makes nothing grow.
-func TestNeverAcknowledged(t *testing.T) {
-	s := open1(t, "json", map[string]any{"server": "tcp://" + mute(t), "retry": "10ms", "retry_max": "10ms", "spool": "64KiB",
-		"ack_timeout": "100ms", "inflight": 50}, outputs.Env{})
-	put := func() {
-		for i := range 2000 {
-			s.Reports([]server.Report{outputtest.Report("d1", i)})
-		}
-	}
-	sessions := func(n uint64) {
-		outputtest.Eventually(t, func() error {
-			if st := s.Stats(); st.Retries < n || !strings.Contains(st.Error, "does not acknowledge within 100ms") {
-				return fmt.Errorf("%+v", st)
-			}
-			return nil
-		})
-	}
-	put()
-	sessions(3)
-	before, goroutines := heap(), runtime.NumGoroutine()
-	for range 20 {
-		put()
-	}
-	sessions(s.Stats().Retries + 15)
-	if grown, more := heap()-before, runtime.NumGoroutine()-goroutines; grown > 512<<10 || more > 20 {
-		t.Errorf("the heap has grown by %d bytes, and there are %d goroutines more", grown, more)
-	}
-	st := s.Stats()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_ = s.Close(ctx)
-	if st.Tags.Sent != 0 || st.QueuedBytes > 64<<10 || st.Tags.Taken != 42000 {
-		t.Errorf("%+v", st)
-	}
-}
-
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
-// TestHostileBroker: packets of a claimed length that no command has, and rubbish, end the session.
-func TestHostileBroker(t *testing.T) {
-	for name, rubbish := range map[string][]byte{"huge": {0x30, 0xff, 0xff, 0xff, 0x7f}, "endless": {0x30, 0xff, 0xff, 0xff, 0xff, 1},
-		"rubbish": []byte("HTTP/1.1 200 OK\r\n\r\n")} {
-		t.Run(name, func(t *testing.T) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			go func() {
-				for {
-					c, err := l.Accept()
-					if err != nil {
-						return
-					}
-					_, _ = packets.ReadPacket(c)
-					if name != "rubbish" {
-						_ = packets.NewControlPacket(packets.Connack).Write(c)
-					}
-					_, _ = c.Write(rubbish)
-					_, _ = io.Copy(io.Discard, c)
-					c.Close()
-				}
-			}()
-			s := open1(t, "json", map[string]any{"server": "tcp://" + l.Addr().String(), "retry": "10ms", "ack_timeout": "500ms"},
-				outputs.Env{})
-			outputtest.Eventually(t, func() error {
-				if st := s.Stats(); st.State != outputs.Failing || st.Retries < 2 {
-					return fmt.Errorf("%+v", st)
-				}
-				return nil
-			})
-		})
-	}
-}
-
-// FuzzGuarded: whatever comes in whatever pieces, the length that the guard follows is that of the bytes.
-func FuzzGuarded(f *testing.F) {
-	f.Add([]byte{0x30, 3, 1, 2, 3, 0xd0, 0}, uint8(1))
-	f.Add([]byte{0x30, 0x80, 0x80, 0x80, 0x80, 1}, uint8(3))
-	f.Fuzz(func(t *testing.T, b []byte, cut uint8) {
-		whole, pieces := &guarded{}, &guarded{}
-		errWhole := whole.follow(b)
-		var errPieces error
-		for rest := b; len(rest) > 0 && errPieces == nil; {
-			n := min(len(rest), int(cut)+1)
-			errPieces = pieces.follow(rest[:n])
-			rest = rest[n:]
-		}
-		if (errWhole == nil) != (errPieces == nil) || errWhole == nil && (whole.rest != pieces.rest || whole.inside != pieces.inside) || whole.rest > maxPacket {
-			t.Fatalf("%v and %v, %+v and %+v", errWhole, errPieces, whole, pieces)
-		}
-	})
 }
 
 // FuzzWish: any payload is read or refused.
@@ -479,7 +347,8 @@ func TestOptions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m(outputs.Env{}); err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "no NO_SUCH_SECRET") {
+	if _, err := m(outputs.Env{}); err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(),
+		"no NO_SUCH_SECRET") {
 		t.Errorf("a secret that is not there: %v", err)
 	}
 }

@@ -60,7 +60,10 @@ func (s *session) connect() error {
 		SetOrderMatters(true).SetKeepAlive(s.keep).SetPingTimeout(s.ack).SetConnectTimeout(min(dialTimeout, s.ack)).
 		SetWriteTimeout(sayTimeout).SetBinaryWill(will.topic, will.payload, will.qos, will.retained).
 		SetCustomOpenConnectionFn(s.dial).SetDefaultPublishHandler(s.receive).
-		SetConnectionLostHandler(func(_ paho.Client, err error) { s.end(fmt.Errorf("mqtt: the connection is lost: %w", err)) })
+		SetConnectionLostHandler(func(_ paho.Client, err error) {
+			s.end(fmt.Errorf("mqtt: the connection is lost: %w",
+				err))
+		})
 	s.client = paho.NewClient(opts)
 	token := s.client.Connect()
 	<-token.Done() // dial ends with ctx, and at its deadline

@@ -40,7 +40,8 @@ func Run(t *testing.T, k *outputs.Kind, formats []string, peer func(t *testing.T
 	for _, format := range formats {
 		t.Run(format, func(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, *rig){
-				"delivers in order": delivers, "outage": outage, "never blocks": neverBlocks, "closes": closes} {
+				"delivers in order": delivers, "outage": outage, "never blocks": neverBlocks, "closes": closes,
+				"restart": restart} {
 				t.Run(name, func(t *testing.T) {
 					running := goleak.IgnoreCurrent() // what other tests of the package have started
 					t.Run("run", func(t *testing.T) { test(t, &rig{kind: k, format: format, peer: peer(t, format)}) })
@@ -78,6 +79,7 @@ type rig struct {
 	format string
 	peer   Peer
 	next   int
+	dir    string // the output's own
 }
 
 func (r *rig) open(t *testing.T, more map[string]any) outputs.Sink {
@@ -86,11 +88,15 @@ func (r *rig) open(t *testing.T, more map[string]any) outputs.Sink {
 	for k, v := range more {
 		options[k] = v
 	}
-	m, err := outputs.Table{r.kind}.Compile(&project.Output{Name: "o", Type: r.kind.Type, Format: r.format, Options: options})
+	m, err := outputs.Table{r.kind}.Compile(&project.Output{Name: "o", Type: r.kind.Type, Format: r.format,
+		Options: options})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := m(outputs.Env{Project: "p", Dir: t.TempDir(), Log: Log(t)})
+	if r.dir == "" {
+		r.dir = t.TempDir()
+	}
+	s, err := m(outputs.Env{Project: "p", Dir: r.dir, Log: Log(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,6 +303,32 @@ func closes(t *testing.T, r *rig) {
 	if after := s.Stats(); after.Tags != st.Tags || after.Conn != st.Conn {
 		t.Errorf("closed, it counts on: %+v, then %+v", st, after)
 	}
+}
+
+// restart: with a spool on disk, what the far end did not take before the output was closed comes with the next one.
+func restart(t *testing.T, r *rig) {
+	disk := map[string]any{"spool_disk": "4MiB"}
+	r.peer.Down()
+	for range 3 {
+		s := r.open(t, disk)
+		r.send(s, 200)
+		st := end(t, s, 100*time.Millisecond)
+		balanced(t, outputs.Stats{Tags: outputs.Counts{Taken: uint64(r.next), Sent: st.Tags.Sent, Dropped: st.Tags.Dropped},
+			Queued: st.Queued})
+		if st.Tags.Dropped != 0 || st.Queued != r.next {
+			t.Errorf("%+v, want all of %d kept", st, r.next)
+		}
+	}
+	r.peer.Up()
+	s := r.open(t, disk)
+	r.send(s, 100)
+	r.await(t)
+	st := end(t, s, patience)
+	if st.Queued != 0 || st.Tags.Dropped != 0 {
+		t.Errorf("with all delivered, %+v", st)
+	}
+	balanced(t, end(t, r.open(t, disk), patience))
+	r.await(t) // nothing came twice with an end in peace, or it would be out of order
 }
 
 // Need fails the test, or skips it where nobody asked for all tests, when a program is missing.

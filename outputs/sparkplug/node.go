@@ -23,8 +23,8 @@ const (
 // emitted until the next Birth.
 type Emit func(topic string, payload []byte) error
 
-// Node is an edge node with the devices that it has seen: one for each device of each channel. It keeps the newest value
-// of each tag, as births need them. Times are nanoseconds since the Unix epoch.
+// Node is an edge node with the devices that it has seen: one for each device of each channel. It keeps the newest
+// value of each tag, as births need them. Times are nanoseconds since the Unix epoch.
 type Node struct {
 	group, edge string
 	describe    func(channel, device string) ([]server.TagView, error) // may be nil
@@ -100,8 +100,8 @@ func (n *Node) topic(verb string, d *device) string {
 	return t
 }
 
-// Will begins a session of MQTT with the number bdSeq, and returns the message that the broker sends when it breaks off.
-// A node that ends in peace sends it itself. It has QoS 1.
+// Will begins a session of MQTT with the number bdSeq, and returns the message that the broker sends when it breaks
+// off. A node that ends in peace sends it itself. It has QoS 1.
 func (n *Node) Will(bdSeq uint8) (topic string, payload []byte) {
 	n.bdSeq = bdSeq
 	return n.topic("NDEATH", nil), n.appendBdSeq(nil, 0)

@@ -126,12 +126,12 @@ func (w *webhook) deliver(ctx context.Context, b *outputs.Batch) {
 			w.Failed(err)
 			return
 		case ctx.Err() != nil:
-			w.DropAll(b)
+			w.Abandon(b, 0)
 			return
 		}
 		w.Failed(err)
 		if outputs.Sleep(ctx, max(w.retry.Next(), wait)) != nil {
-			w.DropAll(b)
+			w.Abandon(b, 0)
 			return
 		}
 	}
