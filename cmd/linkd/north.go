@@ -115,8 +115,12 @@ func startNorth(ctx context.Context, c northConfig) (*north, error) {
 		return who.Role, true
 	}
 	if c.opt.anyBus && taken(cfg.Listen) {
-		c.log.Warn("the bus takes no NATS clients: the address is in use; choose another with --bus-listen", "addr", cfg.Listen)
+		c.log.Warn("the bus takes no NATS clients: another has the address; give --bus-listen", "addr", cfg.Listen)
 		cfg.Listen = ""
+	}
+	if c.opt.anyMQTT && taken(cfg.MQTT) {
+		c.log.Warn("the bus takes no MQTT clients: another has the address; give --mqtt-listen", "addr", cfg.MQTT)
+		cfg.MQTT = ""
 	}
 	b, err := bus.Start(ctx, cfg)
 	if err != nil {

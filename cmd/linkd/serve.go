@@ -36,7 +36,8 @@ type serving struct {
 	drain    time.Duration
 	level    slog.Level
 	bus      bus.Config
-	anyBus   bool // the bus may do without its listener where another has the address
+	anyBus   bool // the bus may do without its NATS listener where another has the address
+	anyMQTT  bool // the same of its MQTT listener
 	noBus    bool
 	// ready, where given, is called once when all listens; what it returns is called when serving has ended.
 	ready func(srv *server.Server, http net.Addr) (ended func())

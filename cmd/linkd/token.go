@@ -25,7 +25,7 @@ func tokenCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "token",
 		Usage:     "make, list and revoke the tokens by which a linkd lets others in",
-		ArgsUsage: "add NAME --role ROLE | list | revoke ID | reset --data DIR",
+		ArgsUsage: "add NAME --role ROLE | list | revoke ID | show | reset --data DIR",
 		Flags: clientFlags(
 			&cli.StringFlag{Name: "role", Usage: "add: viewer (reads), operator (also sends, writes, kicks, adopts, tunnels) " +
 				"or admin (also configures)"},
@@ -42,10 +42,12 @@ func tokenCommand() *cli.Command {
 				return listTokens(c)
 			case what == "revoke" && len(rest) == 1:
 				return revokeToken(c, rest[0])
+			case what == "show" && len(rest) == 0:
+				return showToken(c)
 			case what == "reset" && len(rest) == 0:
 				return resetToken(c)
 			}
-			return usagef("token %s: give add NAME --role ROLE, list, revoke ID, or reset --data DIR", oneLine(what))
+			return usagef("token %s: give add NAME --role ROLE, list, revoke ID, show, or reset --data DIR", oneLine(what))
 		},
 	}
 }
@@ -101,6 +103,19 @@ func listTokens(c *cli.Context) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", cell(t.ID), cell(t.Name), cell(t.Role),
 			t.Created.UTC().Format(time.RFC3339), cell(t.Who))
 	}, table.Flush)
+}
+
+// showToken prints the token that this command would come in with, for commands of others.
+func showToken(c *cli.Context) error {
+	cl, err := newClient(c)
+	if err != nil {
+		return err
+	}
+	if cl.found.token == "" {
+		return cl.found.missing
+	}
+	_, err = fmt.Fprintln(c.App.Writer, cl.found.token)
+	return err
 }
 
 func revokeToken(c *cli.Context, id string) error {
