@@ -130,14 +130,18 @@ func TestDataDirectory(t *testing.T) {
 	if want := strings.TrimSuffix(in.file, ".yaml") + ".data"; dir != want {
 		t.Errorf("data in %s, want %s", dir, want)
 	}
-	for name, want := range map[string]os.FileMode{"": 0o700, "admin.token": 0o600, "tokens.json": 0o600, "lock": 0o600} {
+	for name, want := range map[string]os.FileMode{"": 0o700, "admin.token": 0o600, "linkd.db": 0o600, "lock": 0o600} {
 		at, err := os.Stat(filepath.Join(dir, name))
-		if err != nil || at.Mode().Perm() != want {
-			t.Errorf("%s/%s: %v, %v, want mode %04o", dir, name, at.Mode(), err, want)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if at.Mode().Perm() != want {
+			t.Errorf("%s/%s: %v, want mode %04o", dir, name, at.Mode(), want)
 		}
 	}
 	for _, args := range [][]string{{"serve", "-f", in.file, "--http", "127.0.0.1:0"}, {"token", "reset", "--data", dir}} {
-		if said := refused(t, 1, args...); !strings.Contains(said, "another linkd has it") {
+		if said := refused(t, 1, args...); !strings.Contains(said, "another linkd (process") {
 			t.Errorf("%v says %s", args, said)
 		}
 	}
