@@ -26,11 +26,11 @@ const (
 
 // node is a linkd that runs, but for its HTTP: the reactor, and what keeps its configuration and its memory.
 type node struct {
-	log     *slog.Logger
-	srv     *server.Server
-	manager *config.Manager
-	seen    *lastseen.Keeper
-	north   *north
+	log    *slog.Logger
+	srv    *server.Server
+	editor *config.Editor
+	seen   *lastseen.Keeper
+	north  *north
 }
 
 // reactor is what runs a project: the links, and the outputs.
@@ -61,7 +61,7 @@ func startNode(opt serving, own *data, keeper *doors.Keeper, log *slog.Logger) (
 	drivers := catalog.New()
 	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity, Shelf: shelf})
 	n := &node{log: log, srv: srv}
-	n.manager = config.New(config.Config{Store: own.store, Reactor: reactor{srv, n}, Catalog: newCatalogs(drivers), Log: log})
+	n.editor = config.New(config.Config{Store: own.store, Reactor: reactor{srv, n}, Catalog: newCatalogs(drivers), Log: log})
 	limits := srv.Limits()
 	if most := limits.Capacity(); opt.capacity > most {
 		return nil, errors.Join(fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise "+
@@ -86,7 +86,7 @@ func (n *node) start(opt serving, own *data, keeper *doors.Keeper, waiting []ser
 		return err
 	}
 	name := emptyName
-	if p := n.manager.Project(); p != nil {
+	if p := n.editor.Project(); p != nil {
 		name = p.Name
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), busTime)
@@ -95,7 +95,7 @@ func (n *node) start(opt serving, own *data, keeper *doors.Keeper, waiting []ser
 	if err != nil {
 		return err
 	}
-	if err := n.manager.Start(emptyName); err != nil {
+	if err := n.editor.Start(emptyName); err != nil {
 		return err
 	}
 	if n.seen, err = lastseen.Start(own.store, n.srv, n.log); err != nil {
@@ -110,7 +110,7 @@ func (n *node) follow(file string) error {
 	if err != nil {
 		return fmt.Errorf("project: %w", err)
 	}
-	_, err = n.manager.Apply("file", config.File{Name: file, Text: text, How: config.Follow}, false)
+	_, err = n.editor.Apply("file", config.File{Name: file, Text: text, How: config.Follow}, false)
 	return err
 }
 

@@ -100,7 +100,7 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	conf := api.Config{Core: n.srv, Doors: keeper, Manager: n.manager, Version: version(), Log: log,
+	conf := api.Config{Core: n.srv, Doors: keeper, Editor: n.editor, Version: version(), Log: log,
 		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}

@@ -71,7 +71,7 @@ func (a *API) actionRoutes(h huma.API) {
 	send.MaxBodyBytes = mostSendBody
 	huma.Register(h, send, a.send)
 
-	if a.cfg.Manager == nil {
+	if a.cfg.Editor == nil {
 		return
 	}
 	adopt := operation(doors.Operator, http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
@@ -109,7 +109,7 @@ func (a *API) adopt(ctx context.Context, in *adoptInput) (*adoptOutput, error) {
 	if in.Body != nil {
 		want = *in.Body
 	}
-	provider, name, err := a.cfg.Manager.Adopt(caller(ctx).Name, in.Key, want.Name, want.Title)
+	provider, name, err := a.cfg.Editor.Adopt(caller(ctx).Name, in.Key, want.Name, want.Title)
 	a.audit(ctx, "adopt", fmt.Sprintf("stranger %s as %s", quote(in.Key), quote(cmp.Or(name, want.Name))), err)
 	if err != nil {
 		return nil, refusal("stranger "+in.Key, err)

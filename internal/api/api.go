@@ -65,12 +65,12 @@ type core interface {
 // Config is what an API is made of. Core and Doors are required.
 type Config struct {
 	Core    core
-	Doors   doorkeeper      // who may come in
-	Manager *config.Manager // changes the configuration; nil: it can only be read
-	Bus     bus             // history, and how the bus is; nil: there is none
-	Metrics http.Handler    // GET /metrics; nil: the path does not exist
-	Version string          // of linkd, for the OpenAPI description; empty means "dev"
-	Log     *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
+	Doors   doorkeeper     // who may come in
+	Editor  *config.Editor // changes the configuration; nil: it can only be read
+	Bus     bus            // history, and how the bus is; nil: there is none
+	Metrics http.Handler   // GET /metrics; nil: the path does not exist
+	Version string         // of linkd, for the OpenAPI description; empty means "dev"
+	Log     *slog.Logger   // what the HTTP server itself complains of; nil: nothing is logged
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.

@@ -23,7 +23,7 @@ func (a *API) configureRoutes(h huma.API) {
 	nounRoutes[NamePath, nameDelete, NamePut[OutputSpec]](a, h, a.outputNoun())
 	get(h, "/api/v1/fleets", "Fleets of the project", a.fleets)
 	get(h, "/api/v1/outputs", "Outputs of the project", a.outputs)
-	if a.cfg.Manager != nil {
+	if a.cfg.Editor != nil {
 		a.projectRoutes(h)
 	}
 }
@@ -81,11 +81,11 @@ func (a *API) providerNoun() noun[ProviderDetail] {
 		},
 		put: func(who string, _ target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadProvider, doc, func(x *project.Provider) (bool, error) {
-				return a.cfg.Manager.PutProvider(who, x, m)
+				return a.cfg.Editor.PutProvider(who, x, m)
 			})
 		},
 		drop: func(who string, at target, m config.Match) error {
-			return a.cfg.Manager.DeleteProvider(who, at.name, m)
+			return a.cfg.Editor.DeleteProvider(who, at.name, m)
 		},
 	}
 }
@@ -107,11 +107,11 @@ func (a *API) connectionNoun() noun[Connection] {
 		},
 		put: func(who string, at target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadConnPt, doc, func(x *project.ConnPt) (bool, error) {
-				return a.cfg.Manager.PutConnection(who, at.provider, x, m)
+				return a.cfg.Editor.PutConnection(who, at.provider, x, m)
 			})
 		},
 		drop: func(who string, at target, m config.Match) error {
-			return a.cfg.Manager.DeleteConnection(who, at.provider, at.name, m)
+			return a.cfg.Editor.DeleteConnection(who, at.provider, at.name, m)
 		},
 	}
 }
@@ -132,11 +132,11 @@ func (a *API) fleetNoun() noun[Fleet] {
 		},
 		put: func(who string, at target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadFleet, doc, func(x *project.Fleet) (bool, error) {
-				return a.cfg.Manager.PutFleet(who, at.provider, x, m)
+				return a.cfg.Editor.PutFleet(who, at.provider, x, m)
 			})
 		},
 		drop: func(who string, at target, m config.Match) error {
-			return a.cfg.Manager.DeleteFleet(who, at.provider, at.name, m)
+			return a.cfg.Editor.DeleteFleet(who, at.provider, at.name, m)
 		},
 	}
 }
@@ -153,10 +153,10 @@ func (a *API) modelNoun() noun[Model] {
 		},
 		put: func(who string, _ target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadModel, doc, func(x *project.Model) (bool, error) {
-				return a.cfg.Manager.PutModel(who, x, m)
+				return a.cfg.Editor.PutModel(who, x, m)
 			})
 		},
-		drop: func(who string, at target, m config.Match) error { return a.cfg.Manager.DeleteModel(who, at.name, m) },
+		drop: func(who string, at target, m config.Match) error { return a.cfg.Editor.DeleteModel(who, at.name, m) },
 	}
 }
 
@@ -172,10 +172,10 @@ func (a *API) channelNoun() noun[Channel] {
 		},
 		put: func(who string, _ target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadChannel, doc, func(x *project.Channel) (bool, error) {
-				return a.cfg.Manager.PutChannel(who, x, m)
+				return a.cfg.Editor.PutChannel(who, x, m)
 			})
 		},
-		drop: func(who string, at target, m config.Match) error { return a.cfg.Manager.DeleteChannel(who, at.name, m) },
+		drop: func(who string, at target, m config.Match) error { return a.cfg.Editor.DeleteChannel(who, at.name, m) },
 	}
 }
 
@@ -191,10 +191,10 @@ func (a *API) outputNoun() noun[OutputDetail] {
 		},
 		put: func(who string, _ target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadOutput, doc, func(x *project.Output) (bool, error) {
-				return a.cfg.Manager.PutOutput(who, x, m)
+				return a.cfg.Editor.PutOutput(who, x, m)
 			})
 		},
-		drop: func(who string, at target, m config.Match) error { return a.cfg.Manager.DeleteOutput(who, at.name, m) },
+		drop: func(who string, at target, m config.Match) error { return a.cfg.Editor.DeleteOutput(who, at.name, m) },
 	}
 }
 

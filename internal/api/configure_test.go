@@ -53,7 +53,7 @@ func configuredAPI(t *testing.T) (base string, srv *server.Server) {
 	if err := m.Start("none"); err != nil {
 		t.Fatal(err)
 	}
-	a := New(Config{Core: srv, Doors: &fakeDoors{}, Manager: m})
+	a := New(Config{Core: srv, Doors: &fakeDoors{}, Editor: m})
 	addr, err := a.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -173,8 +173,8 @@ func (f *fakeCore) Forget(key string)            { f.forgotten = key }
 func (f *fakeCore) Apply(*project.Project) error { return nil }
 func (f *fakeCore) Check(*project.Project) error { return nil }
 
-// managed is a Manager of a project with s1/c1, whose reactor is f.
-func managed(t *testing.T, f config.Reactor) *config.Manager {
+// managed is an Editor of a project with s1/c1, whose reactor is f.
+func managed(t *testing.T, f config.Reactor) *config.Editor {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.TempDir(), store.Options{Log: quiet})
@@ -217,7 +217,7 @@ func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base strin
 
 func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
-	a = New(Config{Core: f, Doors: d, Manager: managed(t, f), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	a = New(Config{Core: f, Doors: d, Editor: managed(t, f), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "metrics")
 	})})
 	for _, p := range prepare {

@@ -76,7 +76,7 @@ func (a *API) imports(ctx context.Context, in *importInput) (*planOutput, error)
 	if err != nil {
 		return nil, refusal("connections", err)
 	}
-	out, err := a.cfg.Manager.Import(caller(ctx).Name, in.Name, conns)
+	out, err := a.cfg.Editor.Import(caller(ctx).Name, in.Name, conns)
 	if err != nil {
 		return nil, refusal("provider "+in.Name, err)
 	}

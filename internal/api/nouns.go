@@ -104,7 +104,7 @@ func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, 
 	huma.Register(h, read, func(_ context.Context, in *R) (*nounOutput[V], error) {
 		return n.shown((*in).target(), http.StatusOK)
 	})
-	if a.cfg.Manager == nil {
+	if a.cfg.Editor == nil {
 		return
 	}
 	put := operation(doors.Admin, http.MethodPut, n.path, "Configure a "+n.kind)

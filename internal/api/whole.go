@@ -85,7 +85,7 @@ func (a *API) projectRoutes(h huma.API) {
 }
 
 func (a *API) export(context.Context, *struct{}) (*exportOutput, error) {
-	text := a.cfg.Manager.Export()
+	text := a.cfg.Editor.Export()
 	return &exportOutput{ContentType: typeYAML, ETag: `"` + config.Version(text) + `"`, Body: text}, nil
 }
 
@@ -94,7 +94,7 @@ func (a *API) apply(ctx context.Context, in *applyInput) (*planOutput, error) {
 	if in.Prune {
 		f.How = config.Prune
 	}
-	out, err := a.cfg.Manager.Apply(caller(ctx).Name, f, in.DryRun)
+	out, err := a.cfg.Editor.Apply(caller(ctx).Name, f, in.DryRun)
 	if err != nil {
 		return nil, refusal("project", err)
 	}
@@ -106,7 +106,7 @@ func (a *API) revisions(_ context.Context, in *revisionsInput) (*listOutput[Revi
 	if limit == 0 {
 		limit = 100
 	}
-	list, err := a.cfg.Manager.Revisions(in.Cursor, limit+1)
+	list, err := a.cfg.Editor.Revisions(in.Cursor, limit+1)
 	if err != nil {
 		return nil, refusal("revisions", err)
 	}
@@ -128,7 +128,7 @@ func revisionView(r store.Revision) Revision {
 }
 
 func (a *API) undo(ctx context.Context, in *undoInput) (*planOutput, error) {
-	out, err := a.cfg.Manager.Undo(caller(ctx).Name, in.Revision, in.DryRun)
+	out, err := a.cfg.Editor.Undo(caller(ctx).Name, in.Revision, in.DryRun)
 	if err != nil {
 		return nil, refusal(fmt.Sprintf("revision %d", in.Revision), err)
 	}

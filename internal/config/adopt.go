@@ -9,8 +9,8 @@ import (
 // Adopt makes a stranger a connection of its provider and returns its name. An empty name takes the id where it is a
 // name, and one made of the key otherwise. Errors: server.ErrNotFound, server.ErrInvalid (a stranger that sent no id),
 // ErrConflict (the id or the name is configured), project.Errors.
-func (m *Manager) Adopt(who, key, name, title string) (provider, connection string, err error) {
-	s, err := m.Reactor.Newcomer(key)
+func (e *Editor) Adopt(who, key, name, title string) (provider, connection string, err error) {
+	s, err := e.Reactor.Newcomer(key)
 	if err != nil {
 		return "", "", err
 	}
@@ -18,7 +18,7 @@ func (m *Manager) Adopt(who, key, name, title string) (provider, connection stri
 		name = nameFor(s.ID, key)
 	}
 	c := &project.ConnPt{Name: name, Title: title, SocketConnID: string(s.ID)}
-	_, err = m.within(who, "stranger "+s.Provider+"/"+name, s.Provider, func(in *project.Provider) error {
+	_, err = e.within(who, "stranger "+s.Provider+"/"+name, s.Provider, func(in *project.Provider) error {
 		for other := range in.ConnPts() {
 			if other.SocketConnID == c.SocketConnID {
 				return fmt.Errorf("%w: the stranger's id is configured already, as %s/%s", ErrConflict, s.Provider, other.Name)
@@ -34,7 +34,7 @@ func (m *Manager) Adopt(who, key, name, title string) (provider, connection stri
 	if err != nil {
 		return "", "", err
 	}
-	m.Reactor.Forget(key)
+	e.Reactor.Forget(key)
 	return s.Provider, name, nil
 }
 

@@ -31,17 +31,17 @@ const (
 
 // Apply makes the configuration what the file says. With only, nothing is done but told. The error is project.Errors
 // where the file is at fault.
-func (m *Manager) Apply(who string, f File, only bool) (Outcome, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (e *Editor) Apply(who string, f File, only bool) (Outcome, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if f.How == Follow {
-		return m.follow(who, f)
+		return e.follow(who, f)
 	}
-	wanted, err := project.Parse(f.Name, f.Text, m.Catalog)
+	wanted, err := project.Parse(f.Name, f.Text, e.Catalog)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return m.edit(store.Change{Who: who, What: "a project file"}, only, func(p *project.Project) (*project.Project, error) {
+	return e.edit(store.Change{Who: who, What: "a project file"}, only, func(p *project.Project) (*project.Project, error) {
 		if p == nil || f.How == Prune {
 			return wanted, nil
 		}
@@ -49,17 +49,17 @@ func (m *Manager) Apply(who string, f File, only bool) (Outcome, error) {
 	})
 }
 
-// follow applies a file that is there from start to start. The caller holds m.mu.
-func (m *Manager) follow(who string, f File) (Outcome, error) {
-	before, err := m.Store.Applied()
+// follow applies a file that is there from start to start. The caller holds e.mu.
+func (e *Editor) follow(who string, f File) (Outcome, error) {
+	before, err := e.Store.Applied()
 	if err != nil {
 		return Outcome{}, err
 	}
 	known := before != nil && before.Name == f.Name
-	if current, revision := m.Store.Current(); current != nil && known && string(before.Text) == string(f.Text) {
+	if current, revision := e.Store.Current(); current != nil && known && string(before.Text) == string(f.Text) {
 		return Outcome{Revision: revision}, nil
 	}
-	wanted, err := project.Parse(f.Name, f.Text, m.Catalog)
+	wanted, err := project.Parse(f.Name, f.Text, e.Catalog)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -71,7 +71,7 @@ func (m *Manager) follow(who string, f File) (Outcome, error) {
 	}
 	c := store.Change{Who: who, What: "project file " + filepath.Base(f.Name),
 		File: &store.File{Name: f.Name, Text: f.Text}}
-	return m.edit(c, false, func(p *project.Project) (*project.Project, error) {
+	return e.edit(c, false, func(p *project.Project) (*project.Project, error) {
 		switch {
 		case p == nil:
 			return wanted, nil
@@ -93,34 +93,34 @@ func other(p, wanted *project.Project) error {
 
 // Start gives the reactor the project that the store has, an empty one of that name where it has none. Changes before it
 // are stored alone.
-func (m *Manager) Start(name string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, _ := m.Store.Current()
+func (e *Editor) Start(name string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	p, _ := e.Store.Current()
 	if p == nil {
 		p = &project.Project{Name: name}
-		if _, err := m.Store.Commit(store.Change{Who: "linkd", What: "an empty project", Next: p}); err != nil {
+		if _, err := e.Store.Commit(store.Change{Who: "linkd", What: "an empty project", Next: p}); err != nil {
 			return err
 		}
 	}
-	if err := project.Validate(p, m.Catalog); err != nil {
+	if err := project.Validate(p, e.Catalog); err != nil {
 		return fmt.Errorf("the stored configuration does not fit this version of linkd: %w", err)
 	}
-	m.runs = true
-	return m.Reactor.Apply(p)
+	e.runs = true
+	return e.Reactor.Apply(p)
 }
 
 // Undo makes the configuration what it was at a revision, as a new revision. With only, nothing is done but told.
-func (m *Manager) Undo(who string, revision uint64, only bool) (Outcome, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	then, err := m.Store.At(revision)
+func (e *Editor) Undo(who string, revision uint64, only bool) (Outcome, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	then, err := e.Store.At(revision)
 	if err != nil {
 		return Outcome{}, err
 	}
 	c := store.Change{Who: who, What: fmt.Sprintf("back to revision %d", revision), Undoes: revision}
-	return m.edit(c, only, func(*project.Project) (*project.Project, error) { return then, nil })
+	return e.edit(c, only, func(*project.Project) (*project.Project, error) { return then, nil })
 }
 
 // Export returns the configuration as a project file. Applying it changes nothing.
-func (m *Manager) Export() []byte { return m.Project().YAML() }
+func (e *Editor) Export() []byte { return e.Project().YAML() }

@@ -76,8 +76,8 @@ func providerName(p *project.Provider) string {
 func fleetName(f *project.Fleet) string { return f.Name.String() }
 
 // PutModel adds a model or puts it in the place of the one of its name; added says which.
-func (m *Manager) PutModel(who string, x *project.Model, match Match) (added bool, err error) {
-	_, err = m.change(who, "model "+x.Name, func(p *project.Project) (*project.Project, error) {
+func (e *Editor) PutModel(who string, x *project.Model, match Match) (added bool, err error) {
+	_, err = e.change(who, "model "+x.Name, func(p *project.Project) (*project.Project, error) {
 		next := *p
 		next.Models, added, err = put(p.Models, x, "model", x.Name, modelName, match)
 		return &next, err
@@ -86,8 +86,8 @@ func (m *Manager) PutModel(who string, x *project.Model, match Match) (added boo
 }
 
 // DeleteModel removes a model.
-func (m *Manager) DeleteModel(who, name string, match Match) error {
-	_, err := m.change(who, "model "+name, func(p *project.Project) (next *project.Project, err error) {
+func (e *Editor) DeleteModel(who, name string, match Match) error {
+	_, err := e.change(who, "model "+name, func(p *project.Project) (next *project.Project, err error) {
 		next = new(*p)
 		next.Models, err = drop(p.Models, "model", name, modelName, match)
 		return next, err
@@ -96,8 +96,8 @@ func (m *Manager) DeleteModel(who, name string, match Match) error {
 }
 
 // PutChannel adds a channel or puts it in the place of the one of its name.
-func (m *Manager) PutChannel(who string, x *project.Channel, match Match) (added bool, err error) {
-	_, err = m.change(who, "channel "+x.Name, func(p *project.Project) (*project.Project, error) {
+func (e *Editor) PutChannel(who string, x *project.Channel, match Match) (added bool, err error) {
+	_, err = e.change(who, "channel "+x.Name, func(p *project.Project) (*project.Project, error) {
 		next := *p
 		next.Channels, added, err = put(p.Channels, x, "channel", x.Name, channelName, match)
 		return &next, err
@@ -106,8 +106,8 @@ func (m *Manager) PutChannel(who string, x *project.Channel, match Match) (added
 }
 
 // DeleteChannel removes a channel.
-func (m *Manager) DeleteChannel(who, name string, match Match) error {
-	_, err := m.change(who, "channel "+name, func(p *project.Project) (next *project.Project, err error) {
+func (e *Editor) DeleteChannel(who, name string, match Match) error {
+	_, err := e.change(who, "channel "+name, func(p *project.Project) (next *project.Project, err error) {
 		next = new(*p)
 		next.Channels, err = drop(p.Channels, "channel", name, channelName, match)
 		return next, err
@@ -116,8 +116,8 @@ func (m *Manager) DeleteChannel(who, name string, match Match) error {
 }
 
 // PutOutput adds an output or puts it in the place of the one of its name.
-func (m *Manager) PutOutput(who string, x *project.Output, match Match) (added bool, err error) {
-	_, err = m.change(who, "output "+x.Name, func(p *project.Project) (*project.Project, error) {
+func (e *Editor) PutOutput(who string, x *project.Output, match Match) (added bool, err error) {
+	_, err = e.change(who, "output "+x.Name, func(p *project.Project) (*project.Project, error) {
 		next := *p
 		next.Outputs, added, err = put(p.Outputs, x, "output", x.Name, outputName, match)
 		return &next, err
@@ -126,8 +126,8 @@ func (m *Manager) PutOutput(who string, x *project.Output, match Match) (added b
 }
 
 // DeleteOutput removes an output.
-func (m *Manager) DeleteOutput(who, name string, match Match) error {
-	_, err := m.change(who, "output "+name, func(p *project.Project) (next *project.Project, err error) {
+func (e *Editor) DeleteOutput(who, name string, match Match) error {
+	_, err := e.change(who, "output "+name, func(p *project.Project) (next *project.Project, err error) {
 		next = new(*p)
 		next.Outputs, err = drop(p.Outputs, "output", name, outputName, match)
 		return next, err
@@ -136,8 +136,8 @@ func (m *Manager) DeleteOutput(who, name string, match Match) error {
 }
 
 // PutProvider adds a provider or changes its own fields: one that is there keeps its connections and fleets.
-func (m *Manager) PutProvider(who string, x *project.Provider, match Match) (added bool, err error) {
-	_, err = m.change(who, "provider "+x.Name, func(p *project.Project) (*project.Project, error) {
+func (e *Editor) PutProvider(who string, x *project.Provider, match Match) (added bool, err error) {
+	_, err = e.change(who, "provider "+x.Name, func(p *project.Project) (*project.Project, error) {
 		next := *p
 		if old := p.Provider(x.Name); old != nil {
 			x.Connections, x.Fleets = old.Connections, old.Fleets
@@ -149,8 +149,8 @@ func (m *Manager) PutProvider(who string, x *project.Provider, match Match) (add
 }
 
 // DeleteProvider removes a provider with all that is in it.
-func (m *Manager) DeleteProvider(who, name string, match Match) error {
-	_, err := m.change(who, "provider "+name, func(p *project.Project) (next *project.Project, err error) {
+func (e *Editor) DeleteProvider(who, name string, match Match) error {
+	_, err := e.change(who, "provider "+name, func(p *project.Project) (next *project.Project, err error) {
 		next = new(*p)
 		next.Providers, err = drop(p.Providers, "provider", name, providerName, match)
 		return next, err
@@ -159,8 +159,8 @@ func (m *Manager) DeleteProvider(who, name string, match Match) error {
 }
 
 // PutConnection adds a connection to a provider or puts it in the place of the one of its name.
-func (m *Manager) PutConnection(who, provider string, x *project.ConnPt, match Match) (added bool, err error) {
-	_, err = m.within(who, "connection "+provider+"/"+x.Name, provider, func(in *project.Provider) error {
+func (e *Editor) PutConnection(who, provider string, x *project.ConnPt, match Match) (added bool, err error) {
+	_, err = e.within(who, "connection "+provider+"/"+x.Name, provider, func(in *project.Provider) error {
 		in.Connections, added, err = put(in.Connections, x, "connection", x.Name, connName, match)
 		return err
 	})
@@ -168,8 +168,8 @@ func (m *Manager) PutConnection(who, provider string, x *project.ConnPt, match M
 }
 
 // DeleteConnection removes a connection.
-func (m *Manager) DeleteConnection(who, provider, name string, match Match) error {
-	_, err := m.within(who, "connection "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
+func (e *Editor) DeleteConnection(who, provider, name string, match Match) error {
+	_, err := e.within(who, "connection "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
 		if f, _, ok := in.FleetOf(name); ok && !slices.ContainsFunc(in.Connections,
 			func(c *project.ConnPt) bool { return c.Name == name }) {
 			return fmt.Errorf("%w: connection %s/%s is one of fleet %s; change the fleet", ErrConflict, provider, name, f.Name)
@@ -181,8 +181,8 @@ func (m *Manager) DeleteConnection(who, provider, name string, match Match) erro
 }
 
 // PutFleet adds a fleet to a provider or puts it in the place of the one of its name.
-func (m *Manager) PutFleet(who, provider string, x *project.Fleet, match Match) (added bool, err error) {
-	_, err = m.within(who, "fleet "+provider+"/"+x.Name.String(), provider, func(in *project.Provider) error {
+func (e *Editor) PutFleet(who, provider string, x *project.Fleet, match Match) (added bool, err error) {
+	_, err = e.within(who, "fleet "+provider+"/"+x.Name.String(), provider, func(in *project.Provider) error {
 		in.Fleets, added, err = put(in.Fleets, x, "fleet", x.Name.String(), fleetName, match)
 		return err
 	})
@@ -190,8 +190,8 @@ func (m *Manager) PutFleet(who, provider string, x *project.Fleet, match Match) 
 }
 
 // DeleteFleet removes a fleet; name is its name's pattern.
-func (m *Manager) DeleteFleet(who, provider, name string, match Match) error {
-	_, err := m.within(who, "fleet "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
+func (e *Editor) DeleteFleet(who, provider, name string, match Match) error {
+	_, err := e.within(who, "fleet "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
 		in.Fleets, err = drop(in.Fleets, "fleet", name, fleetName, match)
 		return err
 	})
@@ -199,9 +199,9 @@ func (m *Manager) DeleteFleet(who, provider, name string, match Match) error {
 }
 
 // Import puts connections into a provider, all or none: those of a name that is there take its place.
-func (m *Manager) Import(who, provider string, list []*project.ConnPt) (Outcome, error) {
+func (e *Editor) Import(who, provider string, list []*project.ConnPt) (Outcome, error) {
 	what := fmt.Sprintf("%d connections into %s", len(list), provider)
-	return m.within(who, what, provider, func(in *project.Provider) error {
+	return e.within(who, what, provider, func(in *project.Provider) error {
 		at := make(map[string]int, len(in.Connections))
 		in.Connections = slices.Grow(slices.Clone(in.Connections), len(list))
 		for i, c := range in.Connections {
@@ -219,8 +219,8 @@ func (m *Manager) Import(who, provider string, list []*project.ConnPt) (Outcome,
 }
 
 // within is a change of one provider: alter gets a copy of it.
-func (m *Manager) within(who, what, provider string, alter func(*project.Provider) error) (Outcome, error) {
-	return m.change(who, what, func(p *project.Project) (*project.Project, error) {
+func (e *Editor) within(who, what, provider string, alter func(*project.Provider) error) (Outcome, error) {
+	return e.change(who, what, func(p *project.Project) (*project.Project, error) {
 		at := slices.IndexFunc(p.Providers, func(o *project.Provider) bool { return o.Name == provider })
 		if at < 0 {
 			return nil, fmt.Errorf("%w: no provider %q", ErrNotFound, provider)
