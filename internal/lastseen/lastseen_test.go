@@ -14,7 +14,8 @@ import (
 	"linkd/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) // gnet starts a pool when it is loaded }
+// TestMain knows of the pool that gnet starts when it is loaded.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 // world is a store and a reactor in one.
 type world struct {
