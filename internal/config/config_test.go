@@ -66,7 +66,7 @@ func conns(p *project.Project) (out []string) {
 	return out
 }
 
-func newManager(t *testing.T, dir string, r Reactor) *Manager {
+func newEditor(t *testing.T, dir string, r Reactor) *Editor {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	s, err := store.Open(dir, store.Options{Log: quiet})
@@ -81,7 +81,7 @@ func newManager(t *testing.T, dir string, r Reactor) *Manager {
 	return New(Config{Store: s, Reactor: r, Log: quiet})
 }
 
-func follow(m *Manager, text string) error {
+func follow(m *Editor, text string) error {
 	_, err := m.Apply("file", File{Name: "p.yaml", Text: []byte(text), How: Follow}, false)
 	return err
 }
@@ -89,7 +89,7 @@ func follow(m *Manager, text string) error {
 // TestFollow: a file that is followed changes what it changes, and undoes nothing that others have done.
 func TestFollow(t *testing.T) {
 	r := &idle{}
-	m := newManager(t, t.TempDir(), r)
+	m := newEditor(t, t.TempDir(), r)
 	first := file("c1=a", "c2=b", "c3=c")
 	if err := follow(m, first); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestFollow(t *testing.T) {
 
 // TestAnotherFile: a file that was not followed before adds, and one of another project is refused.
 func TestAnotherFile(t *testing.T) {
-	m := newManager(t, t.TempDir(), &idle{})
+	m := newEditor(t, t.TempDir(), &idle{})
 	if err := follow(m, file("c1=a", "c2=b")); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestAnotherFile(t *testing.T) {
 func TestStart(t *testing.T) {
 	dir, r := t.TempDir(), &idle{}
 	t.Run("empty", func(t *testing.T) {
-		m := newManager(t, dir, r)
+		m := newEditor(t, dir, r)
 		if err := m.Start("linkd"); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestStart(t *testing.T) {
 		}
 	})
 	t.Run("again", func(t *testing.T) {
-		m := newManager(t, dir, r)
+		m := newEditor(t, dir, r)
 		if err := m.Start("other"); err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +183,7 @@ func TestStart(t *testing.T) {
 // TestRefused: what the reactor cannot have, and what is another by now, changes nothing.
 func TestRefused(t *testing.T) {
 	r := &idle{}
-	m := newManager(t, t.TempDir(), r)
+	m := newEditor(t, t.TempDir(), r)
 	if err := follow(m, file("c1=a")); err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func second2[T, U any](_ T, _ U, err error) error { return err }
 
 // TestUndo goes back and forth.
 func TestUndo(t *testing.T) {
-	m := newManager(t, t.TempDir(), &idle{})
+	m := newEditor(t, t.TempDir(), &idle{})
 	for _, text := range []string{file("c1=a"), file("c1=a", "c2=b"), file("c2=b=x")} {
 		if err := follow(m, text); err != nil {
 			t.Fatal(err)
@@ -261,7 +261,7 @@ func TestUndo(t *testing.T) {
 
 // TestChangesAtOnce: changes by many at the same time are all there afterwards.
 func TestChangesAtOnce(t *testing.T) {
-	m := newManager(t, t.TempDir(), &idle{})
+	m := newEditor(t, t.TempDir(), &idle{})
 	if err := follow(m, file("c1=a")); err != nil {
 		t.Fatal(err)
 	}
