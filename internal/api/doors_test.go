@@ -127,7 +127,7 @@ var param = regexp.MustCompile(`\{[^}]*\}`)
 // TestDoors walks all patterns with all roles.
 func TestDoors(t *testing.T) {
 	f := newFakeCore()
-	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: managed(t, f), Metrics: http.NotFoundHandler()})
+	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler()})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // streams end at once
 	try := func(pattern, token string) *httptest.ResponseRecorder {
