@@ -17,8 +17,8 @@ import (
 const (
 	Linkd   = "linkd"     // without its bus, as the bare servers have none
 	WithBus = "linkd-bus" // as it is started by default: all values and lives go into streams on disk
-	CEpoll  = "c-epoll" // C, one thread, epoll: the limit
-	CPaced  = "c-paced" // the same, which sleeps between ticks
+	CEpoll  = "c-epoll"   // C, one thread, epoll: the limit
+	CPaced  = "c-paced"   // the same, which sleeps between ticks
 	Gnet    = "gnet"
 	Net     = "net" // a goroutine for each link
 	NBIO    = "nbio"
@@ -33,7 +33,9 @@ func ours(peer string) bool { return peer == Linkd || peer == WithBus }
 const External = "external"
 
 // Peers lists the servers that can be measured.
-func Peers() []string { return []string{Linkd, WithBus, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java} }
+func Peers() []string {
+	return []string{Linkd, WithBus, CEpoll, CPaced, Gnet, Net, NBIO, Netpoll, Java}
+}
 
 // configured is how many devices every server knows, however few of them dial in.
 const configured = 50_000

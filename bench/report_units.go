@@ -93,8 +93,8 @@ func parseLimit(limit string) (least, most float64, peer string, ok bool) {
 
 // known lists the names of peers in the order of tables: linkd, the limit, then the others.
 func known() []string {
-	return slices.Concat([]string{Linkd, WithBus}, leastPeers(), []string{"c-paced", Gnet, Net, "nbio", "netpoll", "java-threads",
-		"external"})
+	return slices.Concat([]string{Linkd, WithBus}, leastPeers(),
+		[]string{"c-paced", Gnet, Net, "nbio", "netpoll", "java-threads", "external"})
 }
 
 // leastPeers lists the names that the peer had and has that does the least that the job takes.

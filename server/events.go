@@ -211,8 +211,9 @@ func (s *Server) Subscribe() (<-chan Event, func()) {
 	})
 }
 
-// FollowEvents has take called with every event from now on, in order, one call at a time. take must not block; while it
-// runs, up to 65,536 events wait, and more are lost and counted. take may be called once more after stop has returned.
+// FollowEvents has take called with every event from now on, in order, one call at a time. take must not block; while
+// it runs, up to 65,536 events wait, and more are lost and counted. take may be called once more after stop has
+// returned.
 func (s *Server) FollowEvents(take func(Event)) (stop func()) {
 	e := s.events
 	e.mu.Lock()

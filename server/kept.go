@@ -41,7 +41,8 @@ type keeper struct {
 }
 
 func newKeeper(s *Server) *keeper {
-	k := &keeper{srv: s, due: make(chan delivery, maxWaits+maxAtOnce), end: make(chan struct{}), ended: make(chan struct{})}
+	k := &keeper{srv: s, due: make(chan delivery, maxWaits+maxAtOnce),
+		end: make(chan struct{}), ended: make(chan struct{})}
 	go k.run()
 	return k
 }
@@ -72,7 +73,8 @@ func (k *keeper) deliver(d delivery) {
 	o := d.order
 	k.srv.waiting.Add(-1)
 	if err := k.srv.unshelve(o); err != nil {
-		o.done(WriteResult{Result: rejected, Reason: "it could not be taken off the disk, so it was not sent: " + err.Error()})
+		o.done(WriteResult{Result: rejected,
+			Reason: "it could not be taken off the disk, so it was not sent: " + err.Error()})
 		return
 	}
 	if time.Now().After(o.until()) {

@@ -120,13 +120,14 @@ func TestKeptWriteNotSent(t *testing.T) {
 	if got := w.sentWithin(50 * time.Millisecond); got != "" {
 		t.Errorf("sent though it may be sent again: %s", got)
 	}
-	if r, err := newShelved(t, &memoryShelf{fault: errors.New("disk full")}).write(nil, setpoint(20, time.Hour)); err != nil ||
-		r.Result != offline {
+	full := newShelved(t, &memoryShelf{fault: errors.New("disk full")})
+	if r, err := full.write(nil, setpoint(20, time.Hour)); err != nil || r.Result != offline {
 		t.Errorf("kept on a full disk: %+v, %v", r, err)
 	}
 }
 
-// TestKeptWriteSwept: a write whose device does not come back is answered and taken off the shelf when its time is over.
+// TestKeptWriteSwept: a write whose device does not come back is answered and taken off the shelf when its time is
+// over.
 func TestKeptWriteSwept(t *testing.T) {
 	m := &memoryShelf{writes: map[uint64]KeptWrite{}}
 	w := newShelved(t, m)

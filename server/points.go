@@ -175,7 +175,8 @@ func (p *points) bury(n uint32) handle {
 	return pt.binding.Owner()
 }
 
-// reclaim gives back the numbers of buried points whose sessions have gone, and returns the writes that waited for them.
+// reclaim gives back the numbers of buried points whose sessions have gone, and returns the writes that waited for
+// them.
 func (p *points) reclaim() (orphans []*order) {
 	kept := p.buried[:0]
 	for _, n := range p.buried {

@@ -133,7 +133,8 @@ func (o *order) send(ctx context.Context, p *provider, n uint32) (WriteResult, e
 	}
 }
 
-// keep queues the order for a device that is away, or says that it is offline. One that comes back meanwhile gets it all the same.
+// keep queues the order for a device that is away, or says that it is offline. One that comes back meanwhile gets it
+// all the same.
 func (o *order) keep(p *provider, n uint32) WriteResult {
 	away := WriteResult{Result: offline, Reason: "the device is not connected"}
 	if o.req.TTL == 0 {

@@ -41,7 +41,7 @@ func applyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := project.Parse(c.String("file"), text, newCatalogs(catalog.New())); err != nil {
+			if _, err := project.Parse(c.String("file"), text, newCatalogue(catalog.New())); err != nil {
 				return err // with the file's name, before anybody is asked
 			}
 			query := url.Values{}
@@ -66,7 +66,8 @@ func undoCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return change(c, http.MethodPost, fmt.Sprintf("/api/v1/revisions/%d/undo?dry_run=%t", to, c.Bool("dry-run")), "", nil)
+			path := fmt.Sprintf("/api/v1/revisions/%d/undo?dry_run=%t", to, c.Bool("dry-run"))
+			return change(c, http.MethodPost, path, "", nil)
 		},
 	}
 }
@@ -120,7 +121,8 @@ func revisionsCommand() *cli.Command {
 			ctx, cancel := context.WithTimeout(c.Context, callTimeout)
 			defer cancel()
 			var list api.List[api.Revision]
-			if err := cl.call(ctx, http.MethodGet, fmt.Sprintf("/api/v1/revisions?limit=%d", c.Int("n")), nil, &list); err != nil {
+			path := fmt.Sprintf("/api/v1/revisions?limit=%d", c.Int("n"))
+			if err := cl.call(ctx, http.MethodGet, path, nil, &list); err != nil {
 				return err
 			}
 			if asJSON {

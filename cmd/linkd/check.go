@@ -24,7 +24,7 @@ func check(c *cli.Context) error {
 		return usagef("%d arguments; give one project file", c.NArg())
 	}
 	file := c.Args().First()
-	p, err := project.Load(file, newCatalogs(catalog.New()))
+	p, err := project.Load(file, newCatalogue(catalog.New()))
 	if err != nil {
 		return err
 	}

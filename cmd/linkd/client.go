@@ -122,7 +122,8 @@ func (c *client) ask(ctx context.Context, method, path string, header http.Heade
 }
 
 // askWith is ask with a body that is written already.
-func (c *client) askWith(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+func (c *client) askWith(ctx context.Context, method, path string, header http.Header, body []byte,
+) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

@@ -61,7 +61,8 @@ func startNode(opt serving, own *data, keeper *doors.Keeper, log *slog.Logger) (
 	drivers := catalog.New()
 	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity, Shelf: shelf})
 	n := &node{log: log, srv: srv}
-	n.editor = config.New(config.Config{Store: own.store, Reactor: reactor{srv, n}, Catalog: newCatalogs(drivers), Log: log})
+	n.editor = config.New(config.Config{Store: own.store, Reactor: reactor{srv, n}, Catalog: newCatalogue(drivers),
+		Log: log})
 	limits := srv.Limits()
 	if most := limits.Capacity(); opt.capacity > most {
 		return nil, errors.Join(fmt.Errorf("--capacity %d: this process can hold %d links (%d descriptors, %d MiB); raise "+

@@ -40,7 +40,8 @@ func busFlags() []cli.Flag {
 		&cli.StringFlag{Name: "nats-key", Usage: "`FILE` of its key"},
 		&cli.StringFlag{Name: "bus-listen", Value: defaultBus,
 			Usage: "`ADDR` on which the embedded bus takes NATS clients; empty: none"},
-		&cli.StringFlag{Name: "mqtt-listen", Usage: "`ADDR` on which it takes MQTT clients, such as 127.0.0.1:1883; empty: none"},
+		&cli.StringFlag{Name: "mqtt-listen",
+			Usage: "`ADDR` on which it takes MQTT clients, such as 127.0.0.1:1883; empty: none"},
 		&cli.DurationFlag{Name: "history-age", Value: 30 * 24 * time.Hour, Usage: "how long values are kept"},
 		&cli.Int64Flag{Name: "history-bytes", Value: 1 << 30, Usage: "how many bytes of values are kept at most"},
 		&cli.BoolFlag{Name: "no-bus", Usage: "no bus: no history, no commands but over HTTP"},
@@ -51,30 +52,31 @@ func busFlags() []cli.Flag {
 // busOptions reads the flags.
 func busOptions(c *cli.Context) bus.Config {
 	cfg := bus.Config{URL: c.String("nats"), Creds: c.String("nats-creds"), Listen: c.String("bus-listen"),
-		TLS:     bus.TLS{CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key")},
-		MQTT:    c.String("mqtt-listen"),
-		History: bus.History{MaxAge: c.Duration("history-age"), MaxBytes: c.Int64("history-bytes")}, Recreate: c.Bool("new-history")}
+		TLS:      bus.TLS{CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key")},
+		MQTT:     c.String("mqtt-listen"),
+		History:  bus.History{MaxAge: c.Duration("history-age"), MaxBytes: c.Int64("history-bytes")},
+		Recreate: c.Bool("new-history")}
 	if cfg.URL != "" && !c.IsSet("bus-listen") {
 		cfg.Listen = ""
 	}
 	return cfg
 }
 
-// catalogs are the drivers and the outputs that a project may name.
-type catalogs struct {
+// catalogue is the drivers and the outputs that a project may name.
+type catalogue struct {
 	drivers drivers.Table
 	outputs outputs.Table
 }
 
-func newCatalogs(d drivers.Table) catalogs { return catalogs{d, outputcatalog.New()} }
+func newCatalogue(d drivers.Table) catalogue { return catalogue{d, outputcatalog.New()} }
 
 // Check implements project.Catalog.
-func (c catalogs) Check(ch *project.Channel, models []*project.Model, kind project.LinkKind) []error {
+func (c catalogue) Check(ch *project.Channel, models []*project.Model, kind project.LinkKind) []error {
 	return c.drivers.Check(ch, models, kind)
 }
 
 // CheckOutput implements project.OutputCatalog.
-func (c catalogs) CheckOutput(o *project.Output) []error { return c.outputs.CheckOutput(o) }
+func (c catalogue) CheckOutput(o *project.Output) []error { return c.outputs.CheckOutput(o) }
 
 // north is what goes north: the bus, and the outputs.
 type north struct {
@@ -176,7 +178,8 @@ func (n *north) stats() (out metrics.North) {
 	if b := n.bus.Load(); b != nil {
 		out.Up = b.State().Condition == bus.Up
 		for _, k := range b.Stats().Kinds {
-			out.Kinds = append(out.Kinds, metrics.NorthKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped, SpooledBytes: k.Spooled})
+			out.Kinds = append(out.Kinds, metrics.NorthKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped,
+				SpooledBytes: k.Spooled})
 		}
 	}
 	for _, o := range n.hub.Status() {
@@ -192,11 +195,13 @@ func (n *north) stats() (out metrics.North) {
 type history struct{ *north }
 
 // History implements what api asks of a bus.
-func (h history) History(ctx context.Context, channel, device, tag string, from, to time.Time, points int) ([]api.Bucket, error) {
+func (h history) History(ctx context.Context, channel, device, tag string, from, to time.Time, points int,
+) ([]api.Bucket, error) {
 	if _, err := h.srv.Tag(channel, device, tag); err != nil {
 		return nil, err
 	}
-	list, err := h.bus.Load().History(ctx, bus.HistoryQuery{Channel: channel, Device: device, Tag: tag, From: from, To: to, Points: points})
+	list, err := h.bus.Load().History(ctx, bus.HistoryQuery{Channel: channel, Device: device, Tag: tag,
+		From: from, To: to, Points: points})
 	if err != nil {
 		return nil, unread(err)
 	}
@@ -215,7 +220,8 @@ func (h history) Lives(ctx context.Context, provider, name string, before time.T
 	}
 	out := make([]api.Life, len(list))
 	for i, l := range list {
-		out[i] = api.Life{TS: l.Time.UTC(), Event: l.Event, ID: l.ID, Session: l.Session, RemoteAddr: l.RemoteAddr, Reason: l.Reason}
+		out[i] = api.Life{TS: l.Time.UTC(), Event: l.Event, ID: l.ID, Session: l.Session,
+			RemoteAddr: l.RemoteAddr, Reason: l.Reason}
 		if l.Event == "offline" && l.Duration >= 0 {
 			ms := l.Duration.Milliseconds()
 			out[i].DurationMS = &ms
@@ -254,7 +260,8 @@ func (h history) Outputs() []api.OutputState {
 	out := make([]api.OutputState, len(list))
 	for i, o := range list {
 		out[i] = api.OutputState{Name: o.Name, Type: o.Type, State: o.State, Error: o.Error, Since: o.Since.UTC(),
-			Sent: o.Tags.Sent + o.Conn.Sent, Dropped: o.Tags.Dropped + o.Conn.Dropped, Queued: o.Queued, QueuedBytes: o.QueuedBytes}
+			Sent: o.Tags.Sent + o.Conn.Sent, Dropped: o.Tags.Dropped + o.Conn.Dropped,
+			Queued: o.Queued, QueuedBytes: o.QueuedBytes}
 	}
 	return out
 }

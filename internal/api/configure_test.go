@@ -73,7 +73,8 @@ func TestConfigure(t *testing.T) {
 		{"PUT", "/connections/s1/c1", `{"title":"new","socket_conn_id":"c0001"}`, 200, `"title":"new"`},
 		{"PUT", "/connections/s1/c2", `{"socket_conn_id":"c0002"}`, 201, `"name":"c2"`},
 		{"PUT", "/connections/s1/c2", `{"name":"c2","socket_conn_id":"c0002"}`, 200, `"name":"c2"`},
-		{"PUT", "/connections/s1/c2", `{"name":"c3","socket_conn_id":"c0002"}`, 422, `body.name: \"c3\": the path says \"c2\"`},
+		{"PUT", "/connections/s1/c2", `{"name":"c3","socket_conn_id":"c0002"}`,
+			422, `body.name: \"c3\": the path says \"c2\"`},
 		{"PUT", "/connections/s1/c3", `{"socket_conn_id":"c0002"}`, 422, `"location":"body.socket_conn_id"`},
 		{"PUT", "/connections/s1/c3", `{"socket_conn_id":7}`, 422, `"location":"body.socket_conn_id"`},
 		{"PUT", "/connections/s1/c3", `{"socket_conn_id":"x","colour":"red"}`, 422, `"location":"body.colour"`},
@@ -91,20 +92,24 @@ func TestConfigure(t *testing.T) {
 		{"GET", "/connections/s1/g50", "", 404, ""},
 		{"GET", "/fleets", "", 200, `"items":[{"provider":"s1","name":"f{n}"`},
 		{"PUT", "/models/m2", `{"tags":[{"name":"t","address":"holding:1","writable":true}]}`, 201, `"writable":true`},
-		{"PUT", "/models/m2", `{"tags":[{"name":"t","address":"holding:1","scale":"x"}]}`, 422, `"location":"body.tags[0].scale"`},
+		{"PUT", "/models/m2", `{"tags":[{"name":"t","address":"holding:1","scale":"x"}]}`,
+			422, `"location":"body.tags[0].scale"`},
 		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"sim"}`, 422, `"location":"body.driver"`},
-		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"modbus-rtu","poll":"1s","devices":[{"name":"d1","unit":1,"model":"m2"}]}`,
-			201, `"driver":"modbus-rtu"`},
+		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"modbus-rtu","poll":"1s",` +
+			`"devices":[{"name":"d1","unit":1,"model":"m2"}]}`, 201, `"driver":"modbus-rtu"`},
 		{"PUT", "/channels/ch3", `{"connection":"s1/c2","driver":"raw"}`, 422, `ch2`},
-		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"modbus-rtu","poll":"soon"}`, 422, `"location":"body.poll"`},
-		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"modbus-rtu","devices":[{"name":"d1","unit":1,"model":"none"}]}`,
-			422, `"location":"body.devices.d1.model"`},
+		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"modbus-rtu","poll":"soon"}`,
+			422, `"location":"body.poll"`},
+		{"PUT", "/channels/ch2", `{"connection":"s1/c2","driver":"modbus-rtu",` +
+			`"devices":[{"name":"d1","unit":1,"model":"none"}]}`, 422, `"location":"body.devices.d1.model"`},
 		{"DELETE", "/models/m2", "", 422, `channels.ch2.devices.d1.model`},
 		{"DELETE", "/channels/ch2", "", 204, ""},
 		{"DELETE", "/models/m2", "", 204, ""},
-		{"PUT", "/providers/s2", `{"type":"tcp-server","local_ip":"127.0.0.1","local_port":0,"title":"S2"}`, 201, `"title":"S2"`},
+		{"PUT", "/providers/s2", `{"type":"tcp-server","local_ip":"127.0.0.1","local_port":0,"title":"S2"}`,
+			201, `"title":"S2"`},
 		{"GET", "/providers/s2", "", 200, `"config":{"name":"s2"`},
-		{"PUT", "/providers/s3", `{"type":"tcp-server","local_ip":"192.0.2.1","local_port":1}`, 409, `no address of this machine`},
+		{"PUT", "/providers/s3", `{"type":"tcp-server","local_ip":"192.0.2.1","local_port":1}`,
+			409, `no address of this machine`},
 		{"DELETE", "/providers/s2", "", 204, ""},
 		{"DELETE", "/providers/s1", "", 422, `channels.ch1.connection`},
 		{"PUT", "/connections/s1/c1", `[`, 400, ""},
@@ -127,7 +132,8 @@ func TestConditions(t *testing.T) {
 	resp, _ := ask(t, "GET", at, "")
 	tag := resp.Header.Get("ETag")
 	body := func(title string) string { return `{"title":"` + title + `","socket_conn_id":"c0001"}` }
-	if resp, got := ask(t, "PUT", at, body("one"), "If-Match: "+tag); resp.StatusCode != 200 || resp.Header.Get("ETag") == tag {
+	resp, got := ask(t, "PUT", at, body("one"), "If-Match: "+tag)
+	if resp.StatusCode != 200 || resp.Header.Get("ETag") == tag {
 		t.Fatalf("%d %s, ETag %s", resp.StatusCode, got, resp.Header.Get("ETag"))
 	}
 	for _, c := range []struct{ method, path, header string }{
@@ -163,7 +169,7 @@ func TestProjectOverHTTP(t *testing.T) {
 		}
 	}
 	less := strings.Replace(exported, "c0001", "c0007", 1)
-	less = less[:strings.Index(less, "models:")]
+	less, _, _ = strings.Cut(less, "models:")
 	want := "~ connection s1/c1 (its session ends)"
 	if p := plan("PUT", "/project?dry_run=true", less); strings.Join(p.Changes, "; ") != want {
 		t.Errorf("plan %q, want %s", p.Changes, want)

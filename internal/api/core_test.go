@@ -173,8 +173,8 @@ func (f *fakeCore) Forget(key string)            { f.forgotten = key }
 func (f *fakeCore) Apply(*project.Project) error { return nil }
 func (f *fakeCore) Check(*project.Project) error { return nil }
 
-// managed is an Editor of a project with s1/c1, whose reactor is f.
-func managed(t *testing.T, f config.Reactor) *config.Editor {
+// edited is an Editor of a project with s1/c1, whose reactor is f.
+func edited(t *testing.T, f config.Reactor) *config.Editor {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.TempDir(), store.Options{Log: quiet})
@@ -217,9 +217,8 @@ func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base strin
 
 func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
-	a = New(Config{Core: f, Doors: d, Editor: managed(t, f), Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "metrics")
-	})})
+	metrics := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }
+	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics)})
 	for _, p := range prepare {
 		p(a)
 	}

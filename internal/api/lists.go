@@ -31,9 +31,10 @@ const (
 )
 
 func (a *API) listRoutes(h huma.API) {
-	list := operation(doors.Admin, http.MethodGet, "/api/v1/providers/{name}/connections", "Its listed connections as CSV or NDJSON")
+	const path = "/api/v1/providers/{name}/connections"
+	list := operation(doors.Admin, http.MethodGet, path, "Its listed connections as CSV or NDJSON")
 	huma.Register(h, list, a.list)
-	imports := operation(doors.Admin, http.MethodPost, "/api/v1/providers/{name}/connections", "Import connections, all or none")
+	imports := operation(doors.Admin, http.MethodPost, path, "Import connections, all or none")
 	imports.MaxBodyBytes = mostImport
 	huma.Register(h, imports, a.imports)
 }

@@ -116,9 +116,10 @@ func (a *API) northRoutes(h huma.API) {
 	get(h, "/api/v1/bus", "How the bus is", func(context.Context, *struct{}) (*busOutput, error) {
 		return &busOutput{Body: a.cfg.Bus.State()}, nil
 	})
-	get(h, "/api/v1/bus/outputs", "How the outputs are", func(context.Context, *struct{}) (*listOutput[OutputState], error) {
+	outputs := func(context.Context, *struct{}) (*listOutput[OutputState], error) {
 		return whole(a.cfg.Bus.Outputs()), nil
-	})
+	}
+	get(h, "/api/v1/bus/outputs", "How the outputs are", outputs)
 }
 
 func (a *API) history(ctx context.Context, in *historyInput) (*listOutput[Bucket], error) {

@@ -79,7 +79,8 @@ func (a *API) projectRoutes(h huma.API) {
 	apply.MaxBodyBytes = mostImport
 	huma.Register(h, apply, a.apply)
 	get(h, "/api/v1/revisions", "Changes of the configuration, newest first", a.revisions)
-	undo := operation(doors.Admin, http.MethodPost, "/api/v1/revisions/{revision}/undo", "Go back to a revision, as a new one")
+	undo := operation(doors.Admin, http.MethodPost, "/api/v1/revisions/{revision}/undo",
+		"Go back to a revision, as a new one")
 	huma.Register(h, undo, a.undo)
 	a.listRoutes(h)
 }

@@ -83,7 +83,8 @@ func (e *Editor) Revisions(before uint64, n int) ([]store.Revision, error) {
 
 // edit is one change: make returns the project that is to be, from the one that is; only says that nothing is to be
 // done but to tell what would be. The caller holds e.mu.
-func (e *Editor) edit(c store.Change, only bool, make func(*project.Project) (*project.Project, error)) (Outcome, error) {
+func (e *Editor) edit(c store.Change, only bool, make func(*project.Project) (*project.Project, error),
+) (Outcome, error) {
 	current, revision := e.Store.Current()
 	next, err := make(current)
 	if err != nil {

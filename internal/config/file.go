@@ -41,7 +41,8 @@ func (e *Editor) Apply(who string, f File, only bool) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	return e.edit(store.Change{Who: who, What: "a project file"}, only, func(p *project.Project) (*project.Project, error) {
+	c := store.Change{Who: who, What: "a project file"}
+	return e.edit(c, only, func(p *project.Project) (*project.Project, error) {
 		if p == nil || f.How == Prune {
 			return wanted, nil
 		}
@@ -91,8 +92,8 @@ func other(p, wanted *project.Project) error {
 		ErrConflict, p.Name, wanted.Name)
 }
 
-// Start gives the reactor the project that the store has, an empty one of that name where it has none. Changes before it
-// are stored alone.
+// Start gives the reactor the project that the store has, an empty one of that name where it has none. Changes before
+// it are stored alone.
 func (e *Editor) Start(name string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

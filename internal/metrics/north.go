@@ -33,14 +33,17 @@ func newNorthDescs() northDescs {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return northDescs{
-		up:      desc("linkd_bus_up", "1 while the bus takes messages, 0 while they wait for it."),
-		sent:    desc("linkd_bus_sent_total", "Messages that the bus has acknowledged, by kind.", "kind"),
-		dropped: desc("linkd_bus_dropped_total", "Messages lost for want of room while the bus was away or slow, by kind.", "kind"),
+		up:   desc("linkd_bus_up", "1 while the bus takes messages, 0 while they wait for it."),
+		sent: desc("linkd_bus_sent_total", "Messages that the bus has acknowledged, by kind.", "kind"),
+		dropped: desc("linkd_bus_dropped_total",
+			"Messages lost for want of room while the bus was away or slow, by kind.", "kind"),
 		spooled: desc("linkd_bus_spooled_bytes", "Memory that messages take which the bus has not acknowledged.", "kind"),
 		outputUp: desc("linkd_output_up", "1 while an output delivers, 0 when its last try failed.",
 			"output", "type"),
-		outputSent:    desc("linkd_output_sent_total", "Messages that an output has delivered, by kind.", "output", "type", "kind"),
-		outputDropped: desc("linkd_output_dropped_total", "Messages that an output has lost, by kind.", "output", "type", "kind"),
+		outputSent: desc("linkd_output_sent_total", "Messages that an output has delivered, by kind.",
+			"output", "type", "kind"),
+		outputDropped: desc("linkd_output_dropped_total", "Messages that an output has lost, by kind.",
+			"output", "type", "kind"),
 		outputSpooled: desc("linkd_output_spooled_bytes", "Bytes that wait in an output.", "output", "type"),
 	}
 }
