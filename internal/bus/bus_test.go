@@ -213,3 +213,7 @@ func TestSubscriberSees(t *testing.T) {
 		}
 	}
 }
+
+func contextFor(d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), d)
+}
