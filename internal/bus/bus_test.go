@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 		child(dir)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// gnet, which package server imports, starts a pool when it is loaded.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).purgeStaleWorkers"),
+		goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*poolCommon).ticktock"))
 }
 
 // testLog puts a log into the test's.
@@ -210,4 +212,8 @@ func TestSubscriberSees(t *testing.T) {
 			t.Errorf("%s: %s", m.Subject, m.Data)
 		}
 	}
+}
+
+func contextFor(d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.Background(), d)
 }

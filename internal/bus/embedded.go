@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -161,6 +162,10 @@ func (v *voice) Fatalf(format string, a ...any) { v.Errorf(format, a...) }
 // Errorf logs an error.
 func (v *voice) Errorf(format string, a ...any) {
 	text := fmt.Sprintf(format, a...)
+	if strings.Contains(text, " - cid:") || strings.Contains(text, " - mid:") {
+		v.log.Debug("nats: " + text) // what a client does wrong; it can do so as often as it likes
+		return
+	}
 	v.worst.Store(&text)
 	v.log.Error("nats: " + text)
 }
