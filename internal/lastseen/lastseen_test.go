@@ -88,14 +88,15 @@ func TestKeep(t *testing.T) {
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := store.Seen{Connection: "c1", Session: 7, Online: true, Since: since, Addr: "10.0.0.1:1", Reconnects: 2, LastClose: "peer"}
+	want := store.Seen{Connection: "c1", Session: 7, Online: true, Since: since, Addr: "10.0.0.1:1",
+		Reconnects: 2, LastClose: "peer"}
 	if len(w.seen) != 2 || w.seen["c1"] != want || w.seen["c2"].LastClose != "idle" {
 		t.Errorf("stored %+v", w.seen)
 	}
 }
 
-// TestRecall: what was stored is told at the start, an unfinished session as one that ended with linkd, and session numbers
-// go on above all that may have been given out.
+// TestRecall: what was stored is told at the start, an unfinished session as one that ended with linkd, and session
+// numbers go on above all that may have been given out.
 func TestRecall(t *testing.T) {
 	w := &world{seen: map[string]store.Seen{
 		"c1": {Provider: "s1", Connection: "c1", Session: 1_000_007, Online: true, Since: since, LastClose: "peer"},
