@@ -37,6 +37,7 @@ func TestDiskFull(t *testing.T) {
 
 // A disk that is really full has the server stop storing for good; it is started again when there is room.
 func TestDiskReallyFull(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=24m"); err != nil {
 		if os.Getenv("CI") != "" {

@@ -43,6 +43,7 @@ func flip(t *testing.T, path string) {
 }
 
 func TestStreamLost(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name string
 		harm func(t *testing.T, cfg Config)
