@@ -12,8 +12,8 @@ import (
 	"linkd/internal/doors"
 )
 
-// gate is who may come in to the embedded server, and with which rights. Tokens come as a NATS token, or as the password
-// of any user, which is the only way of MQTT.
+// gate is who may come in to the embedded server, and with which rights. Tokens come as a NATS token, or as the
+// password of any user, which is the only way of MQTT.
 type gate struct {
 	secret string // linkd's own password
 	access func(string) (doors.Role, bool)

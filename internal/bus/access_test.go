@@ -245,8 +245,9 @@ func TestViewerCannotCommandByTheServer(t *testing.T) {
 	nc.PublishRequest("$JS.API.STREAM.INFO.linkd_p_tags", "linkd.p.tx.s1.c1", nil)
 	nc.PublishRequest("$JS.API.STREAM.INFO.linkd_p_tags", "linkd.p.cmd.ch.d1.set", nil)
 	nc.PublishRequest("$JS.API.DIRECT.GET.linkd_p_tags", "linkd.p.tx.s1.c1", []byte(`{"seq":1}`))
-	made, err := nc.Request("$JS.API.CONSUMER.CREATE.linkd_p_tags.x", []byte(`{"stream_name":"linkd_p_tags","action":"","config":{`+
-		`"name":"x","deliver_subject":"linkd.p.tx.s1.c2","ack_policy":"none","deliver_policy":"all","replay_policy":"instant"}}`), within)
+	made, err := nc.Request("$JS.API.CONSUMER.CREATE.linkd_p_tags.x", []byte(`{"stream_name":"linkd_p_tags","action":"",`+
+		`"config":{"name":"x","deliver_subject":"linkd.p.tx.s1.c2","ack_policy":"none","deliver_policy":"all",`+
+		`"replay_policy":"instant"}}`), within)
 	if err != nil || strings.Contains(string(made.Data), `"error"`) {
 		t.Fatalf("%v: %s", err, made.Data)
 	}

@@ -94,8 +94,8 @@ func newPlot(q HistoryQuery) *plot {
 
 // add adds what a report says of the tag, and returns the report's time; zero when it is no report.
 //
-// A report is not decoded: payload.AppendJSON wrote it, no text in it holds a bare quote, and so the key of a tag with a
-// value can be found as bytes. What somebody else wrote into the stream in another form is passed over.
+// A report is not decoded: payload.AppendJSON wrote it, no text in it holds a bare quote, and so the key of a tag with
+// a value can be found as bytes. What somebody else wrote into the stream in another form is passed over.
 func (p *plot) add(report []byte) time.Time {
 	const head, width = `{"ts":"`, len("2006-01-02T15:04:05.000Z")
 	if len(report) < len(head)+width || string(report[:len(head)]) != head {
