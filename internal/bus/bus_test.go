@@ -131,6 +131,7 @@ func once(t *testing.T, all []int, n int) {
 }
 
 func TestUpDownUp(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	const n = 5000
 	for round := range 3 {

@@ -23,6 +23,7 @@ const (
 
 var (
 	errUnacked = errors.New("bus: no acknowledgement")
+	errStuck   = errors.New("bus: no acknowledgement, time and again")
 	errGap     = errors.New("bus: messages of a batch are missing in the stream")
 	errCut     = errors.New("bus: the connection was cut")
 )
@@ -194,7 +195,9 @@ func (l *lane) rewind(now time.Time, err error) {
 	l.known = false
 	l.pause = now.Add(min(leastPause<<min(l.failures, 8), mostPause))
 	if !errors.Is(err, errGap) && !errors.Is(err, errCut) {
-		l.failures++
+		if l.failures++; l.failures > 1 && errors.Is(err, errUnacked) {
+			err = errStuck
+		}
 		l.word(l.kind, err)
 	}
 }
