@@ -2,7 +2,7 @@ package server
 
 import "linkd/drivers/tags"
 
-// Report is what one exchange with a device has brought, or what has become of its tags when its link ended. A Report
+// Report is what one poll of a device, or what it said unasked, has brought, or what has become of its tags when its link ended. A Report
 // and all that it refers to are valid only during the call that got it.
 type Report struct {
 	Time       int64 // nanoseconds since the Unix epoch
