@@ -41,6 +41,7 @@ type Bus struct {
 
 	online onlines
 
+	readFor time.Duration // one query
 	readers chan struct{} // one token for each history query that runs
 	work    context.Context
 	end     context.CancelFunc // ends work
@@ -66,7 +67,7 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 	}
 	b := &Bus{
 		cfg: cfg, subjects: subjectsOf(cfg.Project), moved: make(chan struct{}, 1),
-		seen: map[string]uint64{}, readers: make(chan struct{}, mostReads),
+		seen: map[string]uint64{}, readFor: readFor, readers: make(chan struct{}, mostReads),
 	}
 	b.condition.trouble = map[string]error{}
 	b.condition.set(Starting, "")
