@@ -15,8 +15,8 @@ import (
 
 const mostConnect = 10 * time.Second
 
-// dialer opens connections that are guarded, and closed when ctx ends. It does TLS itself: the client would do it around
-// the guard, which could not see what comes then.
+// dialer opens connections that are guarded, and closed when ctx ends. It does TLS itself: the client would do it
+// around the guard, which could not see what comes then.
 type dialer struct {
 	ctx     context.Context
 	conf    *tls.Config

@@ -73,8 +73,8 @@ func open(opt *options, cfg *project.Output, env outputs.Env) (*bridge, error) {
 		return nil, err
 	}
 	own := *opt
-	b := &bridge{Line: line, options: &own, name: "linkd " + env.Project + " " + cfg.Name, login: login, format: cfg.Format,
-		subjects: newSubjects(opt.prefix, env.Project), run: natsgo.NewInbox()[len(natsgo.InboxPrefix):],
+	b := &bridge{Line: line, options: &own, name: "linkd " + env.Project + " " + cfg.Name, login: login,
+		format: cfg.Format, subjects: newSubjects(opt.prefix, env.Project), run: natsgo.NewInbox()[len(natsgo.InboxPrefix):],
 		dialer: dialer{conf: conf, first: opt.first, timeout: min(mostConnect, opt.ack)},
 		limits: outputs.Limits{Records: own.window, Bytes: maxBatch}}
 	line.Start(b.work)
