@@ -1,0 +1,1 @@
+export function ProjectPage(_: { at: import('../lib/route').Route }) { return null; }
