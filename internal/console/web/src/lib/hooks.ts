@@ -12,8 +12,8 @@ export interface Read<T> {
   patch: (change: (data: T) => T) => void; // what is known from elsewhere
 }
 
-/** Reads a path, again when it changes, on reload, and when the feed was away. null reads nothing. */
-export function useGet<T>(path: string | null): Read<T> {
+/** Reads a path, again when it or again changes, on reload, and when the feed was away. null reads nothing. */
+export function useGet<T>(path: string | null, again = 0): Read<T> {
   const [state, set] = useState<{ path: string | null; data: T | null; etag: string; error: Problem | null }>(
     { path: null, data: null, etag: '', error: null });
   const [loading, setLoading] = useState(true);
@@ -31,7 +31,7 @@ export function useGet<T>(path: string | null): Read<T> {
       })
       .finally(() => !stop.signal.aborted && setLoading(false));
     return () => stop.abort();
-  }, [path, turn, age]);
+  }, [path, turn, age, again]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
   const patch = useCallback((f: (data: T) => T) => set((s) => (s.data ? { ...s, data: f(s.data) } : s)), []);
   const current = state.path === path;

@@ -13,6 +13,7 @@ interface ButtonProps {
   submit?: boolean;
   disabled?: boolean | undefined;
   pressed?: boolean;
+  unfocused?: boolean; // it is reached by another key
   onClick?: (e: MouseEvent) => void;
 }
 
@@ -20,7 +21,7 @@ export function Button(p: ButtonProps) {
   const cls = ['button', p.kind, p.small && 'small', !p.children && 'bare'].filter(Boolean).join(' ');
   return (
     <button type={p.submit ? 'submit' : 'button'} class={cls} disabled={p.disabled} aria-label={p.label}
-      title={p.label} aria-pressed={p.pressed} onClick={p.onClick}>
+      title={p.label} aria-pressed={p.pressed} tabIndex={p.unfocused ? -1 : undefined} onClick={p.onClick}>
       {p.icon && <Icon name={p.icon} />}
       {p.children && <span>{p.children}</span>}
     </button>

@@ -118,13 +118,15 @@ export function Choice<T extends string>({ label, value, options, onChange }:
  * Sorts a refusal to the fields of a form. of returns the words for the field at a location such as body.title, or
  * for anything within it; rest is what no field of the form has asked for.
  */
-export function faultsOf(error: Problem | null): { of: (location: string) => string | undefined; rest: () => string[] } {
+export function faultsOf(error: Problem | null): Faults {
   const asked: string[] = [];
-  const within = (f: Fault, at: string) => f.location === at || f.location.startsWith(at + '.');
+  // What has no usable name is at its place in a list of the project: it is the one that was sent.
+  const place = (f: Fault) => f.location.replace(/^(providers\.[A-Za-z_]\w*\.)?[a-z]+\.\d+(?=\.|$)/, 'body');
+  const within = (f: Fault, at: string) => place(f) === at || place(f).startsWith(at + '.');
   return {
-    of(location) {
-      asked.push(location);
-      const found = error?.faults.filter((f) => within(f, location)).map((f) => f.message) ?? [];
+    of(...locations) {
+      asked.push(...locations);
+      const found = error?.faults.filter((f) => locations.some((at) => within(f, at))).map((f) => f.message) ?? [];
       return found.length ? found.join('; ') : undefined;
     },
     rest() {
@@ -135,4 +137,9 @@ export function faultsOf(error: Problem | null): { of: (location: string) => str
         .map((f) => (f.location ? `${f.location}: ${f.message}` : f.message));
     },
   };
+}
+
+export interface Faults {
+  of: (...locations: string[]) => string | undefined;
+  rest: () => string[];
 }
