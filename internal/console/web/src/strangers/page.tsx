@@ -1,0 +1,1 @@
+export function StrangersPage(_: { at: import('../lib/route').Route }) { return null; }

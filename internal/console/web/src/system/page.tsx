@@ -1,0 +1,1 @@
+export function SystemPage(_: { at: import('../lib/route').Route }) { return null; }

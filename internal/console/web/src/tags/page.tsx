@@ -1,0 +1,1 @@
+export function TagsPage(_: { at: import('../lib/route').Route }) { return null; }
