@@ -34,7 +34,7 @@ var below = map[string][]string{
 	"internal/config":   {"internal/store", "server", "project"},
 	"internal/api": {"internal/config", "internal/doors", "internal/store", "server", "codec", "routing", "drivers",
 		"project"},
-	"internal/console":         {"server", "codec", "routing", "drivers", "project"},
+	"internal/console":         {},
 	"internal/metrics":         {"server", "codec", "routing", "drivers", "project"},
 	"internal/bus":             {"internal/doors", "internal/payload", "server", "drivers/tags", "project"},
 	"internal/store":           {"project"},
@@ -42,6 +42,7 @@ var below = map[string][]string{
 	"outputs":                  {"internal/payload", "server", "drivers/tags", "project"},
 	"outputs/*":                {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/mqtt":             {"outputs", "outputs/sparkplug", "internal/payload", "server", "drivers/tags", "project"},
+	"outputs/nats":             {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/catalog":          {"outputs", "outputs/*", "project"},
 	"internal/prefetch":        {},
 	"internal/archtest":        {},
@@ -64,7 +65,7 @@ var owners = map[string][]string{
 	"github.com/pires/go-proxyproto":      {"codec"},
 	"go.etcd.io/bbolt":                    {"internal/store"},
 	"golang.org/x/crypto/":                {"internal/doors"},
-	"github.com/nats-io/":                 {"internal/bus"},
+	"github.com/nats-io/":                 {"internal/bus", "outputs/nats"},
 	"github.com/anishathalye/porcupine":   {},                     // tests only
 	"go.uber.org/goleak":                  {"outputs/outputtest"}, // tests only
 	"github.com/simonvetter/modbus":       {},                     // tests only
@@ -72,6 +73,7 @@ var owners = map[string][]string{
 	"google.golang.org/protobuf": {"internal/payload", "outputs/webhook", "outputs/sparkplug",
 		"outputs/outputtest"},
 	"github.com/bufbuild/protocompile":        {}, // tests only
+	"github.com/chromedp/":                    {}, // tests only
 	"github.com/influxdata/line-protocol":     {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},
 	"gonum.org/v1/plot":                       {"bench"},
