@@ -39,11 +39,13 @@ export function History({ of: c, turn }: { of: Connection; turn: number }) {
 function Strip({ lives, from, to, since }: { lives: Life[]; from: number; to: number; since: string | null }) {
   const pieces = piecesOf(lives, from, to, since);
   const x = (ms: number) => (1000 * (ms - from)) / (to - from);
+  const oldest = lives.at(-1); // nothing is known of what was before
+  const known = Math.min(to, Math.max(from, Math.min(oldest ? Date.parse(oldest.ts) : to, pieces[0]?.from ?? to)));
   const online = pieces.reduce((sum, p) => sum + p.to - p.from, 0);
   return (
     <svg class="strip" viewBox="0 0 1000 34" preserveAspectRatio="none" role="img"
       aria-label={t('history.strip', { percent: ((100 * online) / (to - from)).toFixed(1), n: pieces.length })}>
-      <rect class="offline" x="0" y="0" width="1000" height="34" />
+      <rect class="offline" x={x(known)} y="14" width={1000 - x(known)} height="6" />
       {pieces.map((p) => (
         <rect class="online" key={p.from} x={x(p.from)} y="4" width={Math.max(1, x(p.to) - x(p.from))} height="26">
           <title>{`${moment(p.from)} – ${moment(p.to)} (${duration(p.to - p.from)})`}</title>

@@ -25,7 +25,7 @@ export function Values({ connection }: { connection: string }) {
               <thead>
                 <tr>
                   <th>{t('noun.tag')}</th><th class="num">{t('field.value')}</th><th>{t('field.quality')}</th>
-                  <th class="num">{t('field.age')}</th><th>{t('field.address')}</th><th><span class="unseen">{t('field.actions')}</span></th>
+                  <th class="num">{t('field.age')}</th><th class="wide-only">{t('field.address')}</th><th><span class="unseen">{t('field.actions')}</span></th>
                 </tr>
               </thead>
               <tbody>
@@ -33,12 +33,12 @@ export function Values({ connection }: { connection: string }) {
                   const v = live(at);
                   return (
                     <tr key={keyOf(v)}>
-                      <td><a href={href(['tags'], { channel: v.channel, plot: keyOf(v) })}>{v.device}/{v.tag}</a>
+                      <td class="tag-name"><a href={href(['tags'], { channel: v.channel, plot: keyOf(v) })}>{v.device}/{v.tag}</a>
                         {v.title && <span class="muted"> {v.title}</span>}</td>
                       <td class="num"><strong>{valueText(v.value)}</strong> <span class="muted">{v.unit}</span></td>
                       <td><QualityMark quality={v.quality} reason="" /> <span class="muted">{v.reason}</span></td>
                       <td class="num">{age(v.ts, now)}</td>
-                      <td class="mono">{v.address}</td>
+                      <td class="mono wide-only">{v.address}</td>
                       <td class="acts">{v.writable && may('operator') &&
                         <Button small icon="edit" onClick={() => setWriting(v)}>{t('action.write')}</Button>}</td>
                     </tr>

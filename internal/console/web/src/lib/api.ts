@@ -57,7 +57,7 @@ export function query(members: Record<string, string | number | boolean | undefi
   return text && '?' + text;
 }
 
-/** Asks without reading the body. Throws a Problem for what is refused. */
+/** Asks without reading the body. A path is under /api/v1 unless it begins with /api/. Throws a Problem. */
 export async function ask(method: string, path: string, o: Options = {}): Promise<Response> {
   const headers: Record<string, string> = { ...o.headers };
   let body: string | undefined = o.text;
@@ -70,7 +70,7 @@ export async function ask(method: string, path: string, o: Options = {}): Promis
   if (o.signal) init.signal = o.signal;
   let res: Response;
   try {
-    res = await fetch('/api/v1' + path, init);
+    res = await fetch(path.startsWith('/api/') ? path : '/api/v1' + path, init);
   } catch (err) {
     if (o.signal?.aborted) throw err;
     throw new Problem(0, t('error.network'));

@@ -5,7 +5,7 @@ import { useGet } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import { href, type Route } from '../lib/route';
 import { may } from '../lib/session';
-import type { Channel, Config, Connection, ProviderDetail } from '../lib/types';
+import type { Channel, Config, Connection, Model, ProviderDetail } from '../lib/types';
 import { DeviceCard, ModelCard } from './tagged';
 import { Button, Card, Empty, Facts, StateDot, View } from '../ui/basic';
 import type { Project } from './config';
@@ -147,12 +147,12 @@ function ChannelCard({ name, project, open }: DetailProps & { name: string }) {
         [t('noun.connection'), <span class="mono">{c.connection || none}</span>], [t('noun.driver'), c.driver],
         [t('channel.poll'), c.poll === '0s' ? none : c.poll], [t('channel.options'), optionsText(c.options)],
       ]} />
-      {c.devices.length === 0 ? <Empty>{t('channel.noDevices')}</Empty> : <DeviceTable of={c} />}
+      {c.devices.length === 0 ? <Empty>{t('channel.noDevices')}</Empty> : <DeviceTable of={c} models={project.models} />}
     </Card>
   );
 }
 
-function DeviceTable({ of: c }: { of: Channel }) {
+function DeviceTable({ of: c, models }: { of: Channel; models: Model[] }) {
   return (
     <div class="scroll">
       <table>
@@ -165,7 +165,9 @@ function DeviceTable({ of: c }: { of: Channel }) {
             <tr key={d.name}>
               <td><a href={href(['project', 'device', c.name, d.name])}>{d.name}</a> <span class="muted">{d.title}</span></td>
               <td class="num">{d.unit}</td><td class="mono">{d.address || none}</td><td>{d.model || none}</td>
-              <td>{d.driver || c.driver}</td><td class="num">{d.tags.length}</td>
+              <td>{d.driver || c.driver}</td><td class="num">
+                {d.tags.length + (models.find((m) => m.name === d.model)?.tags.length ?? 0)}
+              </td>
             </tr>
           ))}
         </tbody>

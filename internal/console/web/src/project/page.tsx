@@ -12,6 +12,7 @@ import { Dialogs, type Open } from './dialogs';
 import type { Project } from './config';
 import { nodesOf } from './nodes';
 
+const few = 8; // providers, or connections of one, that are open from the beginning
 const shown = 100; // connections of a provider in the tree
 
 export function ProjectPage({ at }: { at: Route }) {
@@ -60,7 +61,8 @@ interface TreeProps {
 function ProjectTree({ project, at, turn, open, onEvent }: TreeProps) {
   const chosen = at.parts.slice(1).join('/');
   const [opened, setOpened] = useState<Set<string>>(() => new Set(['connectors', 'channels', 'models',
-    ...ancestors(at.parts.slice(1)), ...(project.providers.length <= 3 ? project.providers.map((p) => 'provider/' + p.name) : [])]));
+    ...ancestors(at.parts.slice(1)), ...(project.providers.length <= few ? project.providers : []).filter((p) => p.connections <= few)
+      .map((p) => 'provider/' + p.name)]));
   const [lists, setLists] = useState<Record<string, List<Connection> | undefined>>({});
   const [filter, setFilter] = useState('');
   const [age, setAge] = useState(0);
