@@ -145,7 +145,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{func(*Config) {}, ""},
 		{func(c *Config) { c.Scenarios = []string{"idle", "x"} }, `no scenario "x"; linkd bench list lists them`},
-		{func(c *Config) { c.Peers = []string{"x"} }, `no peer "x"; give some of linkd,c-epoll,`},
+		{func(c *Config) { c.Peers = []string{"x"} }, `no peer "x"; give some of linkd,linkd-bus,c-epoll,`},
 		{func(c *Config) { c.Rounds = -1 }, "-1 rounds; give 1 to 1000"},
 		{func(c *Config) { c.Devices = []int{0} }, "devices or links; give 1 to 50000 of each"},
 		{func(c *Config) { c.Window = time.Millisecond }, "window 1ms"},

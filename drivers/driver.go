@@ -84,6 +84,12 @@ type Commander interface {
 	Command(now int64, c *Command, l Link)
 }
 
+// Gatherer is a Machine that may ask several questions for one poll of a device.
+type Gatherer interface {
+	// Gathers reports, while Polled is called, whether more questions to the device are to come in the same poll.
+	Gathers(device int) bool
+}
+
 // Command is writes to tags of one device, of which all are confirmed or the command is not.
 type Command struct {
 	Device   int

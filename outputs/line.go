@@ -208,6 +208,9 @@ func (l *Line) end(ctx context.Context) error {
 // Sent counts a record as delivered.
 func (l *Line) Sent(c Class) { l.sent[c].Add(1) }
 
+// Dropped counts a record as given up.
+func (l *Line) Dropped(c Class) { l.lost[c].Add(1) }
+
 // Over reports whether the output was closed and nothing is left to deliver.
 func (l *Line) Over() bool {
 	return l.spool.isClosed() && l.Stats().Queued == 0

@@ -128,6 +128,7 @@ func (s *session) serve(now int64, ch *served) {
 	}
 	s.Wake(0)
 	release(&s.frame)
+	s.loop.ungather(s)
 	s.served, s.values = ch, nil
 	if ch != nil {
 		if ch.set != nil {

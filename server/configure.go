@@ -137,32 +137,56 @@ func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*
 
 // removeConns removes the connection points that are listed no more, or with another id.
 func (p *provider) removeConns() {
+	if p.asListed() {
+		return
+	}
 	pts := p.pts
-	wanted := make(map[string]*project.ConnPt, len(p.conf.Connections))
+	listed, found := make([]bool, pts.next), 0 // by number
 	secrets := false
 	for _, c := range p.conf.Connections {
-		wanted[c.Name] = c
 		secrets = secrets || c.Secret != ""
+		n, ok := pts.byName[c.Name]
+		if !ok {
+			continue
+		}
+		old := pts.conns[pts.at(n).origin]
+		if c != old && (c.SocketConnID != old.SocketConnID || c.RemoteIP != old.RemoteIP) {
+			p.removeConn(n, old, ReasonChanged)
+			continue
+		}
+		listed[n] = true
+		found++
 	}
 	p.secrets.Store(secrets)
-	for name, n := range pts.byName {
-		old := pts.conns[pts.at(n).origin]
-		if c := wanted[name]; c == nil || c.SocketConnID != old.SocketConnID || c.RemoteIP != old.RemoteIP {
-			r := ReasonRemoved
-			if c != nil {
-				r = ReasonChanged
-			}
-			p.removeConn(n, old, r)
+	if found == len(pts.byName) {
+		return
+	}
+	for _, n := range pts.byName {
+		if !listed[n] {
+			p.removeConn(n, pts.conns[pts.at(n).origin], ReasonRemoved)
 		}
 	}
 }
 
+// asListed reports whether the connection points are those of the configuration's list already.
+func (p *provider) asListed() bool {
+	was, is := p.listed, p.conf.Connections
+	return len(was) == len(is) && (len(is) == 0 || &was[0] == &is[0])
+}
+
 // addConns adds the connection points that are listed one by one, and changes those that are there.
 func (p *provider) addConns() {
+	if p.asListed() {
+		return
+	}
+	p.listed = p.conf.Connections
 	pts := p.pts
+	pts.expect(len(p.conf.Connections))
 	for _, c := range p.conf.Connections {
 		if n, ok := pts.byName[c.Name]; ok {
-			p.updateConn(n, c)
+			if pts.conns[pts.at(n).origin] != c {
+				p.updateConn(n, c)
+			}
 			continue
 		}
 		n := pts.addConn(c)

@@ -148,10 +148,11 @@ func TestRecallPast(t *testing.T) {
 	w := newPolledSim(t)
 	w.srv.Continue(5000)
 	since := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	w.srv.Recall(Past{Provider: "s1", Connection: "c1", Session: 4711, Since: since, RemoteAddr: "10.0.0.9:1", Reconnects: 3,
-		LastClose: "idle"})
+	w.srv.Recall(Past{Provider: "s1", Connection: "c1", Session: 4711, Since: since, RemoteAddr: "10.0.0.9:1",
+		Reconnects: 3, LastClose: "idle"})
 	w.srv.Recall(Past{Provider: "s1", Connection: "nosuch", Session: 1})
-	if v := w.wantState("c1", Offline); v.Session != 4711 || !v.Since.Equal(since) || v.LastClose != "idle" || v.Reconnects != 3 {
+	v := w.wantState("c1", Offline)
+	if v.Session != 4711 || !v.Since.Equal(since) || v.LastClose != "idle" || v.Reconnects != 3 {
 		t.Errorf("recalled %+v", v)
 	}
 	w.dial(0, "10.0.0.1:1").send("c0001\n")

@@ -63,6 +63,7 @@ type loop struct {
 	waking   bool
 	dirty    bool        // a timer was armed, or the wake has come: rest must look
 	begun    atomic.Bool // there is a batch
+	gathered gatherings
 	counters *counters
 
 	chunks  atomic.Pointer[[]*chunk] // grows only; a copy is published
@@ -145,6 +146,7 @@ func (l *loop) grow() bool {
 // recycle gives the place of a closed session back.
 func (l *loop) recycle(s *session) {
 	place := s.place
+	l.ungather(s)
 	s.reset()
 	l.free = append(l.free, place)
 }

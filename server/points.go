@@ -103,12 +103,31 @@ func (p *points) take(count uint32) uint32 {
 	}
 	first := p.next
 	p.next += count
-	chunks := slices.Clone(*p.chunks.Load())
-	for uint32(len(chunks))<<pointChunkBits < p.next {
+	p.reach(p.next)
+	return first
+}
+
+// reach makes the chunks of all numbers below n.
+func (p *points) reach(n uint32) {
+	chunks := *p.chunks.Load()
+	if uint32(len(chunks))<<pointChunkBits >= n {
+		return
+	}
+	chunks = slices.Clone(chunks)
+	for uint32(len(chunks))<<pointChunkBits < n {
 		chunks = append(chunks, new(pointChunk))
 	}
 	p.chunks.Store(&chunks)
-	return first
+}
+
+// expect makes room for so many listed connection points, where there were none.
+func (p *points) expect(count int) {
+	if len(p.byName) > 0 || count == 0 {
+		return
+	}
+	p.byName = make(map[string]uint32, count)
+	p.conns = slices.Grow(p.conns, count)
+	p.reach(p.next + uint32(count))
 }
 
 // addConn gives a configured connection point a number.

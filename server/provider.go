@@ -35,6 +35,7 @@ type provider struct {
 	// mu guards conf, the shape of pts, and the state below; it is taken before a stripe of pts, never after.
 	mu       sync.RWMutex
 	conf     *project.Provider
+	listed   []*project.ConnPt // of conf, as the connection points are
 	state    string
 	fault    string
 	addr     string      // of the listener, with the port that it really has

@@ -86,6 +86,7 @@ func (s *session) news(v *values, tag int) {
 
 // tellAll hands all tags over: they have gone bad together.
 func (s *session) tellAll(v *values) {
+	s.loop.ungather(s)
 	for i := range v.served.set.Tags {
 		s.news(v, i)
 	}

@@ -84,19 +84,22 @@ func (s *Server) FollowReports(take func([]Report)) (stop func()) {
 // report adds a tag to the report of its device that is being made.
 func (l *loop) report(s *session, v *values, tag int) {
 	device := v.served.set.Tags[tag].Device
-	b := l.batch
-	if b == nil || !b.goesOn(s.number, device) {
-		if b != nil && (len(b.heads) >= batchReports || len(b.cells) >= batchCells) {
-			l.handOver()
-		}
-		if b = l.batch; b == nil {
-			b = l.provider.srv.reports.begin(l)
-			l.batch = b
-		}
-		b.heads = append(b.heads, reportHead{time: l.now, session: s.number, served: v.served, point: s.point,
-			device: device, cells: len(b.cells)})
+	if b := l.batch; b == nil || !b.goesOn(s.number, device) {
+		l.beginReport(reportHead{time: l.now, session: s.number, served: v.served, point: s.point, device: device})
 	}
-	b.cells = append(b.cells, reportCell{tag, v.block.Get(tag, l.now)})
+	l.batch.cells = append(l.batch.cells, reportCell{tag, v.block.Get(tag, l.now)})
+}
+
+// beginReport begins a report, in a batch that has room for it.
+func (l *loop) beginReport(h reportHead) {
+	if b := l.batch; b != nil && (len(b.heads) >= batchReports || len(b.cells) >= batchCells) {
+		l.handOver()
+	}
+	if l.batch == nil {
+		l.batch = l.provider.srv.reports.begin(l)
+	}
+	h.cells = len(l.batch.cells)
+	l.batch.heads = append(l.batch.heads, h)
 }
 
 // goesOn says that a value of this device belongs to the last report.

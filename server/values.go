@@ -103,6 +103,9 @@ func (s *session) Polled(device int, r drivers.PollResult, took, late int64) {
 	case drivers.PollMissed:
 		s.expire(device)
 	}
+	if g, ok := s.machine.(drivers.Gatherer); ok && (l.batch != nil || len(l.gathered.of) > 0) {
+		l.gather(s, device, g.Gathers(device))
+	}
 	l.reported()
 	if l.good > 0 {
 		c.good.Add(l.good)

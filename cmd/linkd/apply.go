@@ -223,6 +223,9 @@ func change(c *cli.Context, method, path, contentType string, body []byte) error
 	for _, line := range plan.Changes {
 		fmt.Fprintln(c.App.Writer, oneLine(line))
 	}
+	if more := plan.Total - len(plan.Changes); more > 0 {
+		fmt.Fprintf(c.App.Writer, "and %d more\n", more)
+	}
 	switch { // not on the standard output, which has the plan alone
 	case len(plan.Changes) == 0:
 		fmt.Fprintf(c.App.ErrWriter, "nothing to do: revision %d\n", plan.Revision)

@@ -147,14 +147,20 @@ var httpListening = regexp.MustCompile(`msg="http listening".* addr=(\S+)`)
 // it ends with status 0 when the test is over.
 func serve(t *testing.T, content string, flags ...string) *instance {
 	t.Helper()
-	file := write(t, content)
-	cmd := exec.Command(binary, append([]string{"serve", "-f", file, "--http", "127.0.0.1:0"}, flags...)...)
-	in := &instance{process: start(t, cmd), file: file}
+	in := launch(t, write(t, content), flags...)
 	t.Cleanup(func() {
 		if code := in.end(syscall.SIGTERM); code != 0 {
 			t.Errorf("linkd ended with status %d, want 0", code)
 		}
 	})
+	return in
+}
+
+// launch is serve with a file that is there, of a linkd that may end in any way.
+func launch(t *testing.T, file string, flags ...string) *instance {
+	t.Helper()
+	cmd := exec.Command(binary, append([]string{"serve", "-f", file, "--http", "127.0.0.1:0"}, flags...)...)
+	in := &instance{process: start(t, cmd), file: file}
 	eventually(t, "linkd is ready", func() error {
 		select {
 		case <-in.gone:

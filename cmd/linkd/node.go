@@ -83,7 +83,7 @@ func (n *node) start(opt serving, own *data, keeper *doors.Keeper, waiting []ser
 			return err
 		}
 	}
-	if err := lastseen.Numbers(own.store, n.srv); err != nil {
+	if err := lastseen.Numbers(own.store, n.srv, n.log); err != nil {
 		return err
 	}
 	name := emptyName

@@ -159,6 +159,18 @@ func (m *machine) ended(now int64, k *classState, entries int, l drivers.Link) {
 	k.due = next
 }
 
+// Gathers implements drivers.Gatherer: those of one device stand together in a round.
+func (m *machine) Gathers(device int) bool {
+	p := m.plan()
+	for i := range m.flights() {
+		if f := m.flight(i); f.deadline != 0 && f.entry >= 0 && p.entries[f.entry].Device == device {
+			return true
+		}
+	}
+	next, entries := int(m.class(int(m.turn)).next), p.classes[m.turn].entries
+	return next >= 0 && next < len(entries) && p.entries[entries[next]].Device == device
+}
+
 // missed tells of the devices of the class whose turn it is that a round has passed unused.
 func (m *machine) missed(l drivers.Link) {
 	p := m.plan()

@@ -21,14 +21,19 @@ import (
 // Plan is what a change does, or would do.
 type Plan struct {
 	Revision uint64   `json:"revision" doc:"That is now; with dry_run, that is as before."`
-	Changes  []string `json:"changes" nullable:"false" doc:"One a line: + added, ~ changed, - removed."`
+	Changes  []string `json:"changes" nullable:"false" doc:"One a line: + added, ~ changed, - removed; 10,000 at most."`
+	Total    int      `json:"total" doc:"How many changes there are."`
 }
+
+const mostChanges = 10_000 // of a Plan
 
 func planOf(o config.Outcome) Plan {
 	text := strings.TrimRight(o.Changes.String(), "\n")
 	p := Plan{Revision: o.Revision, Changes: []string{}}
 	if text != "" {
 		p.Changes = strings.Split(text, "\n")
+		p.Total = len(p.Changes)
+		p.Changes = p.Changes[:min(p.Total, mostChanges)]
 	}
 	return p
 }

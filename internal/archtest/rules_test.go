@@ -42,6 +42,7 @@ var below = map[string][]string{
 	"outputs":                  {"internal/payload", "server", "drivers/tags", "project"},
 	"outputs/*":                {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/mqtt":             {"outputs", "outputs/sparkplug", "internal/payload", "server", "drivers/tags", "project"},
+	"outputs/nats":             {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/catalog":          {"outputs", "outputs/*", "project"},
 	"internal/prefetch":        {},
 	"internal/archtest":        {},
@@ -64,7 +65,7 @@ var owners = map[string][]string{
 	"github.com/pires/go-proxyproto":      {"codec"},
 	"go.etcd.io/bbolt":                    {"internal/store"},
 	"golang.org/x/crypto/":                {"internal/doors"},
-	"github.com/nats-io/":                 {"internal/bus"},
+	"github.com/nats-io/":                 {"internal/bus", "outputs/nats"},
 	"github.com/anishathalye/porcupine":   {},                     // tests only
 	"go.uber.org/goleak":                  {"outputs/outputtest"}, // tests only
 	"github.com/simonvetter/modbus":       {},                     // tests only

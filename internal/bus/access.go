@@ -3,6 +3,7 @@ package bus
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -132,7 +133,8 @@ func rightsOf(project string) map[doors.Role]*nats.Permissions {
 	}
 	act := append(append([]string{}, read...), s.cmd+">", s.tx+">")
 	manage := append(append([]string{}, act...), "$JS.API.>")
-	hear := &nats.SubjectPermission{Allow: []string{s.all, "_INBOX.>"}}
+	// MQTT's linkd/PROJECT/# stands for the level above too.
+	hear := &nats.SubjectPermission{Allow: []string{s.all, strings.TrimSuffix(s.all, ".>"), "_INBOX.>"}}
 	to := map[doors.Role]*nats.Permissions{}
 	for role, publish := range map[doors.Role][]string{doors.Viewer: read, doors.Operator: act, doors.Admin: manage} {
 		to[role] = &nats.Permissions{Publish: &nats.SubjectPermission{Allow: publish}, Subscribe: hear}

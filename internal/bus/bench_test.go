@@ -92,3 +92,64 @@ func report(bus *Bus, all []server.Report, n, rate int) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// BenchmarkScan is what looking for damage costs at each start.
+func BenchmarkScan(b *testing.B) {
+	dir := b.TempDir()
+	bus, err := Start(context.Background(), Config{Project: "p", Dir: dir, Reserve: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	report(bus, fleet(), 300_000, 0)
+	b.SetBytes(int64(bytesOf(b, bus)))
+	if err := bus.Close(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if found, err := scan(bus.own.streams(), dir, time.Now()); len(found) > 0 || err != nil {
+			b.Fatal(found, err)
+		}
+	}
+}
+
+func bytesOf(b *testing.B, bus *Bus) uint64 {
+	b.Helper()
+	s, err := bus.js.Stream(context.Background(), tagStream("p"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s.CachedInfo().State.Bytes
+}
+
+// BenchmarkHistory is a query for a plot over 10,000 reports of a device among 1,000.
+func BenchmarkHistory(b *testing.B) {
+	bus, err := Start(context.Background(), Config{Project: "p", Dir: b.TempDir(), Reserve: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bus.Close(context.Background())
+	const n = 10_000
+	others := fleet()[:1000]
+	for i := range n {
+		take(bus, "d1", i, i+1)
+		if i%50 == 0 {
+			report(bus, others, len(others), 0)
+		}
+	}
+	eventuallySent(b, bus, n+n/50*1000)
+	q := HistoryQuery{Channel: "ch", Device: "d1", Tag: "n", From: epoch, To: epoch.Add(n * time.Second)}
+	for b.Loop() {
+		if h, err := bus.History(context.Background(), q); err != nil || len(h) != defaultPoints {
+			b.Fatal(len(h), err)
+		}
+	}
+}
+
+func eventuallySent(b *testing.B, bus *Bus, n int) {
+	b.Helper()
+	for end := time.Now().Add(within); sentOf(bus, tagsKind).Sent < uint64(n); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			b.Fatalf("%+v", bus.Stats())
+		}
+	}
+}

@@ -33,13 +33,15 @@ type Bus struct {
 	restarts    atomic.Uint64
 	lostStreams atomic.Uint64
 	busy        atomic.Uint64
-	free        func(dir string) (bytes uint64, err error) // of the disk; tests have their own
 
-	manifest *manifest         // the keeper's, once started
-	seen     map[string]uint64 // the keeper's: last numbers of the streams when last looked at
+	// The keeper's, once started.
+	manifest  *manifest
+	seen      map[string]uint64 // last numbers of the streams when last looked at
+	restarted time.Time
 
 	online onlines
 
+	readFor time.Duration // one query
 	readers chan struct{} // one token for each history query that runs
 	work    context.Context
 	end     context.CancelFunc // ends work
@@ -64,8 +66,8 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{
-		cfg: cfg, subjects: subjectsOf(cfg.Project), moved: make(chan struct{}, 1), free: freeBytes,
-		seen: map[string]uint64{}, readers: make(chan struct{}, mostReads),
+		cfg: cfg, subjects: subjectsOf(cfg.Project), moved: make(chan struct{}, 1),
+		seen: map[string]uint64{}, readFor: readFor, readers: make(chan struct{}, mostReads),
 	}
 	b.condition.trouble = map[string]error{}
 	b.condition.set(Starting, "")
@@ -111,7 +113,7 @@ func (b *Bus) begin(ctx context.Context) (err error) {
 	if b.js, err = jetstream.New(b.link.nc); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
-	share := b.cfg.Spool / eventShare
+	share := max(b.cfg.Spool/eventShare, leastShare)
 	if b.tags, err = b.lane(tagsKind, b.cfg.Spool-share); err != nil {
 		return err
 	}

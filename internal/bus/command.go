@@ -46,8 +46,8 @@ func refuse(status int, detail string) problem {
 	return problem{Status: status, Title: http.StatusText(status), Detail: detail}
 }
 
-// Serve has core do what comes as commands from now on, until Close. It may be called once. At most 256 are done at
-// once; more are answered with status 503 at once.
+// Serve has core do what comes as commands from its return on, or from when the bus is up, until Close. It may be
+// called once. At most 256 are done at once; more are answered with status 503 at once.
 func (b *Bus) Serve(by core) error {
 	slots := make(chan struct{}, mostCommands)
 	for subject, do := range map[string]func(context.Context, core, *nats.Msg) any{
@@ -77,6 +77,12 @@ func (b *Bus) Serve(by core) error {
 		if err != nil {
 			return fmt.Errorf("bus: %w", err)
 		}
+	}
+	if !b.link.nc.IsConnected() {
+		return nil // the subscriptions are made when the link is up
+	}
+	if err := b.link.nc.FlushTimeout(apiTimeout); err != nil && b.link.nc.IsConnected() {
+		return fmt.Errorf("bus: %w", err)
 	}
 	return nil
 }

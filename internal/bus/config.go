@@ -28,11 +28,13 @@ type Config struct {
 	Access func(token string) (doors.Role, bool)
 
 	History  History
-	Spool    int64         // bytes of memory for what waits for the bus, at least 1 MiB; 0: 64 MiB
+	Spool    int64         // bytes of memory for what waits for the bus, at least 8 MiB; 0: 64 MiB
 	Sync     time.Duration // the embedded server writes to disk for good so often; 0: 10 s
 	Reserve  uint64        // bytes that stay free on Dir's disk; 0: 64 MiB
 	Recreate bool          // begin anew the streams that are lost (ErrStreamLost)
 	Log      *slog.Logger  // nil: none
+
+	free func(dir string) (bytes uint64, err error) // of the disk; tests have their own
 }
 
 // TLS names the files of a connection that is encrypted. All may be empty.
@@ -54,7 +56,8 @@ const (
 	defaultSpool   = 64 << 20
 	defaultSync    = 10 * time.Second
 	defaultReserve = 64 << 20
-	leastSpool     = 1 << 20
+	leastSpool     = 8 << 20
+	leastShare     = 2 << 20 // of the spool for events: what can be on its way, and a chunk
 	leastHistory   = 1 << 20
 	eventShare     = 16 // one part in so many of MaxBytes is for events, and of Spool
 )
@@ -94,6 +97,9 @@ func (c *Config) fill() error {
 		return fmt.Errorf("bus: the spool has %d bytes; write at least %d", c.Spool, leastSpool)
 	case c.Sync < 0:
 		return fmt.Errorf("bus: the sync interval is %s; write one such as 10s", c.Sync)
+	}
+	if c.free == nil {
+		c.free = freeBytes
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -31,6 +31,7 @@ func child(dir string) {
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), childDir+"="+cfg.Dir)

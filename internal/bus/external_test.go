@@ -65,6 +65,7 @@ func away(t *testing.T, b *Bus) {
 }
 
 func TestExternalRestarted(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := foreign(t, dir, -1, nil)
 	cfg := config(t)
@@ -165,6 +166,7 @@ func serveDeaf(c net.Conn) {
 }
 
 func TestNeverAcknowledging(t *testing.T) {
+	t.Parallel()
 	cfg := config(t)
 	cfg.URL, cfg.Spool = deaf(t), 8<<20
 	b := start(t, cfg)
@@ -199,6 +201,7 @@ func TestNeverAcknowledging(t *testing.T) {
 
 // mute is between a client and a server; while muted, what the server says is kept from the client.
 func TestStalledInTheMiddle(t *testing.T) {
+	t.Parallel()
 	s := foreign(t, t.TempDir(), -1, nil)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -280,6 +283,7 @@ func stall(c net.Conn, to string, stalled <-chan struct{}) {
 }
 
 func TestClusterLosesOne(t *testing.T) {
+	t.Parallel()
 	var routes []string
 	for range 3 {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -34,6 +34,7 @@ type Bucket struct {
 const (
 	defaultPoints = 500
 	mostPoints    = 5000
+	mostLate      = 64          // reports in a row after the query's end: the clock was not set back, there are no more
 	clockSlack    = time.Minute // the stream's clock may be so much behind the reports'
 )
 
@@ -58,10 +59,14 @@ func (b *Bus) History(ctx context.Context, q HistoryQuery) ([]Bucket, error) {
 		return nil, fmt.Errorf("%w: name a channel, a device and a tag", ErrQuery)
 	}
 	subject := string(appendToken(append(appendToken([]byte(b.subjects.tags), q.Channel), '.'), q.Device))
-	p := newPlot(q)
+	p, late := newPlot(q), 0
 	err := b.read(ctx, tagStream(b.cfg.Project), subject, q.From.Add(-clockSlack), func(m *stored) bool {
-		at := p.add(m.data)
-		return !at.After(q.To) || !m.time.After(q.To)
+		if p.add(m.data).After(q.To) && m.time.After(q.To) {
+			late++
+		} else {
+			late = 0
+		}
+		return late < mostLate
 	})
 	if err != nil && !errors.Is(err, ErrTooMuch) {
 		return nil, err

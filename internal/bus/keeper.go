@@ -10,6 +10,8 @@ import (
 const (
 	watchEvery = 2 * time.Second // look at the disk so often, and whether the server still stores
 	noteEvery  = time.Minute     // and at how far the streams are
+
+	restartEvery = 30 * time.Second // at most
 )
 
 // freeBytes is what the disk of dir has left for linkd.
@@ -49,7 +51,7 @@ func (b *Bus) keep() {
 // watch looks at the bus once. ensured says whether the streams are there; so does what it returns.
 func (b *Bus) watch(ensured bool) bool {
 	if b.own != nil {
-		free, err := b.free(b.cfg.Dir)
+		free, err := b.cfg.free(b.cfg.Dir)
 		switch {
 		case err != nil:
 			b.shut(Away, err)
@@ -107,10 +109,12 @@ func (b *Bus) tell(to Condition, reason string) {
 	b.cfg.Log.Warn("the bus does not take messages; they wait, and the oldest go first", "state", to, "reason", reason)
 }
 
-// refused reports whether the embedded server has refused to store: it goes on refusing until it is started again.
+// refused reports whether the embedded server has refused to store, or does not answer any more: after a write has
+// failed it does so for good, until it is started again.
 func (b *Bus) refused() bool {
 	var r *refusal
-	return errors.As(b.condition.worst(), &r)
+	err := b.condition.worst()
+	return (errors.As(err, &r) || errors.Is(err, errStuck)) && time.Since(b.restarted) > restartEvery
 }
 
 // restart starts the embedded server again.
@@ -118,6 +122,7 @@ func (b *Bus) restart() error {
 	b.open.Store(false)
 	b.cfg.Log.Warn("the embedded server is started again: it does not store any more")
 	b.restarts.Add(1)
+	b.restarted = time.Now()
 	b.own.stop()
 	for _, l := range b.lanes() {
 		b.condition.word(l.kind, nil)

@@ -15,7 +15,7 @@ import (
 const (
 	window      = 4                     // chunks on their way
 	linger      = 50 * time.Millisecond // a chunk that is not full waits so long for more: fewer, cheaper batches
-	ackTimeout  = 5 * time.Second       // doubles with each failure, up to mostTimeout
+	ackTimeout  = 5 * time.Second       // without any acknowledgement; doubles with each failure, up to mostTimeout
 	mostTimeout = 60 * time.Second
 	leastPause  = 100 * time.Millisecond // before sending again, doubles up to mostPause
 	mostPause   = 10 * time.Second
@@ -23,6 +23,7 @@ const (
 
 var (
 	errUnacked = errors.New("bus: no acknowledgement")
+	errStuck   = errors.New("bus: no acknowledgement, time and again")
 	errGap     = errors.New("bus: messages of a batch are missing in the stream")
 	errCut     = errors.New("bus: the connection was cut")
 )
@@ -56,7 +57,8 @@ type lane struct {
 	again atomic.Uint64
 
 	mu     sync.Mutex
-	flying []*chunk // oldest first
+	flying []*chunk  // oldest first
+	heard  time.Time // when anything on its way was last acknowledged
 
 	// The goroutine's.
 	attempt  uint64
@@ -165,7 +167,7 @@ func (l *lane) settle(now time.Time) error {
 			return c.err
 		case c.got < c.need && c.gen != l.link.generation():
 			return errCut
-		case c.got < c.need && now.Sub(c.at) > min(ackTimeout<<min(l.failures, 8), mostTimeout):
+		case c.got < c.need && now.Sub(l.lastSign(c)) > min(ackTimeout<<min(l.failures, 8), mostTimeout):
 			return errUnacked
 		case c.got < c.need:
 			return nil
@@ -184,6 +186,15 @@ func (l *lane) settle(now time.Time) error {
 	return nil
 }
 
+// lastSign is when c was sent, or when the server last acknowledged anything after that: one that is slow is not asked
+// for the same again. The caller holds mu.
+func (l *lane) lastSign(c *chunk) time.Time {
+	if l.heard.After(c.at) {
+		return l.heard
+	}
+	return c.at
+}
+
 // rewind has all that is on its way sent again, after a pause.
 func (l *lane) rewind(now time.Time, err error) {
 	l.mu.Lock()
@@ -194,7 +205,9 @@ func (l *lane) rewind(now time.Time, err error) {
 	l.known = false
 	l.pause = now.Add(min(leastPause<<min(l.failures, 8), mostPause))
 	if !errors.Is(err, errGap) && !errors.Is(err, errCut) {
-		l.failures++
+		if l.failures++; l.failures > 1 && errors.Is(err, errUnacked) {
+			err = errStuck
+		}
 		l.word(l.kind, err)
 	}
 }
@@ -248,6 +261,7 @@ func (l *lane) acknowledged(m *nats.Msg) {
 			c.err = err
 		}
 		c.got++
+		l.heard = time.Now()
 		c.seq = max(c.seq, seq)
 		if c.got == c.need || err != nil {
 			poke(l.spool.wake)

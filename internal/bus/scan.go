@@ -45,6 +45,7 @@ func scan(dir, keep string, now time.Time) (found []Damage, err error) {
 	if err != nil {
 		return nil, ignoreMissing(err)
 	}
+	var b []byte
 	for _, s := range streams {
 		blocks, err := filepath.Glob(filepath.Join(dir, s.Name(), "msgs", "*.blk"))
 		if err != nil {
@@ -52,8 +53,7 @@ func scan(dir, keep string, now time.Time) (found []Damage, err error) {
 		}
 		slices.SortFunc(blocks, func(a, b string) int { return blockIndex(a) - blockIndex(b) })
 		for i, path := range blocks {
-			b, err := readBlock(path)
-			if err != nil {
+			if b, err = readBlock(path, b); err != nil {
 				return nil, err
 			}
 			at := badRecord(b, s.Name(), blockIndex(path))
@@ -82,17 +82,23 @@ func blockIndex(path string) int {
 	return n
 }
 
-func readBlock(path string) ([]byte, error) {
+// readBlock reads a file into b, or into a longer slice.
+func readBlock(path string, b []byte) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, mostBlock+1))
-	if err == nil && len(b) > mostBlock {
-		err = fmt.Errorf("%s is over %d bytes: no block of a stream", path, mostBlock)
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	return b, err
+	if st.Size() > mostBlock {
+		return nil, fmt.Errorf("%s has %d bytes, over %d: no block of a stream", path, st.Size(), mostBlock)
+	}
+	b = slices.Grow(b[:0], int(st.Size()))[:st.Size()]
+	n, err := io.ReadFull(f, b)
+	return b[:n], err
 }
 
 // badRecord returns where the first record is that is not what was written; -1: all are.

@@ -96,6 +96,11 @@ func (s *spool) put(encode func(dst []byte) (out []byte, payload int)) {
 	if at > math.MaxUint16 || size > mostPayload {
 		c.buf = c.buf[:start]
 		s.dropped++
+		if c.n == 0 {
+			s.open = nil
+			s.release(c)
+		}
+		s.fit()
 		return
 	}
 	binary.LittleEndian.PutUint16(out[start:], uint16(at))

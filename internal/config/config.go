@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"linkd/internal/store"
@@ -112,7 +113,7 @@ func (e *Editor) edit(c store.Change, only bool, make func(*project.Project) (*p
 		return out, nil
 	}
 	e.Log.Info("the configuration was changed", "revision", r.Number, "who", c.Who, "what", c.What,
-		"changes", out.Changes.String())
+		"changes", brief(out.Changes.String()))
 	return out, e.Reactor.Apply(next)
 }
 
@@ -121,4 +122,14 @@ func (e *Editor) change(who, what string, make func(*project.Project) (*project.
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.edit(store.Change{Who: who, What: what}, false, make)
+}
+
+// brief is a plan as a line of the log has it.
+func brief(plan string) string {
+	const most = 20
+	lines := strings.Split(strings.TrimRight(plan, "\n"), "\n")
+	if len(lines) > most {
+		lines = append(lines[:most], fmt.Sprintf("and %d more", len(lines)-most))
+	}
+	return strings.Join(lines, "; ")
 }

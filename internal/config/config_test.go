@@ -100,7 +100,9 @@ func TestFollow(t *testing.T) {
 	if err := m.Start("none"); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []*project.ConnPt{{Name: "c1", SocketConnID: "a", Title: "edited"}, {Name: "c9", SocketConnID: "z"}} {
+	for _, c := range []*project.ConnPt{
+		{Name: "c1", SocketConnID: "a", Title: "edited"}, {Name: "c9", SocketConnID: "z"},
+	} {
 		if _, err := m.PutConnection("anna", "s1", c, Match{}); err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +112,7 @@ func TestFollow(t *testing.T) {
 		{file("c1=a", "c2=b=new", "c3=c"), "c1=a=edited c2=b=new c3=c c9=z"},             // c2 alone
 		{file("c1=a", "c2=b=new"), "c1=a=edited c2=b=new c9=z"},                          // it had c3
 		{file("c1=a=file", "c2=b=new", "c4=d"), "c1=a=file c2=b=new c9=z c4=d"},          // the file wins where it changes
-		{file("c1=a=file", "c2=b=new", "c9=z"), "c1=a=file c2=b=new c9=z"},               // what it names is its own from now on
+		{file("c1=a=file", "c2=b=new", "c9=z"), "c1=a=file c2=b=new c9=z"},               // what it names is its own
 		{file("c1=a=file", "c2=b=new"), "c1=a=file c2=b=new"},                            // and goes with it
 		{strings.Replace(file("c1=a=file"), "project: p", "project: q", 1), "c1=a=file"}, // its project may have another name
 	} {
@@ -165,7 +167,8 @@ func TestStart(t *testing.T) {
 		if err := m.Start("linkd"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.PutProvider("anna", &project.Provider{Name: "s1", Type: project.TCPServer}, Match{Absent: true}); err != nil {
+		s1 := &project.Provider{Name: "s1", Type: project.TCPServer}
+		if _, err := m.PutProvider("anna", s1, Match{Absent: true}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -192,7 +195,8 @@ func TestRefused(t *testing.T) {
 	}
 	before := m.Project()
 	r.refuses = errors.New("the address is in use")
-	if _, err := m.PutProvider("anna", &project.Provider{Name: "s2", Type: project.TCPServer}, Match{}); !errors.Is(err, ErrConflict) {
+	s2 := &project.Provider{Name: "s2", Type: project.TCPServer}
+	if _, err := m.PutProvider("anna", s2, Match{}); !errors.Is(err, ErrConflict) {
 		t.Errorf("a listener that cannot be had: %v", err)
 	}
 	r.refuses = nil

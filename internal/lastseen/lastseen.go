@@ -24,6 +24,8 @@ const (
 type Store interface {
 	PutSeen(list []store.Seen) error
 	EachSeen(f func(store.Seen)) error
+	// Starts counts this start and returns how many there have been.
+	Starts() (uint64, error)
 }
 
 // Reactor is what is followed.
@@ -49,14 +51,22 @@ type Keeper struct {
 	changed map[key]struct{} // since the last flush: at most one entry a connection
 }
 
-// Numbers has the reactor's session numbers go on after those that were seen. Call it before the project is applied.
-func Numbers(s Store, r Reactor) error {
-	var highest uint64
-	if err := s.EachSeen(func(c store.Seen) { highest = max(highest, c.Session) }); err != nil {
+// Numbers has the reactor's session numbers go on after those that were seen, and after those that a crash may have
+// lost: each start has its own. Call it once, before the project is applied.
+func Numbers(s Store, r Reactor, log *slog.Logger) error {
+	var next uint64 // in gaps
+	if err := s.EachSeen(func(c store.Seen) { next = max(next, c.Session/gap+1) }); err != nil {
 		return err
 	}
-	if highest > 0 {
-		r.Continue((highest/gap + 1) * gap)
+	starts, err := s.Starts()
+	if err != nil { // the disk may be full, which is no reason not to serve
+		log.Warn("this start is not counted; should linkd crash at once, session numbers come again", "error", err)
+	}
+	if starts > 0 {
+		next = max(next, starts-1)
+	}
+	if next > 0 {
+		r.Continue(next * gap)
 	}
 	return nil
 }

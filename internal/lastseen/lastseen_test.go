@@ -26,6 +26,12 @@ type world struct {
 	recalled  []server.Past
 	continued uint64
 	fault     error
+	starts    uint64
+}
+
+func (w *world) Starts() (uint64, error) {
+	w.starts++
+	return w.starts, w.fault
 }
 
 func (w *world) PutSeen(list []store.Seen) error {
@@ -88,20 +94,22 @@ func TestKeep(t *testing.T) {
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := store.Seen{Connection: "c1", Session: 7, Online: true, Since: since, Addr: "10.0.0.1:1", Reconnects: 2, LastClose: "peer"}
+	want := store.Seen{Connection: "c1", Session: 7, Online: true, Since: since, Addr: "10.0.0.1:1",
+		Reconnects: 2, LastClose: "peer"}
 	if len(w.seen) != 2 || w.seen["c1"] != want || w.seen["c2"].LastClose != "idle" {
 		t.Errorf("stored %+v", w.seen)
 	}
 }
 
-// TestRecall: what was stored is told at the start, an unfinished session as one that ended with linkd, and session numbers
-// go on above all that may have been given out.
+// TestRecall: what was stored is told at the start, an unfinished session as one that ended with linkd, and session
+// numbers go on above all that may have been given out.
 func TestRecall(t *testing.T) {
 	w := &world{seen: map[string]store.Seen{
 		"c1": {Provider: "s1", Connection: "c1", Session: 1_000_007, Online: true, Since: since, LastClose: "peer"},
 		"c2": {Provider: "s1", Connection: "c2", Session: 5, Since: since, LastClose: "idle"},
 	}}
-	if err := Numbers(w, w); err != nil || w.continued != 2_000_000 {
+	quiet := slog.New(slog.DiscardHandler)
+	if err := Numbers(w, w, quiet); err != nil || w.continued != 2_000_000 {
 		t.Errorf("numbers go on at %d, %v", w.continued, err)
 	}
 	k, err := Start(w, w, slog.New(slog.DiscardHandler))
@@ -116,7 +124,14 @@ func TestRecall(t *testing.T) {
 		!w.recalled[0].Since.Equal(since) {
 		t.Errorf("recalled %+v", w.recalled)
 	}
-	if w := (&world{}); Numbers(w, w) != nil || w.continued != 0 {
-		t.Errorf("a new store has numbers go on at %d", w.continued)
+	lost := &world{} // whatever it had seen
+	for start := range uint64(3) {
+		if err := Numbers(lost, lost, quiet); err != nil || lost.continued != start*gap {
+			t.Errorf("start %d has numbers go on at %d, %v", start, lost.continued, err)
+		}
+	}
+	lost.fault = errors.New("disk full")
+	if err := Numbers(lost, lost, quiet); err != nil {
+		t.Errorf("a full disk: %v", err)
 	}
 }

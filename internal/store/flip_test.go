@@ -54,6 +54,9 @@ func content(t *testing.T, path string, kinds []kind) string {
 	var all strings.Builder
 	err = b.read(func(v view) error {
 		for _, k := range append([]kind{kindHead}, kinds...) {
+			if v.bucket(k) == nil {
+				continue // an empty one, by another name: openBook makes it anew
+			}
 			err := v.each(k, func(key, value []byte) error {
 				_, err := fmt.Fprintf(&all, "%s %x %x\n", k, key, value)
 				return err

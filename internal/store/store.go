@@ -176,7 +176,20 @@ func (s *Store) Current() (*project.Project, uint64) {
 const (
 	stateRevision = "revision" // the current one
 	stateChanges  = "changes"  // how often what a generation holds has changed
+	stateStarts   = "starts"   // how often Starts was called
 )
+
+// Starts counts a start of linkd and returns how many there have been with it. A restore begins at 0 again.
+func (s *Store) Starts() (n uint64, err error) {
+	err = s.main.update(func(w *batch) error {
+		if n, err = w.number(stateStarts); err != nil {
+			return err
+		}
+		n++
+		return w.setNumber(stateStarts, n)
+	})
+	return n, err
+}
 
 func (v view) number(name string) (uint64, error) {
 	payload, err := v.get(kindState, []byte(name))

@@ -5,8 +5,9 @@ import (
 	"linkd/outputs"
 	"linkd/outputs/file"
 	"linkd/outputs/mqtt"
+	"linkd/outputs/nats"
 	"linkd/outputs/webhook"
 )
 
 // New returns the table.
-func New() outputs.Table { return outputs.Table{mqtt.Kind(), webhook.Kind(), file.Kind()} }
+func New() outputs.Table { return outputs.Table{mqtt.Kind(), nats.Kind(), webhook.Kind(), file.Kind()} }

@@ -20,7 +20,7 @@ func TestCatalog(t *testing.T) {
 		seen[k.Type] = true
 	}
 	if errs := table.CheckOutput(&project.Output{Type: "pigeon"}); len(errs) != 1 ||
-		errs[0].Error() != `output type "pigeon" is not known; choose one of: mqtt, webhook, file` {
+		errs[0].Error() != `output type "pigeon" is not known; choose one of: mqtt, nats, webhook, file` {
 		t.Errorf("an unknown type: %v", errs)
 	}
 	errs := table.CheckOutput(&project.Output{Type: "file", Format: "xml", Options: map[string]any{"keep": 0}})

@@ -33,6 +33,7 @@ type Interface interface {
 
 	PutSeen(list []store.Seen) error
 	EachSeen(fn func(store.Seen)) error
+	Starts() (uint64, error)
 
 	Healthy() error
 	Close() error
@@ -44,7 +45,7 @@ type Open func(t *testing.T) Interface
 // Run runs the suite. fresh is called once a test and returns what opens a new, empty store.
 func Run(t *testing.T, fresh func(t *testing.T) Open) {
 	tests := map[string]func(*testing.T, Open){"empty": empty, "commit": commit, "conflict": conflict,
-		"history": history, "tokens": tokens, "audit": audit, "commands": commands, "seen": seen,
+		"history": history, "tokens": tokens, "audit": audit, "commands": commands, "seen": seen, "starts": starts,
 		"concurrent": concurrent, "closed": closed}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
@@ -324,6 +325,16 @@ func seen(t *testing.T, open Open) {
 }
 
 // concurrent: of those who change the same revision, one wins; others are told.
+func starts(t *testing.T, open Open) {
+	for want := range uint64(3) {
+		s := open(t)
+		if n, err := s.Starts(); err != nil || n != want+1 {
+			t.Errorf("start %d, %v; want %d", n, err, want+1)
+		}
+		must(t, s.Close())
+	}
+}
+
 func concurrent(t *testing.T, open Open) {
 	s := open(t)
 	put(t, s, parse(t, "5"))
