@@ -40,7 +40,7 @@ func consoleCommand() *cli.Command {
 // consoleLink opens the console of the linkd at a base URL. The code is behind the #, which a browser sends nowhere.
 func consoleLink(base, code string) string { return base + "/#/code/" + code }
 
-// welcome prints a link for who has just started a linkd that nobody has signed in to. It goes to the terminal once, not
+// welcome prints a link for who has just started a linkd that nobody has signed in to. It goes to stderr once, not
 // into the log, and is worth nothing soon.
 func welcome(stderr io.Writer, keeper *doors.Keeper, first doors.Identity, at net.Addr) {
 	fmt.Fprintf(stderr, "console: %s\n", consoleLink("http://"+reachable(at), keeper.Code(first)))
