@@ -72,7 +72,7 @@ func TestApply(t *testing.T) {
 	if plan, _ := in.outs(t, 0, "apply", "-f", other, "--dry-run"); strings.Contains(plan, "- ") {
 		t.Errorf("without --prune it would remove something:\n%s", plan)
 	}
-	plan, said := in.outs(t, 0, "apply", "-f", other)
+	plan, said = in.outs(t, 0, "apply", "-f", other)
 	if plan != added+"+ channel ch_dev3\n" || said != "done: revision 2\n" {
 		t.Errorf("apply: %q, %q", plan, said)
 	}
