@@ -2,8 +2,8 @@ package server
 
 import "linkd/drivers/tags"
 
-// Report is what one poll of a device, or what it said unasked, has brought, or what has become of its tags when its link ended. A Report
-// and all that it refers to are valid only during the call that got it.
+// Report is what one poll of a device has brought, or what the device said unasked, or what has become of its tags when
+// its link ended. A Report and all that it refers to are valid only during the call that got it.
 type Report struct {
 	Time       int64 // nanoseconds since the Unix epoch
 	Provider   string

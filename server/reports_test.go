@@ -75,7 +75,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// TestReportCutShort: what was read before the link ended in the middle of a poll is reported, and then that all is bad.
+// TestReportCutShort: what was read before the link ended in the middle of a poll is reported, then that all is bad.
 func TestReportCutShort(t *testing.T) {
 	w := newPolledSim(t)
 	lines := w.reported()

@@ -72,7 +72,8 @@ func TestApply(t *testing.T) {
 	if plan, _ := in.outs(t, 0, "apply", "-f", other, "--dry-run"); strings.Contains(plan, "- ") {
 		t.Errorf("without --prune it would remove something:\n%s", plan)
 	}
-	if plan, said := in.outs(t, 0, "apply", "-f", other); plan != added+"+ channel ch_dev3\n" || said != "done: revision 2\n" {
+	plan, said = in.outs(t, 0, "apply", "-f", other)
+	if plan != added+"+ channel ch_dev3\n" || said != "done: revision 2\n" {
 		t.Errorf("apply: %q, %q", plan, said)
 	}
 	in.online(t, "s1/c3", in.dialled(t, "c0003"))
@@ -127,7 +128,8 @@ func (in *instance) takesBack(t *testing.T, first string) {
 		t.Errorf("a revision that is not there: %q", said)
 	}
 	list, _ := in.outs(t, 0, "revisions")
-	for _, want := range []string{"5  ", "  admin  back to revision 1\n", "\n4  ", "\n1  ", "  file  project file project.yaml\n",
+	for _, want := range []string{
+		"5  ", "  admin  back to revision 1\n", "\n4  ", "\n1  ", "  file  project file project.yaml\n",
 		"    - connection s1/c2\n"} {
 		if !strings.Contains(list, want) {
 			t.Errorf("the revisions have no %q:\n%s", want, list)

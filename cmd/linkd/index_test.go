@@ -225,7 +225,7 @@ func TestTokenGoesNowhereElse(t *testing.T) {
 	defer dir.Close()
 	keeper, err := dir.keeper(quiet())
 	if err == nil {
-		err = keeper.Bootstrap(dir.dir)
+		_, err = keeper.Bootstrap(dir.dir)
 	}
 	if err != nil {
 		t.Fatal(err)

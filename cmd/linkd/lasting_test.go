@@ -22,7 +22,8 @@ import (
 // anyPorts has the bus take clients on ports that are free.
 var anyPorts = []string{"--bus-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0"}
 
-// ownAddr is an address of this test alone, on which a provider can listen again: no outgoing connection takes its port.
+// ownAddr is an address of this test alone, on which a provider can listen again: no outgoing connection takes its
+// port.
 func ownAddr(t *testing.T, host string) (port string) {
 	t.Helper()
 	l, err := net.Listen("tcp", host+":0")
@@ -157,8 +158,8 @@ func simulated(t *testing.T, target, id string) *process {
 		"--own-cpu-limit", "100%"))
 }
 
-// seenIsStored waits until what was seen up to now is on the disk: until the second time that it is written, which began
-// after the first had ended. A device that comes and goes gives cause.
+// seenIsStored waits until what was seen up to now is on the disk: until the second time that it is written, which
+// began after the first had ended. A device that comes and goes gives cause.
 func (in *instance) seenIsStored(t *testing.T, id string, at string) {
 	t.Helper()
 	dir, err := in.data()
@@ -199,7 +200,8 @@ func TestStory(t *testing.T) {
 	port := ownAddr(t, host)
 	at := net.JoinHostPort(host, port)
 	content := strings.NewReplacer("local_port: 0", "local_ip: "+host+"\n    local_port: "+port,
-		"connections:\n", "connections:\n      - {name: c2, socket_conn_id: c0002}\n      - {name: c3, socket_conn_id: c0003}\n",
+		"connections:\n", "connections:\n      - {name: c2, socket_conn_id: c0002}\n"+
+			"      - {name: c3, socket_conn_id: c0003}\n",
 	).Replace(greenhouseModbus)
 	file := write(t, content)
 	in := launch(t, file, anyPorts...)
@@ -305,7 +307,8 @@ func (in *instance) remembers(t *testing.T, before memory) {
 // changesTheFile adds a connection to the project file, which leaves alone what was edited over HTTP.
 func (in *instance) changesTheFile(t *testing.T, content string) {
 	t.Helper()
-	in.reload(t, strings.Replace(content, "connections:\n", "connections:\n      - {name: c4, socket_conn_id: c0004}\n", 1))
+	in.reload(t, strings.Replace(content, "connections:\n",
+		"connections:\n      - {name: c4, socket_conn_id: c0004}\n", 1))
 	eventually(t, "c4 is there", func() error {
 		_, err := in.request(http.MethodGet, "/api/v1/connections/s1/c4", "")
 		return err

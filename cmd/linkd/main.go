@@ -43,6 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			serveCommand(), checkCommand(), psCommand(), driversCommand(), tapCommand(), sendCommand(),
 			readCommand(), writeCommand(), tunnelCommand(), tokenCommand(), loadgenCommand(), benchCommand(),
 			demoCommand(), applyCommand(), exportCommand(), importCommand(), undoCommand(), revisionsCommand(), restoreCommand(),
+			consoleCommand(),
 		},
 		Action:         noCommand,
 		OnUsageError:   wrongUsage,

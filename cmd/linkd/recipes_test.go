@@ -69,7 +69,7 @@ func recipes(t *testing.T, word string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := regexp.MustCompile(`(?m)^` + word + `.*$`).FindAllString(string(text), -1)
+	found := regexp.MustCompile(`(?m)^`+word+`.*$`).FindAllString(string(text), -1)
 	if len(found) < 2 {
 		t.Fatalf("docs/bus.md has %d commands with %s", len(found), word)
 	}

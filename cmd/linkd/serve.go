@@ -20,6 +20,7 @@ import (
 
 	"linkd/internal/api"
 	"linkd/internal/bus"
+	"linkd/internal/console"
 	"linkd/internal/doors"
 	"linkd/internal/metrics"
 	"linkd/server"
@@ -93,19 +94,18 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	if err := keeper.Bootstrap(own.dir); err != nil {
+	first, err := keeper.Bootstrap(own.dir)
+	if err != nil {
 		return err
 	}
 	n, err := startNode(opt, own, keeper, log)
 	if err != nil {
 		return err
 	}
-	conf := api.Config{Core: n.srv, Doors: keeper, Editor: n.editor, Version: version(), Log: log,
-		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
-	if !opt.noBus {
-		conf.Bus = history{n.north}
+	web, err := newAPI(opt, n, keeper, log)
+	if err != nil {
+		return errors.Join(err, n.abandon(opt.drain))
 	}
-	web := api.New(conf)
 	stopDebug, err := serveDebug(opt.debug, web, log)
 	if err != nil {
 		return errors.Join(err, n.abandon(opt.drain))
@@ -115,6 +115,9 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 	go func() { ended <- web.Serve(listener) }()
 	defer announce(listener.Addr().String(), own.dir, log)()
 	log.Info("http listening", "addr", listener.Addr().String())
+	if first.Role != doors.None {
+		welcome(stderr, keeper, first, listener.Addr())
+	}
 	if opt.ready != nil {
 		defer opt.ready(n.srv, listener.Addr())()
 	}
@@ -131,6 +134,20 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 			return drain(opt, n, web, signals, log)
 		}
 	}
+}
+
+// newAPI is what answers over HTTP for a node.
+func newAPI(opt serving, n *node, keeper *doors.Keeper, log *slog.Logger) (*api.API, error) {
+	files, err := console.New()
+	if err != nil {
+		return nil, err
+	}
+	conf := api.Config{Core: n.srv, Doors: keeper, Editor: n.editor, Version: version(), Log: log, Console: files,
+		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
+	if !opt.noBus {
+		conf.Bus = history{n.north}
+	}
+	return api.New(conf), nil
 }
 
 // drain stops within opt.drain.

@@ -62,6 +62,13 @@ type core interface {
 	Ready() error
 }
 
+// console is the files of the web console.
+type console interface {
+	// Paths are where they are served, such as / and /app.js.
+	Paths() []string
+	http.Handler
+}
+
 // Config is what an API is made of. Core and Doors are required.
 type Config struct {
 	Core    core
@@ -69,6 +76,7 @@ type Config struct {
 	Editor  *config.Editor // changes the configuration; nil: it can only be read
 	Bus     bus            // history, and how the bus is; nil: there is none
 	Metrics http.Handler   // GET /metrics; nil: the path does not exist
+	Console console        // the files of the web console, open to all; nil: there is none
 	Version string         // of linkd, for the OpenAPI description; empty means "dev"
 	Log     *slog.Logger   // what the HTTP server itself complains of; nil: nothing is logged
 }
@@ -80,9 +88,12 @@ type API struct {
 	mux     *http.ServeMux
 	needs   map[string]doors.Role // by pattern of mux: the least role that is served
 	open    map[string]bool       // patterns that need no token
+	origin  *http.CrossOriginProtection
 	handler http.Handler
 	srv     *http.Server
-	bound   atomic.Pointer[string] // host that a loopback listener is bound to; nil: any Host is served
+
+	sessions *doors.Sessions        // of browsers
+	bound    atomic.Pointer[string] // host that a loopback listener is bound to; nil: any Host is served
 
 	streams   chan struct{} // one element for each stream that is open
 	tunnels   sync.WaitGroup
@@ -103,6 +114,7 @@ func New(cfg Config) *API {
 	a := &API{
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
 		needs: map[string]doors.Role{}, open: map[string]bool{},
+		origin: http.NewCrossOriginProtection(), sessions: doors.NewSessions(),
 		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
@@ -130,6 +142,7 @@ func (a *API) routes() {
 	a.tagRoutes(h)
 	a.streamRoutes(h)
 	a.tokenRoutes(h)
+	a.sessionRoutes(h)
 	a.northRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }

@@ -218,7 +218,8 @@ func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base strin
 func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
 	metrics := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }
-	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics)})
+	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics),
+		Console: fakeConsole{}})
 	for _, p := range prepare {
 		p(a)
 	}
@@ -228,6 +229,15 @@ func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (
 	}
 	t.Cleanup(func() { closeAPI(t, a) })
 	return a, "http://" + addr.String()
+}
+
+// fakeConsole has a page and a script.
+type fakeConsole struct{}
+
+func (fakeConsole) Paths() []string { return []string{"/", "/app.js"} }
+
+func (fakeConsole) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.WriteString(w, "console "+r.URL.Path)
 }
 
 func closeAPI(t *testing.T, a *API) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"net/netip"
@@ -19,6 +20,10 @@ import (
 type doorkeeper interface {
 	// Check's error is doors.ErrNoToken, doors.ErrBadToken or *doors.SlowDown.
 	Check(token string, from netip.Addr) (doors.Identity, error)
+	// Redeem's error is doors.ErrBadCode or *doors.SlowDown.
+	Redeem(code string, from netip.Addr) (doors.Identity, error)
+	// Code makes a code that Redeem takes once, within doors.CodeLife.
+	Code(who doors.Identity) string
 	// Add's token is shown once. Errors of these three wrap the sentinels of package doors.
 	Add(name string, role doors.Role, who string) (token string, made doors.Token, err error)
 	List() []doors.Token
@@ -35,6 +40,9 @@ func needs(role doors.Role) []map[string][]string {
 	return []map[string][]string{{scheme: {role.String()}}}
 }
 
+// anybody is what an operation needs that is open to all: the one that signs in, which asks for a token itself.
+func anybody() []map[string][]string { return []map[string][]string{{}} }
+
 // describeDoors has every operation that is registered state the role that it needs, and its door ask for it.
 func (a *API) describeDoors(spec *huma.OpenAPI) {
 	spec.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
@@ -44,6 +52,11 @@ func (a *API) describeDoors(spec *huma.OpenAPI) {
 			"a valid token the answer is 401, with too small a role 403.",
 	}}
 	spec.OnAddOperation = append(spec.OnAddOperation, func(_ *huma.OpenAPI, op *huma.Operation) {
+		if len(op.Security) == 1 && len(op.Security[0]) == 0 {
+			op.Description = strings.TrimSpace(op.Description + " Open to all.")
+			a.open[op.Method+" "+op.Path] = true
+			return
+		}
 		if len(op.Security) != 1 || len(op.Security[0][scheme]) != 1 {
 			panic("api: " + op.Method + " " + op.Path + " states no role; make it with operation")
 		}
@@ -62,10 +75,10 @@ func (a *API) handle(need doors.Role, pattern string, h http.Handler) {
 	a.mux.Handle(pattern, h)
 }
 
-// handleOpen serves a pattern to anybody: the health paths alone.
-func (a *API) handleOpen(pattern string, h http.HandlerFunc) {
+// handleOpen serves a pattern to anybody: the health paths, and the files of the console, which hold no data.
+func (a *API) handleOpen(pattern string, h http.Handler) {
 	a.open[pattern] = true
-	a.mux.HandleFunc(pattern, h)
+	a.mux.Handle(pattern, h)
 }
 
 // enterDoor serves what the token of a request gives the right to. A pattern that states no role is nobody's.
@@ -103,22 +116,27 @@ func (a *API) Require(need doors.Role, h http.Handler) http.Handler {
 	})
 }
 
-// identify says who asks. It is the only place that looks: a session cookie of the console belongs here. A token in the
-// query is none: addresses end up in logs and histories.
+// identify says who asks. It is the only place that looks: for a token in the header, then for the session cookie of a
+// browser. A token in the query is none: addresses end up in logs and histories.
 func (a *API) identify(r *http.Request) (doors.Identity, error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return doors.Identity{}, doors.ErrNoToken
+		return a.signedIn(r)
 	}
 	kind, token, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(kind, "Bearer") {
 		return doors.Identity{}, doors.ErrNoToken
 	}
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return a.cfg.Doors.Check(strings.TrimSpace(token), address(r.RemoteAddr))
+}
+
+// address is where a request comes from; of a listener without addresses all callers count as one.
+func address(remote string) netip.Addr {
+	from, err := netip.ParseAddrPort(remote)
 	if err != nil {
-		from = netip.AddrPort{} // a listener without addresses: all its callers count as one
+		return netip.Addr{}
 	}
-	return a.cfg.Doors.Check(strings.TrimSpace(token), from.Addr())
+	return from.Addr()
 }
 
 // callerKey is where a request's context has its doors.Identity.
@@ -136,6 +154,7 @@ func (a *API) serveFor(who doors.Identity, h http.Handler) http.Handler {
 		ctx, cancel := context.WithCancel(context.WithValue(r.Context(), callerKey{}, who))
 		defer cancel()
 		defer who.OnRevoked(cancel)()
+		defer who.Stay()()
 		h.ServeHTTP(w, r.WithContext(ctx))
 	})
 }
@@ -147,23 +166,38 @@ func (a *API) audit(ctx context.Context, did, what string, err error) {
 
 // turnAway answers who has no valid token.
 func turnAway(w http.ResponseWriter, err error) {
+	status, header, detail := turnedAway(err)
+	maps.Copy(w.Header(), header)
+	writeProblem(w, status, detail)
+}
+
+// turnedAway is what is said to who has no valid token, code or session.
+func turnedAway(err error) (status int, header http.Header, detail string) {
+	header = http.Header{}
+	const challenge = `Bearer realm="linkd"`
 	var slow *doors.SlowDown
 	switch {
 	case errors.As(err, &slow):
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(slow.After.Seconds()))))
-		writeProblem(w, http.StatusTooManyRequests, strings.TrimPrefix(err.Error(), "doors: "))
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(slow.After.Seconds()))))
+		return http.StatusTooManyRequests, header, strings.TrimPrefix(err.Error(), "doors: ")
+	case errors.Is(err, errForeign):
+		return http.StatusForbidden, header, strings.TrimPrefix(err.Error(), "api: ")
 	case errors.Is(err, doors.ErrNoToken):
-		const say = `no token: send the header "Authorization: Bearer TOKEN"; the first start made one in admin.token of ` +
+		detail = `no token: send the header "Authorization: Bearer TOKEN"; the first start made one in admin.token of ` +
 			`the data directory, linkd token add makes others`
-		w.Header().Set("WWW-Authenticate", `Bearer realm="linkd"`)
-		writeProblem(w, http.StatusUnauthorized, say)
+		header.Set("WWW-Authenticate", challenge)
+	case errors.Is(err, doors.ErrNoSession):
+		detail = "the session has ended: sign in again"
+		header.Set("WWW-Authenticate", challenge)
+	case errors.Is(err, doors.ErrBadCode):
+		detail = "the link was used already, or is too old, or its token was revoked; linkd console prints another"
+		header.Set("WWW-Authenticate", challenge)
 	default:
-		const say = "the token is not valid here: it was revoked, or is of another linkd, or is not whole; " +
+		detail = "the token is not valid here: it was revoked, or is of another linkd, or is not whole; " +
 			"linkd token add makes another"
-		w.Header().Set("WWW-Authenticate",
-			`Bearer realm="linkd", error="invalid_token", error_description="`+say+`"`)
-		writeProblem(w, http.StatusUnauthorized, say)
+		header.Set("WWW-Authenticate", challenge+`, error="invalid_token", error_description="`+detail+`"`)
 	}
+	return http.StatusUnauthorized, header, detail
 }
 
 // forbid answers whose token has too small a role.

@@ -40,6 +40,18 @@ func (d *fakeDoors) Check(token string, _ netip.Addr) (doors.Identity, error) {
 	return doors.Identity{ID: token, Name: "the-" + token, Role: role}, nil
 }
 
+func (d *fakeDoors) Code(who doors.Identity) string { return "code-of-" + who.ID }
+
+func (d *fakeDoors) Redeem(code string, from netip.Addr) (doors.Identity, error) {
+	switch token, ok := strings.CutPrefix(code, "code-of-"); {
+	case code == "guessed":
+		return d.Check("guesser", from)
+	case ok:
+		return d.Check(token, from)
+	}
+	return doors.Identity{}, doors.ErrBadCode
+}
+
 func (d *fakeDoors) Add(name string, role doors.Role, who string) (string, doors.Token, error) {
 	if name == "taken" {
 		return "", doors.Token{}, fmt.Errorf("%w: taken is taken", doors.ErrConflict)
@@ -68,7 +80,6 @@ func (d *fakeDoors) Audit(who, did, what string, err error) {
 // neededRoles is every pattern that is served, with the least role: a new one is added here, by somebody who thinks
 // about it.
 var neededRoles = map[string]doors.Role{
-	"GET /{$}":                            doors.Viewer,
 	"GET /metrics":                        doors.Viewer,
 	"GET /api/openapi.json":               doors.Viewer,
 	"GET /api/v1/providers":               doors.Viewer,
@@ -81,6 +92,9 @@ var neededRoles = map[string]doors.Role{
 	"GET /api/v1/events":                  doors.Viewer,
 	"POST /api/v1/strangers/{key}/adopt":  doors.Operator,
 	"PUT /api/v1/tags/{channel}/{device}": doors.Operator,
+	"GET /api/v1/session":                 doors.Viewer,
+	"DELETE /api/v1/session":              doors.Viewer,
+	"POST /api/v1/session/code":           doors.Viewer,
 	"GET /api/v1/tokens":                  doors.Admin,
 	"POST /api/v1/tokens":                 doors.Admin,
 	"DELETE /api/v1/tokens/{id}":          doors.Admin,
@@ -125,7 +139,8 @@ var param = regexp.MustCompile(`\{[^}]*\}`)
 // TestDoors walks all patterns with all roles.
 func TestDoors(t *testing.T) {
 	f := newFakeCore()
-	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler()})
+	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler(),
+		Console: fakeConsole{}})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // streams end at once
 	try := func(pattern, token string) *httptest.ResponseRecorder {
@@ -160,13 +175,17 @@ func TestDoors(t *testing.T) {
 			}
 		}
 	}
-	for _, pattern := range []string{"GET /healthz", "GET /readyz"} {
+	open := []string{"GET /healthz", "GET /readyz", "GET /{$}", "GET /app.js"}
+	for _, pattern := range open {
 		if w := try(pattern, ""); w.Code != http.StatusOK || !a.open[pattern] {
 			t.Errorf("%s is not open: %d", pattern, w.Code)
 		}
 	}
-	if len(a.open) != 2 {
-		t.Errorf("open: %v, want the two health paths", a.open)
+	if w := try("POST /api/v1/session", ""); w.Code != http.StatusBadRequest { // for want of a body
+		t.Errorf("signing in is not open: %d", w.Code)
+	}
+	if len(a.open) != len(open)+1 {
+		t.Errorf("open: %v, want the health paths, the console's files, and signing in", a.open)
 	}
 	for _, path := range []string{"GET /nothing", "POST /healthz", "GET /api/v1/", "GET /debug/pprof/"} {
 		if w := try(path, "wrong"); w.Code != http.StatusUnauthorized {
@@ -198,6 +217,12 @@ func TestRolesAreDescribed(t *testing.T) {
 	for path, operations := range spec.Paths {
 		for method, op := range operations {
 			described++
+			if method == "post" && path == "/api/v1/session" {
+				if len(op.Security) != 1 || len(op.Security[0]) != 0 || !strings.HasSuffix(op.Description, "Open to all.") {
+					t.Errorf("signing in: %v, %q", op.Security, op.Description)
+				}
+				continue
+			}
 			role := neededRoles[strings.ToUpper(method)+" "+path].String()
 			if len(op.Security) != 1 || !slices.Equal(op.Security[0][scheme], []string{role}) ||
 				!strings.HasSuffix(op.Description, "Needs the role "+role+".") {
@@ -205,8 +230,9 @@ func TestRolesAreDescribed(t *testing.T) {
 			}
 		}
 	}
-	if described != len(neededRoles)-3 { // the page, the metrics and the description itself
-		t.Errorf("%d operations are described, want %d", described, len(neededRoles)-3)
+	// Signing in, which is open, but not the metrics and the description itself.
+	if want := len(neededRoles) + 1 - 2; described != want {
+		t.Errorf("%d operations are described, want %d", described, want)
 	}
 }
 

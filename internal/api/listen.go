@@ -94,7 +94,6 @@ func isLoopback(host string) bool {
 
 // guard refuses what a page of another origin could make a browser do, before anything else sees it.
 func (a *API) guard(next http.Handler) http.Handler {
-	origin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		if !a.hostAllowed(r.Host) {
@@ -105,11 +104,9 @@ func (a *API) guard(next http.Handler) http.Handler {
 		check := r
 		if r.Header.Get("Upgrade") != "" {
 			// A tunnel is a GET by form but sends to a device: judge it as the POST that it is.
-			post := *r
-			post.Method = http.MethodPost
-			check = &post
+			check = asPost(r)
 		}
-		if err := origin.Check(check); err != nil {
+		if err := a.origin.Check(check); err != nil {
 			writeProblem(w, http.StatusForbidden, fmt.Sprintf(
 				"Origin %q: a page of another origin may not do this; call from the server's own origin",
 				r.Header.Get("Origin")))

@@ -21,13 +21,22 @@ func open(t *testing.T, url string) (*http.Response, *bufio.Reader) {
 
 func openAs(t *testing.T, url, token string) (*http.Response, *bufio.Reader) {
 	t.Helper()
+	return openWith(t, url, "Authorization: Bearer "+token)
+}
+
+// openWith opens a stream with header lines.
+func openWith(t *testing.T, url string, header ...string) (*http.Response, *bufio.Reader) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	r, err := http.NewRequestWithContext(ctx, "GET", url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+token)
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

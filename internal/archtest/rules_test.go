@@ -34,7 +34,7 @@ var below = map[string][]string{
 	"internal/config":   {"internal/store", "server", "project"},
 	"internal/api": {"internal/config", "internal/doors", "internal/store", "server", "codec", "routing", "drivers",
 		"project"},
-	"internal/console":         {"server", "codec", "routing", "drivers", "project"},
+	"internal/console":         {},
 	"internal/metrics":         {"server", "codec", "routing", "drivers", "project"},
 	"internal/bus":             {"internal/doors", "internal/payload", "server", "drivers/tags", "project"},
 	"internal/store":           {"project"},
@@ -73,6 +73,7 @@ var owners = map[string][]string{
 	"google.golang.org/protobuf": {"internal/payload", "outputs/webhook", "outputs/sparkplug",
 		"outputs/outputtest"},
 	"github.com/bufbuild/protocompile":        {}, // tests only
+	"github.com/chromedp/":                    {}, // tests only
 	"github.com/influxdata/line-protocol":     {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},
 	"gonum.org/v1/plot":                       {"bench"},

@@ -46,9 +46,8 @@ func refuse(status int, detail string) problem {
 	return problem{Status: status, Title: http.StatusText(status), Detail: detail}
 }
 
-// Serve has core do what comes as commands from its return on, or from when the bus is up, until Close. It may be called
-// once. At most 256 are done at
-// once; more are answered with status 503 at once.
+// Serve has core do what comes as commands from its return on, or from when the bus is up, until Close. It may be
+// called once. At most 256 are done at once; more are answered with status 503 at once.
 func (b *Bus) Serve(by core) error {
 	slots := make(chan struct{}, mostCommands)
 	for subject, do := range map[string]func(context.Context, core, *nats.Msg) any{

@@ -45,15 +45,15 @@ func reason(err error) error {
 }
 
 // Bootstrap sees to it that somebody can come in: where there is no token at all, it makes one of an admin and puts it
-// into AdminFile(dir), which its owner alone can read. Otherwise it looks at what that file has, and logs a warning
-// when that is of no use; no file is none.
-func (k *Keeper) Bootstrap(dir string) error {
+// into AdminFile(dir), which its owner alone can read. Then, and only then, first is that admin. Otherwise it looks at
+// what that file has, and logs a warning when that is of no use; no file is none.
+func (k *Keeper) Bootstrap(dir string) (first Identity, err error) {
 	k.changes.Lock()
 	defer k.changes.Unlock()
 	k.mu.RLock()
-	first := len(k.tokens) == 0
+	none := len(k.tokens) == 0
 	k.mu.RUnlock()
-	if first {
+	if none {
 		return k.putAdmin(dir)
 	}
 	token, err := ReadAdmin(dir)
@@ -69,7 +69,7 @@ func (k *Keeper) Bootstrap(dir string) error {
 				"file", AdminFile(dir))
 		}
 	}
-	return nil
+	return Identity{}, nil
 }
 
 // verify looks at a token whatever came before it.
@@ -107,23 +107,25 @@ func (k *Keeper) Reset(dir string) error {
 			return err
 		}
 	}
-	return k.putAdmin(dir)
+	_, err := k.putAdmin(dir)
+	return err
 }
 
 // putAdmin writes the file before the store: a stop in between leaves a token that is not valid, and a store that has
 // none, so that the next start makes another. The caller holds changes.
-func (k *Keeper) putAdmin(dir string) error {
+func (k *Keeper) putAdmin(dir string) (Identity, error) {
 	token, made, err := k.prepare(adminName, Admin, "")
 	if err != nil {
-		return err
+		return Identity{}, err
 	}
 	if err := replace(AdminFile(dir), []byte(token+"\n")); err != nil {
-		return fmt.Errorf("doors: %s cannot be written: %w", AdminFile(dir), reason(err))
+		return Identity{}, fmt.Errorf("doors: %s cannot be written: %w", AdminFile(dir), reason(err))
 	}
-	if err := k.keep(made); err != nil {
-		return err
+	who, err := k.keep(made)
+	if err != nil {
+		return Identity{}, err
 	}
 	k.log.Info("made a token for the admin", "id", made.ID, "file", AdminFile(dir))
 	k.Audit("linkd", "token add", fmt.Sprintf("token %s of %s, %v", made.ID, adminName, Admin), nil)
-	return nil
+	return who, nil
 }

@@ -25,6 +25,9 @@ var (
 	ErrInvalid  = errors.New("doors: invalid")
 	ErrNotFound = errors.New("doors: no such token")
 	ErrConflict = errors.New("doors: conflict")
+
+	ErrBadCode   = errors.New("doors: the code was used, or is too old")
+	ErrNoSession = errors.New("doors: no such session")
 )
 
 // Deed is one line of the audit: who did what to which thing, and what came of it.
@@ -51,6 +54,7 @@ type Keeper struct {
 	log    *slog.Logger
 	now    func() time.Time
 	limit  *limiter
+	codes  codes
 	nobody *entry // in place of a token that is not known, so that it costs as much as a wrong one
 
 	changes sync.Mutex // held while the store changes; taken before mu
@@ -70,7 +74,8 @@ type entry struct {
 // NewKeeper returns the keeper of a store's tokens; it owns the store from now on. What it has to complain of goes to
 // log. The error says which token of the store is wrong.
 func NewKeeper(store Store, log *slog.Logger) (*Keeper, error) {
-	k := &Keeper{store: store, log: log, now: time.Now, limit: newLimiter(), tokens: map[string]*entry{}}
+	k := &Keeper{store: store, log: log, now: time.Now, limit: newLimiter(), tokens: map[string]*entry{},
+		codes: codes{waiting: map[[sha256.Size]byte]code{}}}
 	k.nobody = newEntry(Token{Hash: hashed(newSecret())}, None)
 	k.nobody.verified.Store((*[sha256.Size]byte)(random(sha256.Size)))
 	k.nobody.end()
@@ -145,7 +150,7 @@ func (k *Keeper) Add(name string, role Role, who string) (token string, made Tok
 func (k *Keeper) add(name string, role Role, who string) (string, Token, error) {
 	token, t, err := k.prepare(name, role, who)
 	if err == nil {
-		err = k.keep(t)
+		_, err = k.keep(t)
 	}
 	if err != nil {
 		return "", Token{}, err
@@ -174,14 +179,15 @@ func (k *Keeper) prepare(name string, role Role, who string) (string, Token, err
 }
 
 // keep puts a token into the store, then lets it in.
-func (k *Keeper) keep(t Token) error {
+func (k *Keeper) keep(t Token) (Identity, error) {
 	if err := k.store.PutToken(t); err != nil {
-		return err
+		return Identity{}, err
 	}
+	e := newEntry(t, roleOf(t))
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tokens[t.ID] = newEntry(t, roleOf(t))
-	return nil
+	k.tokens[t.ID] = e
+	return e.identity, nil
 }
 
 // free refuses an id or a name that a token has. The caller holds mu.

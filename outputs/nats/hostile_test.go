@@ -227,7 +227,8 @@ func TestFalseAcks(t *testing.T) {
 
 // FuzzGuarded: whatever comes in whatever pieces, it is judged the same, and no message is over the bound.
 func FuzzGuarded(f *testing.F) {
-	for _, s := range []string{hello, "PONG\r\nMSG a.b 1 5\r\nhello\r\nPING\r\n", "HMSG a 1 r 12 16\r\nNATS/1.0\r\n\r\nbody\r\n",
+	for _, s := range []string{
+		hello, "PONG\r\nMSG a.b 1 5\r\nhello\r\nPING\r\n", "HMSG a 1 r 12 16\r\nNATS/1.0\r\n\r\nbody\r\n",
 		"MSG a 1 65537\r\n", "MSG a 1 2\r\nabc\r\n", "-ERR 'x'\r\n+OK\r\n", "MSG a 1 \t5\r\n", "PING\n"} {
 		f.Add([]byte(s), uint8(0))
 	}

@@ -146,7 +146,9 @@ func TestRefusals(t *testing.T) {
 	_, err := js.UpdateStream(&conf)
 	p.must(err)
 	sent(t, s, 20)
-	for n, want := range map[int]string{3000: "message size exceeds maximum allowed", 5000: "the server takes 4096 bytes"} {
+	for n, want := range map[int]string{
+		3000: "message size exceeds maximum allowed", 5000: "the server takes 4096 bytes",
+	} {
 		before := s.Stats()
 		big := outputtest.Report("d1", 0)
 		big.ID = []byte(strings.Repeat("x", n))

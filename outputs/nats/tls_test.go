@@ -186,7 +186,9 @@ func TestCreds(t *testing.T) {
 	fails(t, s, "Authorization Violation")
 
 	bad := filepath.Join(t.TempDir(), "bad.creds")
-	for text, want := range map[string]string{"": "bad.creds is no credentials file", strings.Repeat("x", maxCreds+1): "over 64KiB"} {
+	for text, want := range map[string]string{
+		"": "bad.creds is no credentials file", strings.Repeat("x", maxCreds+1): "over 64KiB",
+	} {
 		if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,108 @@
+import { useState } from 'preact/hooks';
+import { ask, call, Problem, url } from '../lib/api';
+import { download, number } from '../lib/format';
+import { useGet, useTask } from '../lib/hooks';
+import { t } from '../lib/i18n';
+import { href, setQuery, type Route } from '../lib/route';
+import type { List, Plan, Provider } from '../lib/types';
+import { Button, Card, ErrorBox, Page, View } from '../ui/basic';
+import { Select } from '../ui/form';
+import { PlanList } from '../project/changes';
+
+/** Adds connections from a list: paste it or open a file, look at it, import it. */
+export function Import({ at }: { at: Route }) {
+  const providers = useGet<List<Provider>>('/providers');
+  return (
+    <Page title={t('import.title')}>
+      <View of={providers}>
+        {(list) => <Wizard providers={list.items} provider={at.query.get('provider') || list.items[0]?.name || ''} />}
+      </View>
+    </Page>
+  );
+}
+
+const previewed = 10; // lines
+
+function Wizard({ providers, provider }: { providers: Provider[]; provider: string }) {
+  const [text, setText] = useState('');
+  const [done, setDone] = useState<Plan | null>(null);
+  const task = useTask();
+  const chosen = providers.find((p) => p.name === provider);
+  const lines = text.split(/\r?\n/).filter((l) => l.trim());
+  const start = () => task.run(async () => {
+    setDone(null);
+    const type = text.trimStart().startsWith('{') ? 'application/x-ndjson' : 'text/csv';
+    setDone((await call<Plan>('POST', url`/providers/${provider}/connections`, { text, type })).body);
+  });
+  const save = () => task.run(async () => {
+    const res = await ask('GET', url`/providers/${provider}/connections` + '?format=csv');
+    download(`${provider}.csv`, await res.text(), 'text/csv');
+  });
+  return (
+    <>
+      <Card title={t('import.step1')} actions={<Button small icon="save" onClick={() => void save()}>{t('import.export')}</Button>}>
+        <Select label={t('noun.provider')} value={provider} onChange={(p) => setQuery({ provider: p })}
+          options={providers.map((p) => [p.name, p.title ? `${p.name} · ${p.title}` : p.name])} />
+      </Card>
+      <Card title={t('import.step2')} actions={
+        <label class="button small file">{t('import.file')}
+          <input type="file" class="unseen" accept=".csv,.tsv,.ndjson,.jsonl,text/csv" onChange={(e) => {
+            void e.currentTarget.files?.[0]?.text().then(setText);
+          }} />
+        </label>
+      }>
+        <label class="field">
+          <span class="hint">{t('import.hint', { columns: columnsOf(chosen) })}</span>
+          <textarea class="mono" rows={10} spellcheck={false} value={text} placeholder={exampleOf(chosen)}
+            onInput={(e) => setText(e.currentTarget.value)} />
+        </label>
+        <p class="muted">{t('import.lines', { n: number(Math.max(0, lines.length - 1)) })}</p>
+      </Card>
+      <Card title={t('import.step3')}>
+        <p class="hint">{t('import.allOrNone')}</p>
+        <LineFaults error={task.error} lines={text.split(/\r?\n/)} />
+        {done && (
+          <div class="note" role="status">
+            <p><strong>{t('import.done', { n: number(done.changes.length) })}</strong>{' '}
+              <a href={href(['fleet'], { provider })}>{t('nav.fleet')}</a></p>
+            <PlanList of={done.changes} />
+          </div>
+        )}
+        <div class="row spaced">
+          <Button kind="primary" disabled={task.busy || !text.trim() || !provider} onClick={() => void start()}>
+            {task.busy ? t('import.going') : t('import.action')}
+          </Button>
+        </div>
+      </Card>
+    </>
+  );
+}
+
+/** What is wrong, each with its line of the list. */
+function LineFaults({ error, lines }: { error: Problem | null; lines: string[] }) {
+  if (!error) return null;
+  if (error.faults.length === 0) return <ErrorBox error={error} />;
+  return (
+    <div class="error-box" role="alert">
+      <ul class="line-faults">
+        {error.faults.slice(0, previewed * 5).map((f, i) => {
+          const line = Number(/(?:^|\D)(\d+):\d+: /.exec(f.message)?.[1] ?? /line (\d+)/.exec(f.message)?.[1] ?? 0);
+          return (
+            <li key={i}>
+              <p>{f.message}</p>
+              {line > 0 && <code>{lines[line - 1]}</code>}
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}
+
+const columnsOf = (p: Provider | undefined): string =>
+  p?.type === 'tcp-client' ? 'name, title, host, port, enabled'
+    : p?.conn_identity === 'fix-ip' ? 'name, title, remote_ip, enabled' : 'name, title, socket_conn_id, secret, enabled';
+
+const exampleOf = (p: Provider | undefined): string =>
+  p?.type === 'tcp-client' ? 'name,title,host,port\nc1,1# dev,10.1.2.3,502'
+    : p?.conn_identity === 'fix-ip' ? 'name,title,remote_ip\nc1,1# dev,10.1.2.3' : 'name,title,socket_conn_id\nc1,1# dev,c0001\nc2,2# dev,c0002';
