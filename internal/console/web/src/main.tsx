@@ -1,7 +1,7 @@
 import { render } from 'preact';
 import { App } from './app';
 import { followAddress } from './lib/route';
-import { checkSession, watchSession } from './lib/session';
+import { enter, watchSession } from './lib/session';
 import { applyTheme } from './lib/theme';
 import 'uplot/dist/uPlot.min.css';
 import './styles/base.css';
@@ -13,5 +13,5 @@ import './styles/views.css';
 applyTheme();
 followAddress();
 watchSession();
-void checkSession();
+void enter();
 render(<App />, document.getElementById('app')!);

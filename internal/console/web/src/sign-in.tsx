@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Problem } from './lib/api';
 import { useTask } from './lib/hooks';
 import { t } from './lib/i18n';
@@ -7,21 +7,9 @@ import { Button, ErrorBox } from './ui/basic';
 import { Input } from './ui/form';
 import { Switches } from './shell';
 
-/** The code of a link that signs in, once. It is taken out of the address at once. */
-function takeCode(): string {
-  const found = /[#?&]code=([^&]+)/.exec(location.hash)?.[1];
-  if (!found) return '';
-  history.replaceState(null, '', '#/fleet');
-  return decodeURIComponent(found);
-}
-
 export function SignIn({ why }: { why: Problem | undefined }) {
   const [token, setToken] = useState('');
   const task = useTask();
-  useEffect(() => {
-    const code = takeCode();
-    if (code) void task.run(() => signIn({ code }));
-  }, []);
   return (
     <main class="sign-in">
       <h1>linkd</h1>

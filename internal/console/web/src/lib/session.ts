@@ -1,4 +1,5 @@
 import { call, get, problem, Problem, whenSignedOut } from './api';
+import { route } from './route';
 import { Store } from './store';
 import type { Role, Session } from './types';
 
@@ -16,6 +17,22 @@ const order: Role[] = ['viewer', 'operator', 'admin'];
 export function may(role: Role): boolean {
   const now = who.value;
   return now.is === 'in' && order.indexOf(now.role) >= order.indexOf(role);
+}
+
+/**
+ * Signs in with the code of a link, #/code/CODE, which is good once and taken out of the address at once; without one,
+ * learns who is signed in.
+ */
+export async function enter(): Promise<void> {
+  const [kind, code] = route.value.parts;
+  if (kind !== 'code' || !code) return checkSession();
+  location.replace('#/fleet');
+  try {
+    await signIn({ code });
+  } catch (err) {
+    await checkSession();
+    if (who.value.is === 'out') who.set({ is: 'out', why: problem(err) });
+  }
 }
 
 /** Learns who is signed in; without an answer it asks again until there is one. */

@@ -29,5 +29,12 @@ export function onColours(f: () => void): () => void {
   };
 }
 
-/** A colour of the style sheet as it is now, such as --accent. */
-export const colour = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** A colour of the style sheet as it is now, such as --accent, in a form that a canvas understands. */
+export function colour(name: string): string {
+  const probe = document.createElement('span');
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const resolved = getComputedStyle(probe).color;
+  probe.remove();
+  return resolved;
+}

@@ -4,8 +4,9 @@ import type { Provider } from '../lib/types';
 import { FormDialog } from '../ui/dialog';
 import { Check, Input } from '../ui/form';
 import { loadConnection } from './config';
-import { numberOf, useEdit } from './edit';
+import { useEdit } from './edit';
 import { NameField, TextField } from './provider-form';
+import { numberOf } from './spec';
 
 interface Props {
   provider: Provider;

@@ -4,8 +4,9 @@ import type { Config, Model } from '../lib/types';
 import { FormDialog } from '../ui/dialog';
 import { Input, Select } from '../ui/form';
 import { loadChannel } from './config';
-import { numberOf, useEdit } from './edit';
+import { useEdit } from './edit';
 import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
+import { numberOf } from './spec';
 
 interface Props {
   channel: string;

@@ -9,10 +9,10 @@ import { channelSpec, loadChannel, type Project } from './config';
 import { ConnectionForm } from './connection-form';
 import { DeviceForm } from './device-form';
 import { SelectDriver } from './drivers';
-import { compact } from './edit';
 import { FleetForm } from './fleet-form';
 import { ModelForm } from './model-form';
 import { ProviderForm } from './provider-form';
+import { compact } from './spec';
 
 type Noun = 'provider' | 'connection' | 'fleet' | 'channel' | 'device' | 'model';
 

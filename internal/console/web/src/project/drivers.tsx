@@ -8,7 +8,7 @@ import { FormDialog } from '../ui/dialog';
 import { faultsOf } from '../ui/form';
 import { say } from '../ui/toast';
 import { loadChannel } from './config';
-import { compact } from './edit';
+import { compact } from './spec';
 
 /** The drivers that the link of a channel allows. A pattern's links are all alike: its provider's first one is asked. */
 async function driversFor(connection: string, signal: AbortSignal): Promise<Driver[]> {

@@ -3,8 +3,9 @@ import { t } from '../lib/i18n';
 import { FormDialog } from '../ui/dialog';
 import { Input } from '../ui/form';
 import { loadFleet } from './config';
-import { numberOf, useEdit } from './edit';
+import { useEdit } from './edit';
 import { NameField, TextField } from './provider-form';
+import { numberOf } from './spec';
 
 interface Props {
   provider: string;

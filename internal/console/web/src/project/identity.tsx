@@ -1,7 +1,7 @@
 import { t } from '../lib/i18n';
 import type { Config } from '../lib/types';
 import { Input, Select, type Faults } from '../ui/form';
-import { listOf, listText, numberOf } from './edit';
+import { listOf, listText, numberOf } from './spec';
 
 type Option = 'length' | 'endian' | 'pattern' | 'prefix' | 'suffix' | 'mode' | 'heartbeat' | 'ack' | 'nack';
 

@@ -4,8 +4,9 @@ import type { Config } from '../lib/types';
 import { FormDialog } from '../ui/dialog';
 import { Choice, Input, Select } from '../ui/form';
 import { loadProvider } from './config';
-import { listOf, listText, numberOf, useEdit, type Edit } from './edit';
+import { useEdit, type Edit } from './edit';
 import { Identity, keptOptions } from './identity';
+import { listOf, listText, numberOf } from './spec';
 
 interface Props {
   name: string;
@@ -22,7 +23,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
   const server = type === 'tcp-server';
   const identity = edit.text('conn_identity') === 'fix-ip' ? 'fix-ip' : 'common';
   return (
-    <FormDialog title={t(server ? 'provider.server' : 'provider.client')} action={t('action.save')} busy={edit.busy}
+    <FormDialog title={server ? t('provider.server') : t('provider.client')} action={t('action.save')} busy={edit.busy}
       onClose={onClose} onSubmit={() => void edit.save()} faults={faults.rest}>
       <div class="fields">
         <NameField edit={edit} placeholder="s1" />
@@ -38,7 +39,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
           <span class="label">{t('provider.identity')}</span>
           <Choice label={t('provider.identity')} value={identity} onChange={(v) => edit.set({ conn_identity: v })}
             options={[['common', t('provider.common')], ['fix-ip', t('provider.fixIP')]]} />
-          <p class="hint">{t(identity === 'common' ? 'provider.commonHint' : 'provider.fixIPHint')}</p>
+          <p class="hint">{identity === 'common' ? t('provider.commonHint') : t('provider.fixIPHint')}</p>
           <p class="fault">{faults.of('body.conn_identity')}</p>
         </div>
       )}

@@ -1,5 +1,5 @@
 import type { Config } from '../lib/types';
-import { numberOf } from './edit';
+import { numberOf } from './spec';
 
 /** A row of the grid: what is typed in its cells. */
 export type Row = Record<string, string>;

@@ -8,8 +8,8 @@ import { Button, Card, Empty, Facts, View } from '../ui/basic';
 import { say } from '../ui/toast';
 import { channelSpec } from './config';
 import { Acts, type DetailProps } from './details';
-import { compact } from './edit';
 import { TagGrid } from './tag-grid';
+import { compact } from './spec';
 
 // What has tags: devices and models. A grid saves into the version that it was filled from.
 

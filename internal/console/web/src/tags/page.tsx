@@ -81,23 +81,23 @@ interface ValuesProps {
 function Values({ of, live, plotted, toggle, write }: ValuesProps) {
   const now = useNow();
   const columns: Column<TagValue>[] = [
-    { key: 'plot', title: t('tags.plot'), width: '2.6rem', cell: (v) => (
+    { key: 'plot', title: t('tags.plot'), width: '2.2rem', cell: (v) => (
       <input type="checkbox" aria-label={t('tags.plotOf', { tag: keyOf(v) })} checked={plotted.includes(keyOf(v))}
         onChange={() => toggle(keyOf(v))} />
     ) },
-    { key: 'tag', title: t('noun.tag'), width: 'minmax(9rem, 2fr)', cell: (v) => (
+    { key: 'tag', title: t('noun.tag'), width: 'minmax(6rem, 2fr)', cell: (v) => (
       <span title={keyOf(v)}>
         <span class="muted wide-only">{v.channel}/</span><span class="muted">{v.device}/</span><strong>{v.tag}</strong> {v.title}
       </span>
     ) },
-    { key: 'value', title: t('field.value'), width: 'minmax(5.5rem, 0.8fr)', num: true, cell: (v) => (
+    { key: 'value', title: t('field.value'), width: 'minmax(4.6rem, 0.8fr)', num: true, cell: (v) => (
       <><strong>{valueText(live(v).value)}</strong> <span class="muted">{v.unit}</span></>
     ) },
-    { key: 'quality', title: t('field.quality'), width: 'minmax(4rem, 1fr)', cell: (v) => (
+    { key: 'quality', title: t('field.quality'), width: 'minmax(3rem, 1fr)', cell: (v) => (
       <span title={live(v).reason}><QualityMark quality={live(v).quality} reason={live(v).reason} />
         <span class="muted wide-only"> {live(v).reason}</span></span>
     ) },
-    { key: 'age', title: t('field.age'), width: '5.5rem', num: true, cell: (v) => age(live(v).ts, now) },
+    { key: 'age', title: t('field.age'), width: '4.2rem', num: true, cell: (v) => age(live(v).ts, now) },
     { key: 'conn', title: t('noun.connection'), width: 'minmax(5rem, 0.8fr)', wideOnly: true, cell: (v) => {
       const [provider = '', name = ''] = v.connection.split('/', 2);
       return name ? <a href={href(['connection', provider, name])}>{v.connection}</a> : '';

@@ -18,8 +18,8 @@ const again = 10_000; // ms between two readings
 const points = 600;
 const high = 300; // px
 
-/** Lines of one hue never stand for two tags: these are told apart also without colour vision, as far as that goes. */
-const lines = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#b8860b', '#56b4e9', '#8a63d2', '#808080'];
+/** Colours of the lines, in order. They can be seen on a light and on a dark ground. */
+const lines = ['#1f86cc', '#dc6a1c', '#14976f', '#c8689c', '#b28410', '#4aa8d8', '#8f6bd8', '#868c96'];
 
 /** What tags were, as lines. */
 export function Plot({ tags, onRemove }: { tags: string[]; onRemove: (tag: string) => void }) {
