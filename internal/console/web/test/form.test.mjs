@@ -12,6 +12,8 @@ test('faults go to their fields, and the rest is said', () => {
     { location: 'body.title', message: 'too long' },
     { location: 'body.identity.pattern', message: 'no pattern' },
     { location: 'providers.3.name', message: 'no name' },
+    { location: 'body.tags.a', message: 'no such address' },
+    { location: 'body.tags.a.type', message: 'no such type' },
     { location: 'channels.ch1.connection', message: 'breaks' },
   ] };
   const f = faultsOf(error);
@@ -19,7 +21,8 @@ test('faults go to their fields, and the rest is said', () => {
   assert.equal(f.of('body.identity'), 'no pattern');
   assert.equal(f.of('body.name'), 'no name');
   assert.equal(f.of('body.local_port'), undefined);
-  assert.deepEqual(f.rest(), ['channels.ch1.connection: breaks']);
+  assert.equal(f.self('body.tags.a'), 'no such address');
+  assert.deepEqual(f.rest(), ['body.tags.a.type: no such type', 'channels.ch1.connection: breaks']);
   assert.deepEqual(faultsOf({ message: 'stale', faults: [] }).rest(), ['stale']);
   assert.deepEqual(faultsOf(null).rest(), []);
 });

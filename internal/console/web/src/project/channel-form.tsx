@@ -1,26 +1,33 @@
 import { useEffect, useState } from 'preact/hooks';
 import { get, query, url } from '../lib/api';
 import { t } from '../lib/i18n';
-import type { Connection, List } from '../lib/types';
+import type { Config, Connection, List, Model } from '../lib/types';
 import { FormDialog } from '../ui/dialog';
-import { Input } from '../ui/form';
+import { Input, Select, type Faults } from '../ui/form';
 import { loadChannel } from './config';
 import { DriverList } from './drivers';
 import { useEdit } from './edit';
+import { FirstTagFields, noTag, tagsOf, type FirstTag } from './first-tag';
 import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
 import { NameField, TextField } from './provider-form';
+import { numberOf } from './spec';
 
 interface Props {
   name: string;
   connection: string; // of a new one
+  models: Model[];
   onClose: () => void;
   onSaved: (name: string) => void;
 }
 
 /** The dialog "Channel": a connection, or many, and the driver that talks over them. */
-export function ChannelForm({ name, connection, onClose, onSaved }: Props) {
+export function ChannelForm({ name, connection, models, onClose, onSaved }: Props) {
+  const [first, setFirst] = useState<First>({ name: 'd1', unit: '1', address: '', model: '', tag: noTag });
+  const withDevice = (spec: Config) => !name && first.name.trim() !== '' && hasDevices(String(spec['driver'] ?? ''));
   const edit = useEdit(name, connection ? { connection } : {}, async (n) => optionsRead(await loadChannel(n)),
-    (n) => url`/channels/${n}`, onSaved, optionsPrepared);
+    (n) => url`/channels/${n}`, onSaved, (spec) => ({
+      ...optionsPrepared(spec), ...(withDevice(spec) && { devices: [deviceOf(first)] }),
+    }));
   const at = edit.text('connection');
   const { faults } = edit;
   const known = useConnections(at);
@@ -36,8 +43,55 @@ export function ChannelForm({ name, connection, onClose, onSaved }: Props) {
       </div>
       {!edit.loading && <DriverList connection={at} value={edit.text('driver')} error={faults.of('body.driver')}
         onChange={(driver) => edit.set({ driver })} />}
+      {edit.isNew && hasDevices(edit.text('driver')) && (
+        <FirstDevice of={first} models={models} faults={faults} onChange={(change) => setFirst({ ...first, ...change })} />
+      )}
       <OptionsField edit={edit} error={faults.of('body.options')} />
     </FormDialog>
+  );
+}
+
+type First = Record<'name' | 'unit' | 'address' | 'model', string> & { tag: FirstTag };
+
+/** Drivers that only pass bytes have no devices; most of the others need one to begin with. */
+const hasDevices = (driver: string): boolean => driver !== '' && driver !== 'raw';
+
+function deviceOf(first: First): Config {
+  const { name, unit, address, model } = first;
+  return {
+    name: name.trim(), unit: numberOf(unit), ...(address.trim() && { address: address.trim() }), ...(model ? { model } : tagsOf(first.tag)),
+  };
+}
+
+interface FirstProps {
+  of: First;
+  models: Model[];
+  faults: Faults;
+  onChange: (change: Partial<First>) => void;
+}
+
+/** The first device of a new channel. */
+function FirstDevice({ of, models, faults, onChange }: FirstProps) {
+  const fault = (key: string) => faults.of(`body.devices.${of.name.trim()}.${key}`, `body.devices.0.${key}`);
+  const base = [`body.devices.${of.name.trim()}`, 'body.devices.0'];
+  const [unit, address, model] = [fault('unit'), fault('address'), fault('model')];
+  const tag = !of.model && (
+    <FirstTagFields of={of.tag} base={base} faults={faults} onChange={(change) => onChange({ tag: { ...of.tag, ...change } })} />
+  );
+  return (
+    <fieldset class="stack">
+      <legend class="label">{t('channel.firstDevice')}</legend>
+      <div class="fields">
+        <Input label={t('device.name')} value={of.name} onInput={(v) => onChange({ name: v })} hint={t('channel.firstDeviceHint')}
+          error={fault('name')} />
+        <Input label={t('device.unit')} value={of.unit} onInput={(v) => onChange({ unit: v })} error={unit} />
+        <Input label={t('field.address')} value={of.address} onInput={(v) => onChange({ address: v })} error={address}
+          hint={t('device.addressHint')} />
+        <Select label={t('noun.model')} value={of.model} onChange={(v) => onChange({ model: v })} error={model}
+          options={[['', t('device.noModel')], ...models.map((m): [string, string] => [m.name, m.title || m.name])]} />
+      </div>
+      {tag}
+    </fieldset>
   );
 }
 

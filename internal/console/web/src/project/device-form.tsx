@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { url } from '../lib/api';
 import { t } from '../lib/i18n';
 import type { Config, Model } from '../lib/types';
@@ -5,6 +6,7 @@ import { FormDialog } from '../ui/dialog';
 import { Input, Select } from '../ui/form';
 import { loadChannel } from './config';
 import { useEdit } from './edit';
+import { FirstTagFields, noTag, tagsOf } from './first-tag';
 import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
 import { numberOf } from './spec';
 
@@ -24,6 +26,7 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
     const device = devices.find((d) => d['name'] === name) ?? {};
     return optionsRead({ etag: read.etag, spec: { ...device, channel: read.spec } });
   };
+  const [tag, setTag] = useState(noTag);
   let saved = name;
   const edit = useEdit(channel, {}, load, (n) => url`/channels/${n}`, () => onSaved(saved), (spec) => {
     const { channel: whole, ...device } = optionsPrepared(spec) as { channel: Config } & Config;
@@ -31,7 +34,8 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
     saved = String(device['name'] ?? '');
     return {
       ...whole,
-      devices: name ? devices.map((d) => (d['name'] === name ? clean(device) : d)) : [...devices, clean(device)],
+      devices: name ? devices.map((d) => (d['name'] === name ? clean(device) : d))
+        : [...devices, { ...clean(device), ...(!device['model'] && tagsOf(tag)) }],
     };
   });
   const { faults } = edit;
@@ -58,6 +62,10 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
         {text('poll', t('channel.poll'), '10s', t('device.pollHint'))}
         {text('driver', t('noun.driver'), undefined, t('device.driverHint'))}
       </div>
+      {!name && !edit.text('model') && (
+        <FirstTagFields of={tag} base={[`body.devices.${edit.text('name')}`, `body.devices.${index}`]} faults={faults}
+          onChange={(change) => setTag({ ...tag, ...change })} />
+      )}
       <OptionsField edit={edit} error={fault('options')} />
     </FormDialog>
   );

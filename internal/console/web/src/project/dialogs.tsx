@@ -53,7 +53,7 @@ export function Dialogs({ of, project, onClose, onChanged }: Props) {
       return <FleetForm provider={of.provider} name={of.name} onClose={onClose}
         onSaved={(n) => saved('fleet', of.provider, n)} />;
     case 'channel':
-      return <ChannelForm name={of.name} connection={of.connection ?? ''} onClose={onClose}
+      return <ChannelForm name={of.name} connection={of.connection ?? ''} models={project.models} onClose={onClose}
         onSaved={(n) => saved('channel', n)} />;
     case 'device':
       return <DeviceForm channel={of.channel} name={of.name} models={project.models} onClose={onClose}

@@ -63,6 +63,7 @@ function ProjectTree({ project, at, turn, open, onEvent }: TreeProps) {
   const [opened, setOpened] = useState<Set<string>>(() => new Set(['connectors', 'channels', 'models',
     ...ancestors(at.parts.slice(1)), ...(project.providers.length <= few ? project.providers : []).filter((p) => p.connections <= few)
       .map((p) => 'provider/' + p.name)]));
+  useEffect(() => setOpened((s) => new Set([...s, ...ancestors(at.parts.slice(1))])), [chosen]);
   const [lists, setLists] = useState<Record<string, List<Connection> | undefined>>({});
   const [filter, setFilter] = useState('');
   const [age, setAge] = useState(0);

@@ -117,11 +117,13 @@ export function TagGrid<V>({ tags, from, base, save }: Props<V>) {
   );
 }
 
-/** What is wrong with a cell. A tag is at its name, or at its number where it has none. */
+/** What is wrong with a cell. A tag is at its name, or at its number where it has none; its name's cell tells for it all. */
 function faultList(faults: Faults, rows: Row[], base: string): (row: number, key: string) => string | undefined {
   return (i, key) => {
     const name = rows[i]?.['name']?.trim();
-    return faults.of(`${base}.${i}.${key}`, ...(name ? [`${base}.${name}.${key}`] : []));
+    const tags = [`${base}.${i}`, ...(name ? [`${base}.${name}`] : [])];
+    const own = faults.of(...tags.map((tag) => `${tag}.${key}`));
+    return key === 'name' ? ([own, faults.self(...tags)].filter(Boolean).join('; ') || undefined) : own;
   };
 }
 

@@ -102,7 +102,7 @@ function Values({ of, live, plotted, toggle, write }: ValuesProps) {
       const [provider = '', name = ''] = v.connection.split('/', 2);
       return name ? <a href={href(['connection', provider, name])}>{v.connection}</a> : '';
     } },
-    { key: 'write', title: '', width: '5.6rem', wideOnly: true, cell: (v) => v.writable && may('operator') &&
+    { key: 'write', title: t('field.actions'), width: '5.6rem', wideOnly: true, cell: (v) => v.writable && may('operator') &&
       <Button small icon="edit" onClick={() => write(v)}>{t('action.write')}</Button> },
   ];
   return <VTable label={t('tags.title')} columns={columns} of={of} empty={t('tags.none')} />;

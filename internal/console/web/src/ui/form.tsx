@@ -119,27 +119,27 @@ export function Choice<T extends string>({ label, value, options, onChange }:
  * for anything within it; rest is what no field of the form has asked for.
  */
 export function faultsOf(error: Problem | null): Faults {
-  const asked: string[] = [];
+  const asked = new Set<Fault>();
   // What has no usable name is at its place in a list of the project: it is the one that was sent.
   const place = (f: Fault) => f.location.replace(/^(providers\.[A-Za-z_]\w*\.)?[a-z]+\.\d+(?=\.|$)/, 'body');
-  const within = (f: Fault, at: string) => place(f) === at || place(f).startsWith(at + '.');
+  const words = (fits: (at: string) => boolean) => {
+    const found = error?.faults.filter((f) => fits(place(f))) ?? [];
+    for (const f of found) asked.add(f);
+    return found.length ? found.map((f) => f.message).join('; ') : undefined;
+  };
   return {
-    of(...locations) {
-      asked.push(...locations);
-      const found = error?.faults.filter((f) => locations.some((at) => within(f, at))).map((f) => f.message) ?? [];
-      return found.length ? found.join('; ') : undefined;
-    },
+    of: (...locations) => words((at) => locations.some((l) => at === l || at.startsWith(l + '.'))),
+    self: (...locations) => words((at) => locations.includes(at)),
     rest() {
       if (!error) return [];
       if (error.faults.length === 0) return [error.message];
-      return error.faults
-        .filter((f) => !asked.some((at) => within(f, at)))
-        .map((f) => (f.location ? `${f.location}: ${f.message}` : f.message));
+      return error.faults.filter((f) => !asked.has(f)).map((f) => (f.location ? `${f.location}: ${f.message}` : f.message));
     },
   };
 }
 
 export interface Faults {
   of: (...locations: string[]) => string | undefined;
+  self: (...locations: string[]) => string | undefined; // of nothing within them
   rest: () => string[];
 }
