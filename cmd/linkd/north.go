@@ -85,6 +85,7 @@ type north struct {
 	hub      *outputs.Hub
 	external bool
 	unfollow []func()
+	log      *slog.Logger
 }
 
 // northConfig is what startNorth needs.
@@ -99,7 +100,7 @@ type northConfig struct {
 
 // startNorth starts the bus, and a hub without outputs, and has both follow the server.
 func startNorth(ctx context.Context, c northConfig) (*north, error) {
-	n := &north{srv: c.srv, external: c.opt.bus.URL != ""}
+	n := &north{srv: c.srv, external: c.opt.bus.URL != "", log: c.log}
 	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Project: c.name, Dir: filepath.Join(c.own.dir, "outputs"),
 		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf})
 	n.unfollow = []func(){c.srv.FollowReports(n.hub.Reports), c.srv.FollowEvents(n.hub.Event)}
@@ -155,14 +156,20 @@ func (n *north) recheck() {
 	}
 }
 
-// close delivers what there is, after the server has stopped.
+// close delivers what there is, after the server has stopped. That an output is left with something, for which its far
+// end may be to blame, is no error; nor does the bus wait for it.
 func (n *north) close(ctx context.Context) error {
 	for _, stop := range n.unfollow {
 		stop()
 	}
-	err := n.hub.Close(ctx)
+	delivered := make(chan error, 1)
+	go func() { delivered <- n.hub.Close(ctx) }()
+	var err error
 	if b := n.bus.Load(); b != nil {
-		err = errors.Join(err, b.Close(ctx))
+		err = b.Close(ctx)
+	}
+	if left := <-delivered; left != nil {
+		n.log.Warn("outputs ended before all was delivered", "error", left)
 	}
 	return err
 }
