@@ -187,7 +187,7 @@ func TestRestore(t *testing.T) {
 			b, err := os.ReadFile(file)
 			spoilt := bytes.ReplaceAll(b, []byte("Boiler house"), []byte("Foiler house")) // also where it was before
 			if err != nil || bytes.Equal(spoilt, b) {
-				return fmt.Errorf("the store has the title nowhere: %v", err)
+				return fmt.Errorf("the store has the title nowhere: %w", err)
 			}
 			return os.WriteFile(file, spoilt, 0o600)
 		},

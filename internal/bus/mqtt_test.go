@@ -17,7 +17,7 @@ import (
 // mqttClient is sub or pub, of Debian's MQTT clients, with the address and token of b.
 func mqttClient(t *testing.T, b *Bus, name, token string, args ...string) *exec.Cmd {
 	t.Helper()
-	name = "mosquitto_" + name //nolint:misspell // it is called so
+	name = "mosquitto_" + name
 	path, err := exec.LookPath(name)
 	if err != nil {
 		if os.Getenv("CI") != "" || os.Getenv("LINKD_REQUIRE_PEERS") == "1" {
