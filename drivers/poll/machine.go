@@ -167,6 +167,9 @@ func (m *machine) Gathers(device int) bool {
 			return true
 		}
 	}
+	if len(p.classes) == 0 {
+		return false // it only listens
+	}
 	next, entries := int(m.class(int(m.turn)).next), p.classes[m.turn].entries
 	return next >= 0 && next < len(entries) && p.entries[entries[next]].Device == device
 }

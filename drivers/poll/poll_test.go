@@ -348,3 +348,12 @@ func TestHear(t *testing.T) {
 		}
 	}
 }
+
+// TestGathersNothing: a machine that only listens has no questions to come.
+func TestGathersNothing(t *testing.T) {
+	w := newWorld(t, nil, func(*Config, *world) {})
+	w.open()
+	if w.m.(*machine).Gathers(0) {
+		t.Error("questions are to come from one that asks none")
+	}
+}
