@@ -85,6 +85,7 @@ type north struct {
 	hub      *outputs.Hub
 	external bool
 	unfollow []func()
+	log      *slog.Logger
 }
 
 // northConfig is what startNorth needs.
@@ -99,7 +100,7 @@ type northConfig struct {
 
 // startNorth starts the bus, and a hub without outputs, and has both follow the server.
 func startNorth(ctx context.Context, c northConfig) (*north, error) {
-	n := &north{srv: c.srv, external: c.opt.bus.URL != ""}
+	n := &north{srv: c.srv, external: c.opt.bus.URL != "", log: c.log}
 	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Project: c.name, Dir: filepath.Join(c.own.dir, "outputs"),
 		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf})
 	n.unfollow = []func(){c.srv.FollowReports(n.hub.Reports), c.srv.FollowEvents(n.hub.Event)}
@@ -155,16 +156,24 @@ func (n *north) recheck() {
 	}
 }
 
-// close delivers what there is, after the server has stopped.
+// close delivers what there is, after the server has stopped. Outputs have half of the time for it: the far end of one
+// may be away, which is no error, and others are to stop in time too.
 func (n *north) close(ctx context.Context) error {
 	for _, stop := range n.unfollow {
 		stop()
 	}
-	err := n.hub.Close(ctx)
-	if b := n.bus.Load(); b != nil {
-		err = errors.Join(err, b.Close(ctx))
+	some, cancel := ctx, func() {}
+	if end, ok := ctx.Deadline(); ok {
+		some, cancel = context.WithTimeout(ctx, time.Until(end)/2)
 	}
-	return err
+	defer cancel()
+	if err := n.hub.Close(some); err != nil {
+		n.log.Warn("an output ended before all was delivered", "error", err)
+	}
+	if b := n.bus.Load(); b != nil {
+		return b.Close(ctx)
+	}
+	return nil
 }
 
 // tagsOf returns all tags of a device.
