@@ -42,7 +42,6 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "linkd")
-	ownIndex(dir)
 	args := []string{"build", "-o", binary}
 	if raced() {
 		args = append(args, "-race") // the binary too, and its exit status tells
@@ -51,6 +50,7 @@ func runTests(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "build linkd: %v\n%s", err, out)
 		return 1
 	}
+	ownIndex(dir) // not before the build, whose cache is below XDG_CACHE_HOME too
 	return m.Run()
 }
 

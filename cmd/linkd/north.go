@@ -156,22 +156,24 @@ func (n *north) recheck() {
 	}
 }
 
-// close delivers what there is, after the server has stopped. That an output is left with something, for which its far
-// end may be to blame, is no error; nor does the bus wait for it.
+// close delivers what there is, after the server has stopped. Outputs have half of the time for it: the far end of one
+// may be away, which is no error, and others are to stop in time too.
 func (n *north) close(ctx context.Context) error {
 	for _, stop := range n.unfollow {
 		stop()
 	}
-	delivered := make(chan error, 1)
-	go func() { delivered <- n.hub.Close(ctx) }()
-	var err error
+	some, cancel := ctx, func() {}
+	if end, ok := ctx.Deadline(); ok {
+		some, cancel = context.WithTimeout(ctx, time.Until(end)/2)
+	}
+	defer cancel()
+	if err := n.hub.Close(some); err != nil {
+		n.log.Warn("an output ended before all was delivered", "error", err)
+	}
 	if b := n.bus.Load(); b != nil {
-		err = b.Close(ctx)
+		return b.Close(ctx)
 	}
-	if left := <-delivered; left != nil {
-		n.log.Warn("outputs ended before all was delivered", "error", left)
-	}
-	return err
+	return nil
 }
 
 // tagsOf returns all tags of a device.

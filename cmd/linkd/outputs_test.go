@@ -146,7 +146,7 @@ func TestOutputs(t *testing.T) {
 	})
 	eventually(t, "the webhook has all", func() error { return whole(hook.entries()) })
 	for _, name := range []string{"archive", "hook"} {
-		if o := in.output(t, name); o.State != "running" && o.State != "up" || o.Sent == 0 || o.Dropped > 0 {
+		if o := in.output(t, name); o.State != "ok" || o.Sent == 0 || o.Dropped > 0 {
 			t.Errorf("%s is %+v", name, o)
 		}
 	}
