@@ -12,7 +12,8 @@ async function look(page, name) {
     const bad = grave.includes(v.impact);
     if (bad) found++;
     console.log(`${bad ? 'FAIL' : 'note'} ${name}: ${v.id} (${v.impact}): ${v.help}`);
-    for (const n of v.nodes.slice(0, 3)) console.log(`       ${n.target.join(' ')} ${n.failureSummary?.split('\n')[1] ?? ''}`);
+    for (const n of v.nodes.slice(0, 3))
+      console.log(`       ${n.target.join(' ')} ${n.failureSummary?.split('\n')[1] ?? ''}`);
   }
 }
 
@@ -23,16 +24,19 @@ const dialogs = {
   'dialog of drivers': ['#/project/channel/ch_%7Bconnection%7D', 'Select Driver'],
   'drawer of changes': ['#/project', 'Changes'],
   'dialog of a write': ['#/connection/s1/g1', 'Write'],
-  'frames': ['#/connection/s1/g1', 'Watch'],
+  frames: ['#/connection/s1/g1', 'Watch'],
   'dialog of a token': ['#/system', 'Make a token'],
-  'import': ['#/system/import', ''],
+  import: ['#/system/import', ''],
 };
 
 const { browser, page, signIn, visit } = await open();
 try {
   await look(page, 'sign-in');
   await signIn();
-  for (const [width, scheme] of [[1280, 'light'], [390, 'dark']]) {
+  for (const [width, scheme] of [
+    [1280, 'light'],
+    [390, 'dark'],
+  ]) {
     await page.setViewport({ width, height: 900 });
     await colours(page, scheme);
     for (const [name, hash] of Object.entries(views)) {

@@ -38,7 +38,9 @@ export async function open() {
     await page.waitForSelector('header.top');
   };
   const visit = async (hash) => {
-    await page.evaluate((h) => { location.hash = h; }, hash);
+    await page.evaluate((h) => {
+      location.hash = h;
+    }, hash);
     await new Promise((r) => setTimeout(r, 1500));
   };
   return { browser, page, complaints, signIn, signInPage, visit };

@@ -1,4 +1,4 @@
-// Bundles the console into ../dist: index.html, app.js, app.css. The same sources give the same bytes.
+// Bundles the console into ../dist: index.html, icon.svg, app.js, app.css. The same sources give the same bytes.
 import { build } from 'esbuild';
 import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -22,5 +22,5 @@ await build({
   jsxImportSource: 'preact',
   logLevel: 'warning',
 });
-await copyFile(`${web}/index.html`, `${dist}/index.html`);
+for (const name of ['index.html', 'icon.svg']) await copyFile(`${web}/${name}`, `${dist}/${name}`);
 await import('./size.mjs');

@@ -13,7 +13,12 @@ try {
   const chosen = process.argv.slice(2);
   for (const [name, hash] of Object.entries(views)) {
     if (chosen.length && !chosen.includes(name)) continue;
-    for (const [width, scheme] of [[1280, 'light'], [390, 'dark'], [1280, 'dark'], [390, 'light']]) {
+    for (const [width, scheme] of [
+      [1280, 'light'],
+      [390, 'dark'],
+      [1280, 'dark'],
+      [390, 'light'],
+    ]) {
       await page.setViewport({ width, height: 900 });
       await colours(page, scheme);
       await visit(hash);

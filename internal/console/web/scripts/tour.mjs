@@ -6,16 +6,27 @@ import { open } from './browser.mjs';
 
 const { browser, page, complaints, signIn, visit } = await open();
 const wait = (ms) => new Promise((r) => setTimeout(r, ms));
-const see = (words, within = 'body') => page.waitForFunction(
-  (w, css) => [...document.querySelectorAll(css)].some((el) => el.innerText.includes(w)), { timeout: 8000 }, words, within)
-  .catch(() => { throw new Error(`not seen in ${within}: ${words}`); });
+const see = (words, within = 'body') =>
+  page
+    .waitForFunction(
+      (w, css) => [...document.querySelectorAll(css)].some((el) => el.innerText.includes(w)),
+      { timeout: 8000 },
+      words,
+      within,
+    )
+    .catch(() => {
+      throw new Error(`not seen in ${within}: ${words}`);
+    });
 const press = async (words, within = 'main') => {
   const button = await page.waitForSelector(`${within} button ::-p-text(${words})`, { timeout: 8000 });
   await button.click();
 };
 const field = async (label, value) => {
   const input = await page.waitForSelector(`dialog ::-p-aria([name="${label}"])`, { timeout: 8000 });
-  await input.evaluate((el) => { el.focus(); el.select(); });
+  await input.evaluate((el) => {
+    el.focus();
+    el.select();
+  });
   await page.keyboard.press('Backspace');
   await input.type(value);
 };
@@ -23,8 +34,12 @@ const step = async (name, f) => {
   await f();
   console.log('ok  ' + name);
 };
-const closed = () => page.waitForFunction(() => !document.querySelector('dialog'), { timeout: 8000 })
-  .catch(async () => { throw new Error('still open: ' + await page.$eval('dialog', (d) => d.innerText)); });
+const closed = () =>
+  page
+    .waitForFunction(() => !document.querySelector('dialog'), { timeout: 8000 })
+    .catch(async () => {
+      throw new Error('still open: ' + (await page.$eval('dialog', (d) => d.innerText)));
+    });
 
 try {
   await page.setViewport({ width: 1280, height: 900 });
@@ -105,7 +120,9 @@ try {
     await press('Save');
     await see('is saved', '.toasts');
     await closed();
-    await page.waitForFunction(() => ![...document.querySelectorAll('main button')].some((b) => b.innerText === 'Discard'));
+    await page.waitForFunction(
+      () => ![...document.querySelectorAll('main button')].some((b) => b.innerText === 'Discard'),
+    );
     await page.click('[data-id="device/ch_dev1/d2"] .twist');
     await see('level', '[role=tree]');
     assert.equal(await page.$('main b, [role=tree] b'), null, 'a title became HTML');
@@ -121,8 +138,9 @@ try {
     await see('c0001');
   });
   await step('a stranger is listed as text and adopted in two clicks', async () => {
-    const at = await page.evaluate(async () =>
-      (await (await fetch('/api/v1/providers')).json()).items.find((p) => p.name === 's9').local_addr);
+    const at = await page.evaluate(
+      async () => (await (await fetch('/api/v1/providers')).json()).items.find((p) => p.name === 's9').local_addr,
+    );
     await visit('#/strangers');
     const device = connect(Number(at.split(':').at(-1)), '127.0.0.1', () => device.end('<i>x77</i>\n'));
     device.on('error', () => {});
@@ -181,7 +199,10 @@ try {
     await page.type('main textarea', 'name,socket_conn_id\na1,i1\n1a,i2\n');
     await press('Import', 'main .card');
     await see('1a', '.line-faults');
-    await page.$eval('main textarea', (el) => { el.value = 'name,socket_conn_id\na1,i1\na2,i2\n'; el.dispatchEvent(new Event('input', { bubbles: true })); });
+    await page.$eval('main textarea', (el) => {
+      el.value = 'name,socket_conn_id\na1,i1\na2,i2\n';
+      el.dispatchEvent(new Event('input', { bubbles: true }));
+    });
     await press('Import', 'main .card');
     await see('Imported', '.note');
   });
@@ -199,8 +220,11 @@ try {
   await step('Chinese, and no act for a viewer', async () => {
     await page.keyboard.press('Escape');
     const secret = await page.evaluate(async () => {
-      const made = await fetch('/api/v1/tokens', { method: 'POST', headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ name: 'tour' + Date.now(), role: 'viewer' }) });
+      const made = await fetch('/api/v1/tokens', {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ name: 'tour' + Date.now(), role: 'viewer' }),
+      });
       return (await made.json()).token;
     });
     await page.click('header [aria-label="Sign out"]');
@@ -214,7 +238,11 @@ try {
     assert.equal(await page.$('.send, td.acts button'), null, 'a viewer is offered an act');
     await visit('#/project/channel/ch_%7Bconnection%7D');
     await see('modbus-rtu');
-    assert.equal(await page.$$eval('main .card .card-head button', (all) => all.length), 0, 'a viewer is offered an edit');
+    assert.equal(
+      await page.$$eval('main .card .card-head button', (all) => all.length),
+      0,
+      'a viewer is offered an edit',
+    );
   });
   const bad = complaints.filter((c) => !/status of (401|404|409|422)/.test(c));
   assert.deepEqual(bad, [], 'the browser complained');

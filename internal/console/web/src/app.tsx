@@ -55,7 +55,14 @@ function SignedIn() {
   }, [name]);
   return (
     <>
-      <a class="skip" href={'#main'} onClick={(e) => { e.preventDefault(); main.current?.focus(); }}>
+      <a
+        class="skip"
+        href={'#main'}
+        onClick={(e) => {
+          e.preventDefault();
+          main.current?.focus();
+        }}
+      >
         {t('nav.skip')}
       </a>
       <Top name={name} />
@@ -75,7 +82,9 @@ function navKey(name: string): 'project' | 'fleet' | 'strangers' | 'tags' | 'sys
 function NoView() {
   return (
     <Page title={t('nav.noView')}>
-      <Empty><a href={href(['fleet'])}>{t('nav.fleet')}</a></Empty>
+      <Empty>
+        <a href={href(['fleet'])}>{t('nav.fleet')}</a>
+      </Empty>
     </Page>
   );
 }

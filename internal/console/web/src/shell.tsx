@@ -42,7 +42,9 @@ export function Top({ name }: { name: string }) {
   }, [strangers.data]);
   return (
     <header class="top">
-      <a class="brand" href={href(['fleet'])}>linkd</a>
+      <a class="brand" href={href(['fleet'])}>
+        linkd
+      </a>
       <Nav name={name} label={t('nav.main')} />
       <div class="top-end">
         <Live />
@@ -60,7 +62,11 @@ export function Top({ name }: { name: string }) {
 
 /** On a narrow screen the places are at the bottom, where a thumb is. */
 export function Bottom({ name }: { name: string }) {
-  return <div class="bottom"><Nav name={name} label={t('nav.bottom')} /></div>;
+  return (
+    <div class="bottom">
+      <Nav name={name} label={t('nav.bottom')} />
+    </div>
+  );
 }
 
 /** Whether what the page shows is of now. */

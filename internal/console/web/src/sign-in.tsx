@@ -15,10 +15,26 @@ export function SignIn({ why }: { why: Problem | undefined }) {
       <h1>linkd</h1>
       <p class="muted">{t('signIn.about')}</p>
       {why && <ErrorBox error={why} />}
-      <form onSubmit={(e) => { e.preventDefault(); void task.run(() => signIn({ token: token.trim() })); }}>
-        <Input label={t('signIn.token')} type="password" value={token} onInput={setToken} focus mono
-          hint={t('signIn.hint')} error={task.error?.message} autocomplete="current-password" />
-        <Button submit kind="primary" disabled={task.busy || !token.trim()}>{t('signIn.action')}</Button>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void task.run(() => signIn({ token: token.trim() }));
+        }}
+      >
+        <Input
+          label={t('signIn.token')}
+          type="password"
+          value={token}
+          onInput={setToken}
+          focus
+          mono
+          hint={t('signIn.hint')}
+          error={task.error?.message}
+          autocomplete="current-password"
+        />
+        <Button submit kind="primary" disabled={task.busy || !token.trim()}>
+          {t('signIn.action')}
+        </Button>
       </form>
       <Switches />
     </main>

@@ -8,14 +8,17 @@ const { valueJSON, bytes, duration, visible } = await load('lib/format.ts');
 const { url, query } = await load('lib/api.ts');
 
 test('faults go to their fields, and the rest is said', () => {
-  const error = { message: 'all', faults: [
-    { location: 'body.title', message: 'too long' },
-    { location: 'body.identity.pattern', message: 'no pattern' },
-    { location: 'providers.3.name', message: 'no name' },
-    { location: 'body.tags.a', message: 'no such address' },
-    { location: 'body.tags.a.type', message: 'no such type' },
-    { location: 'channels.ch1.connection', message: 'breaks' },
-  ] };
+  const error = {
+    message: 'all',
+    faults: [
+      { location: 'body.title', message: 'too long' },
+      { location: 'body.identity.pattern', message: 'no pattern' },
+      { location: 'providers.3.name', message: 'no name' },
+      { location: 'body.tags.a', message: 'no such address' },
+      { location: 'body.tags.a.type', message: 'no such type' },
+      { location: 'channels.ch1.connection', message: 'breaks' },
+    ],
+  };
   const f = faultsOf(error);
   assert.equal(f.of('body.title'), 'too long');
   assert.equal(f.of('body.identity'), 'no pattern');
@@ -27,9 +30,13 @@ test('faults go to their fields, and the rest is said', () => {
   assert.deepEqual(faultsOf(null).rest(), []);
 });
 
-test('a configuration loses what says nothing, and keeps a driver\'s own options', () => {
-  assert.deepEqual(compact({ a: '', b: null, c: [], d: { e: '' }, f: 0, g: false, options: { end: '' }, tags: [] }),
-    { f: 0, g: false, options: { end: '' }, tags: [] });
+test("a configuration loses what says nothing, and keeps a driver's own options", () => {
+  assert.deepEqual(compact({ a: '', b: null, c: [], d: { e: '' }, f: 0, g: false, options: { end: '' }, tags: [] }), {
+    f: 0,
+    g: false,
+    options: { end: '' },
+    tags: [],
+  });
   assert.equal(numberOf(' 30000 '), 30000);
   assert.equal(numberOf('3000x'), '3000x');
   assert.equal(numberOf(''), undefined);

@@ -14,7 +14,10 @@ async function sources() {
 
 test('both languages have the same keys, and words for each', () => {
   assert.deepEqual(Object.keys(zh), Object.keys(en));
-  for (const [lang, all] of [['en', en], ['zh', zh]])
+  for (const [lang, all] of [
+    ['en', en],
+    ['zh', zh],
+  ])
     for (const [key, text] of Object.entries(all)) assert.ok(text.trim(), `${lang}: ${key} is empty`);
 });
 
@@ -37,5 +40,8 @@ test('every key in the code has words, and all words are used', async () => {
       fits.forEach((k) => used.add(k));
     }
   }
-  assert.deepEqual(Object.keys(en).filter((k) => !used.has(k)), []);
+  assert.deepEqual(
+    Object.keys(en).filter((k) => !used.has(k)),
+    [],
+  );
 });

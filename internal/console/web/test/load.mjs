@@ -15,7 +15,12 @@ export async function load(path) {
     const outfile = join(dir, 'module.mjs');
     await build({
       entryPoints: [fileURLToPath(new URL('../src/' + path, import.meta.url))],
-      outfile, bundle: true, format: 'esm', platform: 'node', jsx: 'automatic', jsxImportSource: 'preact',
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      jsx: 'automatic',
+      jsxImportSource: 'preact',
     });
     return await import(pathToFileURL(outfile));
   } finally {

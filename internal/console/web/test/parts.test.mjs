@@ -8,8 +8,13 @@ const { piecesOf } = await load('connection/lives.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
 
 test('server-sent events are the same however the stream is cut', () => {
-  const stream = ': linkd\n\nevent: value\ndata: {"a":1}\r\n\r\ndata: one\ndata:two\n\nevent: nothing\n\nid: 7\nevent: e\ndata: 3\n\n';
-  const want = [['value', '{"a":1}'], ['message', 'one\ntwo'], ['e', '3']];
+  const stream =
+    ': linkd\n\nevent: value\ndata: {"a":1}\r\n\r\ndata: one\ndata:two\n\nevent: nothing\n\nid: 7\nevent: e\ndata: 3\n\n';
+  const want = [
+    ['value', '{"a":1}'],
+    ['message', 'one\ntwo'],
+    ['e', '3'],
+  ];
   for (const size of [1, 2, 3, 7, stream.length]) {
     const got = [];
     const sse = new SSE((name, data) => got.push([name, data]));
@@ -18,10 +23,20 @@ test('server-sent events are the same however the stream is cut', () => {
   }
 });
 
-const bucket = (s, mean, last = mean) => ({ ts: new Date(s * 1000).toISOString(), min: mean, max: mean, mean, count: 1, last });
+const bucket = (s, mean, last = mean) => ({
+  ts: new Date(s * 1000).toISOString(),
+  min: mean,
+  max: mean,
+  mean,
+  count: 1,
+  last,
+});
 
 test('a plot has a gap where nothing was heard, and none where another series has a moment of its own', () => {
-  const table = tableOf([[bucket(0, 1), bucket(10, 2), bucket(20, 3), bucket(100, 4)], [bucket(5, 7), bucket(15, 8)]]);
+  const table = tableOf([
+    [bucket(0, 1), bucket(10, 2), bucket(20, 3), bucket(100, 4)],
+    [bucket(5, 7), bucket(15, 8)],
+  ]);
   assert.deepEqual(table[0], [0, 5, 10, 15, 20, 30, 100]);
   assert.deepEqual(table[1], [1, undefined, 2, undefined, 3, null, 4]);
   assert.deepEqual(table[2], [undefined, 7, undefined, 8, undefined, undefined, undefined]);
@@ -33,8 +48,11 @@ test('a plot shows truth as 1, and text as nothing', () => {
 
 test('a plot as CSV has no line for a gap', () => {
   const table = tableOf([[bucket(0, 1), bucket(10, 2), bucket(20, 2.5), bucket(100, 4)]]);
-  assert.equal(csvOf(['ch/d,1/t'], table), 'time,"ch/d,1/t"\r\n1970-01-01T00:00:00.000Z,1\r\n1970-01-01T00:00:10.000Z,2\r\n' +
-    '1970-01-01T00:00:20.000Z,2.5\r\n1970-01-01T00:01:40.000Z,4\r\n');
+  assert.equal(
+    csvOf(['ch/d,1/t'], table),
+    'time,"ch/d,1/t"\r\n1970-01-01T00:00:00.000Z,1\r\n1970-01-01T00:00:10.000Z,2\r\n' +
+      '1970-01-01T00:00:20.000Z,2.5\r\n1970-01-01T00:01:40.000Z,4\r\n',
+  );
 });
 
 test('when a connection was online', () => {
@@ -45,19 +63,31 @@ test('when a connection was online', () => {
     { ts: at(50), event: 'offline', session: 1, duration_ms: null },
     { ts: at(10), event: 'online', session: 1, duration_ms: null },
   ];
-  assert.deepEqual(piecesOf(lives, 20_000, 100_000, at(90)),
-    [{ from: 20_000, to: 50_000 }, { from: 60_000, to: 80_000 }, { from: 90_000, to: 100_000 }]);
+  assert.deepEqual(piecesOf(lives, 20_000, 100_000, at(90)), [
+    { from: 20_000, to: 50_000 },
+    { from: 60_000, to: 80_000 },
+    { from: 90_000, to: 100_000 },
+  ]);
   assert.deepEqual(piecesOf([], 0, 1000, null), []);
 });
 
 test('cells of a spreadsheet', () => {
-  assert.deepEqual(cellsOf('a\tb\r\nc\t"d\t""e""\nf"\r\n'), [['a', 'b'], ['c', 'd\t"e"\nf']]);
+  assert.deepEqual(cellsOf('a\tb\r\nc\t"d\t""e""\nf"\r\n'), [
+    ['a', 'b'],
+    ['c', 'd\t"e"\nf'],
+  ]);
   assert.deepEqual(cellsOf('alone'), [['alone']]);
 });
 
 test('pasted cells go into the grid, and make rows', () => {
   const shown = columns.filter((c) => ['name', 'address', 'writable'].includes(c.key));
-  const rows = pasted([rowOf({ name: 'a', unit: 'V' })], cellsOf('b\tinput:1\tyes\nc\tinput:2\tno\ttoo far'), 0, 0, shown);
+  const rows = pasted(
+    [rowOf({ name: 'a', unit: 'V' })],
+    cellsOf('b\tinput:1\tyes\nc\tinput:2\tno\ttoo far'),
+    0,
+    0,
+    shown,
+  );
   assert.deepEqual(rows.map(specOf), [
     { name: 'b', address: 'input:1', unit: 'V', writable: true },
     { name: 'c', address: 'input:2' },
@@ -65,7 +95,15 @@ test('pasted cells go into the grid, and make rows', () => {
 });
 
 test('a tag is the same after a visit to the grid', () => {
-  const tag = { name: 't', address: 'holding:0', type: 'int16', scale: 0.1, clamp: [5, 40], decimals: 0, writable: true };
+  const tag = {
+    name: 't',
+    address: 'holding:0',
+    type: 'int16',
+    scale: 0.1,
+    clamp: [5, 40],
+    decimals: 0,
+    writable: true,
+  };
   assert.deepEqual(specOf(rowOf(tag)), tag);
   assert.deepEqual(specOf({ name: 't', scale: 'ten', clamp: '1;2' }), { name: 't', scale: 'ten', clamp: [1, 2] });
 });

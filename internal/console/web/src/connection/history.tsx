@@ -19,15 +19,29 @@ export function History({ of: c, turn }: { of: Connection; turn: number }) {
   const to = useNow(10_000);
   const from = to - hours[span] * 3_600_000;
   return (
-    <Card title={t('history.title')} actions={
-      <Choice label={t('history.span')} value={span} onChange={setSpan}
-        options={[['1', t('span.1h')], ['24', t('span.24h')], ['168', t('span.7d')]]} />
-    }>
+    <Card
+      title={t('history.title')}
+      actions={
+        <Choice
+          label={t('history.span')}
+          value={span}
+          onChange={setSpan}
+          options={[
+            ['1', t('span.1h')],
+            ['24', t('span.24h')],
+            ['168', t('span.7d')],
+          ]}
+        />
+      }
+    >
       <View of={lives}>
         {(list) => (
           <>
             <Strip lives={list.items} from={from} to={to} since={c.state === 'online' ? c.since : null} />
-            <div class="strip-ends"><span>{moment(from)}</span><span>{t('history.now')}</span></div>
+            <div class="strip-ends">
+              <span>{moment(from)}</span>
+              <span>{t('history.now')}</span>
+            </div>
             {list.items.length === 0 ? <Empty>{t('history.empty')}</Empty> : <Lives of={list.items} />}
           </>
         )}
@@ -43,8 +57,13 @@ function Strip({ lives, from, to, since }: { lives: Life[]; from: number; to: nu
   const known = Math.min(to, Math.max(from, Math.min(oldest ? Date.parse(oldest.ts) : to, pieces[0]?.from ?? to)));
   const online = pieces.reduce((sum, p) => sum + p.to - p.from, 0);
   return (
-    <svg class="strip" viewBox="0 0 1000 34" preserveAspectRatio="none" role="img"
-      aria-label={t('history.strip', { percent: ((100 * online) / (to - from)).toFixed(1), n: pieces.length })}>
+    <svg
+      class="strip"
+      viewBox="0 0 1000 34"
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={t('history.strip', { percent: ((100 * online) / (to - from)).toFixed(1), n: pieces.length })}
+    >
       <rect class="offline" x={x(known)} y="14" width={1000 - x(known)} height="6" />
       {pieces.map((p) => (
         <rect class="online" key={p.from} x={x(p.from)} y="4" width={Math.max(1, x(p.to) - x(p.from))} height="26">
@@ -63,8 +82,12 @@ function Lives({ of }: { of: Life[] }) {
         <table>
           <thead>
             <tr>
-              <th>{t('field.time')}</th><th>{t('history.event')}</th><th class="num">{t('conn.session')}</th>
-              <th>{t('conn.address')}</th><th class="num">{t('history.lasted')}</th><th>{t('field.reason')}</th>
+              <th>{t('field.time')}</th>
+              <th>{t('history.event')}</th>
+              <th class="num">{t('conn.session')}</th>
+              <th>{t('conn.address')}</th>
+              <th class="num">{t('history.lasted')}</th>
+              <th>{t('field.reason')}</th>
             </tr>
           </thead>
           <tbody>

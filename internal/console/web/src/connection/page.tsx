@@ -25,17 +25,28 @@ function One({ provider, name }: { provider: string; name: string }) {
   const [lives, setLives] = useState(0);
   const reload = useThrottle(conn.reload, 700);
   const point = `${provider}/${name}`;
-  useFeed({
-    event(e) {
-      if (e.provider !== provider || e.connection !== name) return;
-      reload();
-      setLives((n) => n + 1);
+  useFeed(
+    {
+      event(e) {
+        if (e.provider !== provider || e.connection !== name) return;
+        reload();
+        setLives((n) => n + 1);
+      },
+      value: reload, // an exchange took place: the bytes are others
     },
-    value: reload, // an exchange took place: the bytes are others
-  }, `?values=true&connection=${encodeURIComponent(point)}`);
+    `?values=true&connection=${encodeURIComponent(point)}`,
+  );
   const c = conn.data;
   return (
-    <Page title={<><span class="muted">{provider} / </span>{name}</>} actions={c && <Acts of={c} reload={conn.reload} />}>
+    <Page
+      title={
+        <>
+          <span class="muted">{provider} / </span>
+          {name}
+        </>
+      }
+      actions={c && <Acts of={c} reload={conn.reload} />}
+    >
       <View of={conn}>
         {(c) => (
           <>
@@ -43,7 +54,9 @@ function One({ provider, name }: { provider: string; name: string }) {
               <Who of={c} />
             </Card>
             <History of={c} turn={lives} />
-            <Card title={t('tags.title')}><Values connection={point} /></Card>
+            <Card title={t('tags.title')}>
+              <Values connection={point} />
+            </Card>
             <Tap of={c} />
             {may('operator') && <Send of={c} />}
           </>
@@ -56,22 +69,25 @@ function One({ provider, name }: { provider: string; name: string }) {
 function Who({ of: c }: { of: Connection }) {
   const now = useNow();
   return (
-    <Facts of={[
-      [t('fleet.state'), <StateDot state={c.state} />],
-      [t('field.title'), c.title || none],
-      [t('conn.since'), c.since ? `${moment(c.since)} (${age(c.since, now)})` : none],
-      [t('conn.id'), <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>],
-      [t('conn.address'), <span class="mono">{c.remote_addr || none}</span>],
-      [t('conn.session'), c.session ? number(c.session) : none],
-      [t('conn.in'), bytes(c.bytes_in)],
-      [t('conn.out'), bytes(c.bytes_out)],
-      [t('conn.reconnects'), number(c.reconnects)],
-      [t('conn.lastClose'), c.last_close_reason || none],
-      [t('noun.channel'), c.channel
-        ? <a href={href(['tags'], { channel: c.channel })}>{c.channel}</a>
-        : t('conn.noChannel')],
-      [t('noun.driver'), c.driver || none],
-    ]} />
+    <Facts
+      of={[
+        [t('fleet.state'), <StateDot state={c.state} />],
+        [t('field.title'), c.title || none],
+        [t('conn.since'), c.since ? `${moment(c.since)} (${age(c.since, now)})` : none],
+        [t('conn.id'), <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>],
+        [t('conn.address'), <span class="mono">{c.remote_addr || none}</span>],
+        [t('conn.session'), c.session ? number(c.session) : none],
+        [t('conn.in'), bytes(c.bytes_in)],
+        [t('conn.out'), bytes(c.bytes_out)],
+        [t('conn.reconnects'), number(c.reconnects)],
+        [t('conn.lastClose'), c.last_close_reason || none],
+        [
+          t('noun.channel'),
+          c.channel ? <a href={href(['tags'], { channel: c.channel })}>{c.channel}</a> : t('conn.noChannel'),
+        ],
+        [t('noun.driver'), c.driver || none],
+      ]}
+    />
   );
 }
 
@@ -80,18 +96,24 @@ function Acts({ of: c, reload }: { of: Connection; reload: () => void }) {
   return (
     <>
       {may('admin') && (
-        <a class="button" href={href(['project', 'connection', c.provider, c.name])}>{t('conn.configure')}</a>
+        <a class="button" href={href(['project', 'connection', c.provider, c.name])}>
+          {t('conn.configure')}
+        </a>
       )}
       {may('operator') && c.state === 'online' && <Button onClick={() => setAsking(true)}>{t('conn.kick')}</Button>}
       {asking && (
-        <Confirm title={t('conn.kick')} text={t('conn.kickAsk', { name: `${c.provider}/${c.name}` })} action={t('conn.kick')}
+        <Confirm
+          title={t('conn.kick')}
+          text={t('conn.kickAsk', { name: `${c.provider}/${c.name}` })}
+          action={t('conn.kick')}
           onClose={() => setAsking(false)}
           run={async () => {
             await call('DELETE', url`/connections/${c.provider}/${c.name}/session`);
             setAsking(false);
             say(t('conn.kicked', { name: c.name }));
             reload();
-          }} />
+          }}
+        />
       )}
     </>
   );

@@ -11,16 +11,20 @@ const drawn = 300; // of the newest that match
 
 type Kept = Frame & { n: number };
 
-const lineOf = (f: Frame): string =>
-  [f.ts, f.dir, hexSpaced(f.hex), hexText(f.hex), f.decoded ?? ''].join('\t');
+const lineOf = (f: Frame): string => [f.ts, f.dir, hexSpaced(f.hex), hexText(f.hex), f.decoded ?? ''].join('\t');
 
 /** The bytes of the link as they pass. */
 export function Tap({ of: c }: { of: Connection }) {
   const [on, setOn] = useState(false);
   return (
-    <Card title={t('tap.title')} actions={
-      <Button small icon={on ? 'pause' : 'play'} onClick={() => setOn(!on)}>{on ? t('tap.close') : t('tap.open')}</Button>
-    }>
+    <Card
+      title={t('tap.title')}
+      actions={
+        <Button small icon={on ? 'pause' : 'play'} onClick={() => setOn(!on)}>
+          {on ? t('tap.close') : t('tap.open')}
+        </Button>
+      }
+    >
       {on ? <Frames key={c.provider + c.name} of={c} /> : <p class="muted">{t('tap.about')}</p>}
     </Card>
   );
@@ -39,16 +43,20 @@ function Frames({ of: c }: { of: Connection }) {
   const [filter, setFilter] = useState('');
 
   useEffect(() => {
-    const stream = new Stream(url`/connections/${c.provider}/${c.name}/tap`, (_, data) => {
-      const f = data as Frame;
-      lost.current += f.lost;
-      frames.current.push({ ...f, n: ++count.current });
-      if (frames.current.length > kept) frames.current.splice(0, frames.current.length - kept);
-      due.current ||= requestAnimationFrame(() => {
-        due.current = 0;
-        draw((n) => n + 1);
-      });
-    }, setState);
+    const stream = new Stream(
+      url`/connections/${c.provider}/${c.name}/tap`,
+      (_, data) => {
+        const f = data as Frame;
+        lost.current += f.lost;
+        frames.current.push({ ...f, n: ++count.current });
+        if (frames.current.length > kept) frames.current.splice(0, frames.current.length - kept);
+        due.current ||= requestAnimationFrame(() => {
+          due.current = 0;
+          draw((n) => n + 1);
+        });
+      },
+      setState,
+    );
     return () => {
       stream.close();
       cancelAnimationFrame(due.current);
@@ -57,8 +65,14 @@ function Frames({ of: c }: { of: Connection }) {
 
   const want = filter.trim().toLowerCase();
   const bare = want.replace(/[\s:]/g, '');
-  const matching = (held ?? frames.current).filter((f) => !want || f.dir === want || f.hex.includes(bare) ||
-    (f.decoded ?? '').toLowerCase().includes(want) || hexText(f.hex).toLowerCase().includes(want));
+  const matching = (held ?? frames.current).filter(
+    (f) =>
+      !want ||
+      f.dir === want ||
+      f.hex.includes(bare) ||
+      (f.decoded ?? '').toLowerCase().includes(want) ||
+      hexText(f.hex).toLowerCase().includes(want),
+  );
   const shown = matching.slice(-drawn);
   useLayoutEffect(() => {
     if (atEnd.current && !held && box.current) box.current.scrollTop = box.current.scrollHeight;
@@ -66,14 +80,28 @@ function Frames({ of: c }: { of: Connection }) {
   return (
     <>
       <div class="row">
-        <Button small icon={held ? 'play' : 'pause'} pressed={!!held}
-          onClick={() => setHeld(held ? null : [...frames.current])}>
+        <Button
+          small
+          icon={held ? 'play' : 'pause'}
+          pressed={!!held}
+          onClick={() => setHeld(held ? null : [...frames.current])}
+        >
           {held ? t('tap.go') : t('tap.pause')}
         </Button>
-        <input class="filter grow" type="search" aria-label={t('tap.filter')} placeholder={t('tap.filter')} value={filter}
-          onInput={(e) => setFilter(e.currentTarget.value)} />
-        <Button small icon="save" disabled={matching.length === 0}
-          onClick={() => download(`${c.provider}-${c.name}-frames.txt`, matching.map(lineOf).join('\n') + '\n')}>
+        <input
+          class="filter grow"
+          type="search"
+          aria-label={t('tap.filter')}
+          placeholder={t('tap.filter')}
+          value={filter}
+          onInput={(e) => setFilter(e.currentTarget.value)}
+        />
+        <Button
+          small
+          icon="save"
+          disabled={matching.length === 0}
+          onClick={() => download(`${c.provider}-${c.name}-frames.txt`, matching.map(lineOf).join('\n') + '\n')}
+        >
           {t('action.download')}
         </Button>
         <span class="muted num">
@@ -84,11 +112,18 @@ function Frames({ of: c }: { of: Connection }) {
       {state.is === 'stale' && (
         <p class="quality-bad">{state.why?.message ?? t('live.stale', { time: clock(state.since) })}</p>
       )}
-      <div class="frames" ref={box} tabIndex={0} role="log" aria-live="off" aria-label={t('tap.title')}
+      <div
+        class="frames"
+        ref={box}
+        tabIndex={0}
+        role="log"
+        aria-live="off"
+        aria-label={t('tap.title')}
         onScroll={(e) => {
           const el = e.currentTarget;
           atEnd.current = el.scrollHeight - el.scrollTop - el.clientHeight < 30;
-        }}>
+        }}
+      >
         {shown.length === 0 && <Empty>{t('tap.empty')}</Empty>}
         {shown.map((f) => (
           <div class="frame" key={f.n}>

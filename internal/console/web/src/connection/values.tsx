@@ -18,39 +18,62 @@ export function Values({ connection }: { connection: string }) {
   const [writing, setWriting] = useState<TagValue | null>(null);
   return (
     <View of={list}>
-      {(data) => data.items.length === 0 ? <Empty>{t('tags.none')}</Empty> : (
-        <>
-          <div class="scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('noun.tag')}</th><th class="num">{t('field.value')}</th><th>{t('field.quality')}</th>
-                  <th class="num">{t('field.age')}</th><th class="wide-only">{t('field.address')}</th><th><span class="unseen">{t('field.actions')}</span></th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.items.map((at) => {
-                  const v = live(at);
-                  return (
-                    <tr key={keyOf(v)}>
-                      <td class="tag-name"><a href={href(['tags'], { channel: v.channel, plot: keyOf(v) })}>{v.device}/{v.tag}</a>
-                        {v.title && <span class="muted"> {v.title}</span>}</td>
-                      <td class="num"><strong>{valueText(v.value)}</strong> <span class="muted">{v.unit}</span></td>
-                      <td><QualityMark quality={v.quality} reason="" /> <span class="muted">{v.reason}</span></td>
-                      <td class="num">{age(v.ts, now)}</td>
-                      <td class="mono wide-only">{v.address}</td>
-                      <td class="acts">{v.writable && may('operator') &&
-                        <Button small icon="edit" onClick={() => setWriting(v)}>{t('action.write')}</Button>}</td>
-                    </tr>
-                  );
-                })}
-              </tbody>
-            </table>
-          </div>
-          {data.next && <p class="muted">{t('tags.more', { n: data.items.length })}</p>}
-          {writing && <Write of={live(writing)} onClose={() => setWriting(null)} />}
-        </>
-      )}
+      {(data) =>
+        data.items.length === 0 ? (
+          <Empty>{t('tags.none')}</Empty>
+        ) : (
+          <>
+            <div class="scroll">
+              <table>
+                <thead>
+                  <tr>
+                    <th>{t('noun.tag')}</th>
+                    <th class="num">{t('field.value')}</th>
+                    <th>{t('field.quality')}</th>
+                    <th class="num">{t('field.age')}</th>
+                    <th class="wide-only">{t('field.address')}</th>
+                    <th>
+                      <span class="unseen">{t('field.actions')}</span>
+                    </th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {data.items.map((at) => {
+                    const v = live(at);
+                    return (
+                      <tr key={keyOf(v)}>
+                        <td class="tag-name">
+                          <a href={href(['tags'], { channel: v.channel, plot: keyOf(v) })}>
+                            {v.device}/{v.tag}
+                          </a>
+                          {v.title && <span class="muted"> {v.title}</span>}
+                        </td>
+                        <td class="num">
+                          <strong>{valueText(v.value)}</strong> <span class="muted">{v.unit}</span>
+                        </td>
+                        <td>
+                          <QualityMark quality={v.quality} reason="" /> <span class="muted">{v.reason}</span>
+                        </td>
+                        <td class="num">{age(v.ts, now)}</td>
+                        <td class="mono wide-only">{v.address}</td>
+                        <td class="acts">
+                          {v.writable && may('operator') && (
+                            <Button small icon="edit" onClick={() => setWriting(v)}>
+                              {t('action.write')}
+                            </Button>
+                          )}
+                        </td>
+                      </tr>
+                    );
+                  })}
+                </tbody>
+              </table>
+            </div>
+            {data.next && <p class="muted">{t('tags.more', { n: data.items.length })}</p>}
+            {writing && <Write of={live(writing)} onClose={() => setWriting(null)} />}
+          </>
+        )
+      }
     </View>
   );
 }

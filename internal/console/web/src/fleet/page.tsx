@@ -21,7 +21,9 @@ export function FleetPage({ at }: { at: Route }) {
   const q = at.query.get('q') ?? '';
   const providers = useGet<List<Provider>>('/providers');
   const pathOf = useCallback(
-    (cursor: string) => '/connections' + query({ provider, state, q, limit: 100, cursor }), [provider, state, q]);
+    (cursor: string) => '/connections' + query({ provider, state, q, limit: 100, cursor }),
+    [provider, state, q],
+  );
   const pages = usePages<Connection>(pathOf);
   const reload = useThrottle(() => {
     providers.reload();
@@ -37,12 +39,24 @@ export function FleetPage({ at }: { at: Route }) {
       <View of={providers}>{(list) => <ProviderCards of={list.items} chosen={provider} />}</View>
       <div class="row">
         <Search now={q} />
-        <Choice label={t('fleet.state')} value={state} onChange={(s) => setQuery({ state: s })}
-          options={states.map((s) => [s, s ? t(`state.${s}`) : t('fleet.all')])} />
-        <select class="filter" aria-label={t('noun.provider')} value={provider}
-          onChange={(e) => setQuery({ provider: e.currentTarget.value })}>
+        <Choice
+          label={t('fleet.state')}
+          value={state}
+          onChange={(s) => setQuery({ state: s })}
+          options={states.map((s) => [s, s ? t(`state.${s}`) : t('fleet.all')])}
+        />
+        <select
+          class="filter"
+          aria-label={t('noun.provider')}
+          value={provider}
+          onChange={(e) => setQuery({ provider: e.currentTarget.value })}
+        >
           <option value="">{t('fleet.allProviders')}</option>
-          {providers.data?.items.map((p) => <option key={p.name} value={p.name}>{p.title || p.name}</option>)}
+          {providers.data?.items.map((p) => (
+            <option key={p.name} value={p.name}>
+              {p.title || p.name}
+            </option>
+          ))}
         </select>
       </div>
       <Connections of={pages} filtered={!!(provider || state || q)} />
@@ -59,8 +73,14 @@ function Search({ now }: { now: string }) {
     return () => clearTimeout(timer);
   }, [text]);
   return (
-    <input class="filter grow" type="search" aria-label={t('fleet.search')} placeholder={t('fleet.search')} value={text}
-      onInput={(e) => setText(e.currentTarget.value)} />
+    <input
+      class="filter grow"
+      type="search"
+      aria-label={t('fleet.search')}
+      placeholder={t('fleet.search')}
+      value={text}
+      onInput={(e) => setText(e.currentTarget.value)}
+    />
   );
 }
 
@@ -68,24 +88,62 @@ function Connections({ of, filtered }: { of: ReturnType<typeof usePages<Connecti
   const now = useNow(5000);
   const columns: Column<Connection>[] = [
     { key: 'state', title: t('fleet.state'), width: '6.2rem', cell: (c) => <StateDot state={c.state} /> },
-    { key: 'name', title: t('noun.connection'), width: 'minmax(9rem, 2fr)', cell: (c) => (
-      <a class="stretched" href={href(['connection', c.provider, c.name])}>
-        <strong>{c.name}</strong> <span class="muted">{c.title}</span>
-      </a>
-    ) },
-    { key: 'provider', title: t('noun.provider'), width: 'minmax(4rem, 0.7fr)', wideOnly: true, cell: (c) => c.provider },
-    { key: 'id', title: t('conn.id'), width: 'minmax(6rem, 1fr)', wideOnly: true,
-      cell: (c) => <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span> },
-    { key: 'addr', title: t('conn.address'), width: 'minmax(8rem, 1.1fr)', wideOnly: true,
-      cell: (c) => <span class="mono">{c.remote_addr || none}</span> },
+    {
+      key: 'name',
+      title: t('noun.connection'),
+      width: 'minmax(9rem, 2fr)',
+      cell: (c) => (
+        <a class="stretched" href={href(['connection', c.provider, c.name])}>
+          <strong>{c.name}</strong> <span class="muted">{c.title}</span>
+        </a>
+      ),
+    },
+    {
+      key: 'provider',
+      title: t('noun.provider'),
+      width: 'minmax(4rem, 0.7fr)',
+      wideOnly: true,
+      cell: (c) => c.provider,
+    },
+    {
+      key: 'id',
+      title: t('conn.id'),
+      width: 'minmax(6rem, 1fr)',
+      wideOnly: true,
+      cell: (c) => <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>,
+    },
+    {
+      key: 'addr',
+      title: t('conn.address'),
+      width: 'minmax(8rem, 1.1fr)',
+      wideOnly: true,
+      cell: (c) => <span class="mono">{c.remote_addr || none}</span>,
+    },
     { key: 'since', title: t('conn.for'), width: '6rem', num: true, cell: (c) => age(c.since, now) },
     { key: 'in', title: t('conn.in'), width: '5rem', num: true, wideOnly: true, cell: (c) => bytes(c.bytes_in) },
     { key: 'out', title: t('conn.out'), width: '5rem', num: true, wideOnly: true, cell: (c) => bytes(c.bytes_out) },
-    { key: 're', title: t('conn.reconnects'), width: '5.5rem', num: true, wideOnly: true, cell: (c) => number(c.reconnects) },
-    { key: 'why', title: t('conn.lastClose'), width: 'minmax(6rem, 1.2fr)', wideOnly: true,
-      cell: (c) => <span title={c.last_close_reason}>{c.last_close_reason || none}</span> },
+    {
+      key: 're',
+      title: t('conn.reconnects'),
+      width: '5.5rem',
+      num: true,
+      wideOnly: true,
+      cell: (c) => number(c.reconnects),
+    },
+    {
+      key: 'why',
+      title: t('conn.lastClose'),
+      width: 'minmax(6rem, 1.2fr)',
+      wideOnly: true,
+      cell: (c) => <span title={c.last_close_reason}>{c.last_close_reason || none}</span>,
+    },
   ];
   return (
-    <VTable label={t('fleet.table')} columns={columns} of={of} empty={filtered ? t('fleet.noMatch') : t('fleet.empty')} />
+    <VTable
+      label={t('fleet.table')}
+      columns={columns}
+      of={of}
+      empty={filtered ? t('fleet.noMatch') : t('fleet.empty')}
+    />
   );
 }

@@ -8,14 +8,27 @@ export function ProviderCards({ of, chosen }: { of: Provider[]; chosen: string }
   const sum = (f: (p: Provider) => number) => of.reduce((n, p) => n + f(p), 0);
   return (
     <div class="tiles">
-      <Tile name={t('fleet.allProviders')} note={t('fleet.providers', { n: of.length })} online={sum((p) => p.online)}
-        all={sum((p) => p.connections)} identifying={sum((p) => p.identifying)} pressed={chosen === ''}
-        onClick={() => setQuery({ provider: '' })} />
+      <Tile
+        name={t('fleet.allProviders')}
+        note={t('fleet.providers', { n: of.length })}
+        online={sum((p) => p.online)}
+        all={sum((p) => p.connections)}
+        identifying={sum((p) => p.identifying)}
+        pressed={chosen === ''}
+        onClick={() => setQuery({ provider: '' })}
+      />
       {of.map((p) => (
-        <Tile key={p.name} name={p.title || p.name} note={[p.name, p.local_addr || p.type, p.state].join(' · ')}
-          bad={p.state === 'failed' || p.state === 'restarting' ? p.error || p.state : ''} online={p.online}
-          all={p.connections} identifying={p.identifying} pressed={chosen === p.name}
-          onClick={() => setQuery({ provider: chosen === p.name ? '' : p.name })} />
+        <Tile
+          key={p.name}
+          name={p.title || p.name}
+          note={[p.name, p.local_addr || p.type, p.state].join(' · ')}
+          bad={p.state === 'failed' || p.state === 'restarting' ? p.error || p.state : ''}
+          online={p.online}
+          all={p.connections}
+          identifying={p.identifying}
+          pressed={chosen === p.name}
+          onClick={() => setQuery({ provider: chosen === p.name ? '' : p.name })}
+        />
       ))}
     </div>
   );
@@ -36,7 +49,9 @@ function Tile(p: TileProps) {
   return (
     <button type="button" class="tile" aria-pressed={p.pressed} onClick={p.onClick}>
       <span class="tile-name cut">{p.name}</span>
-      <span class="tile-count"><strong>{number(p.online)}</strong> / {number(p.all)}</span>
+      <span class="tile-count">
+        <strong>{number(p.online)}</strong> / {number(p.all)}
+      </span>
       <span class="bar" aria-hidden="true">
         <span style={{ width: (p.all ? (100 * p.online) / p.all : 0) + '%' }} />
       </span>

@@ -38,8 +38,7 @@ export function duration(ms: number): string {
 }
 
 /** How long ago a moment was. */
-export const age = (ts: string | null | undefined, now: number): string =>
-  ts ? duration(now - Date.parse(ts)) : none;
+export const age = (ts: string | null | undefined, now: number): string => (ts ? duration(now - Date.parse(ts)) : none);
 
 export function number(n: number): string {
   const key = 'n' + locale();
@@ -68,10 +67,12 @@ export const visible = (text: string): string =>
 
 /** Hex as text of printable ASCII; other bytes are dots. */
 export const hexText = (hex: string): string =>
-  (hex.match(/../g) ?? []).map((h) => {
-    const c = parseInt(h, 16);
-    return c >= 32 && c < 127 ? String.fromCharCode(c) : '·';
-  }).join('');
+  (hex.match(/../g) ?? [])
+    .map((h) => {
+      const c = parseInt(h, 16);
+      return c >= 32 && c < 127 ? String.fromCharCode(c) : '·';
+    })
+    .join('');
 
 export function valueText(v: Value): string {
   if (v === null || v === undefined) return none;

@@ -14,8 +14,12 @@ export interface Read<T> {
 
 /** Reads a path, again when it or again changes, on reload, and when the feed was away. null reads nothing. */
 export function useGet<T>(path: string | null, again = 0): Read<T> {
-  const [state, set] = useState<{ path: string | null; data: T | null; etag: string; error: Problem | null }>(
-    { path: null, data: null, etag: '', error: null });
+  const [state, set] = useState<{ path: string | null; data: T | null; etag: string; error: Problem | null }>({
+    path: null,
+    data: null,
+    etag: '',
+    error: null,
+  });
   const [loading, setLoading] = useState(true);
   const [turn, setTurn] = useState(0);
   const age = useStore(feedAge);
@@ -35,8 +39,14 @@ export function useGet<T>(path: string | null, again = 0): Read<T> {
   const reload = useCallback(() => setTurn((n) => n + 1), []);
   const patch = useCallback((f: (data: T) => T) => set((s) => (s.data ? { ...s, data: f(s.data) } : s)), []);
   const current = state.path === path;
-  return { data: current ? state.data : null, etag: state.etag, error: current ? state.error : null,
-    loading: loading || !current, reload, patch };
+  return {
+    data: current ? state.data : null,
+    etag: state.etag,
+    error: current ? state.error : null,
+    loading: loading || !current,
+    reload,
+    patch,
+  };
 }
 
 /** f, run at most once in so many ms, the last call included. */
@@ -65,7 +75,12 @@ export function useNow(ms = 1000): number {
 }
 
 /** Something that is being done, at most once at a time, and what it was refused with. */
-export function useTask(): { busy: boolean; error: Problem | null; run: (f: () => Promise<void>) => Promise<boolean>; clear: () => void } {
+export function useTask(): {
+  busy: boolean;
+  error: Problem | null;
+  run: (f: () => Promise<void>) => Promise<boolean>;
+  clear: () => void;
+} {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Problem | null>(null);
   const going = useRef(false);

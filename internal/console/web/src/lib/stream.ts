@@ -5,10 +5,7 @@ const silence = 40_000; // ms; the server says something every 15 s
 const firstPause = 1000; // ms before trying again, doubled up to the longest
 const longestPause = 15_000;
 
-export type StreamState =
-  | { is: 'opening' }
-  | { is: 'live' }
-  | { is: 'stale'; since: Date; why: Problem | null };
+export type StreamState = { is: 'opening' } | { is: 'live' } | { is: 'stale'; since: Date; why: Problem | null };
 
 /** An event stream that comes back by itself until it is closed. */
 export class Stream {
@@ -39,7 +36,8 @@ export class Stream {
     let why: Problem | null = null;
     try {
       const res = await ask('GET', this.path, { signal: attempt.signal });
-      const reader = res.body!.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
+      const reader = res
+        .body!.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
         .getReader();
       const sse = new SSE((name, data) => this.onEvent(name, JSON.parse(data)));
       this.staleSince = null;

@@ -23,14 +23,16 @@ export function Revisions({ onChanged }: { onChanged: () => void }) {
   const [older, setOlder] = useState<{ items: Revision[]; next: string } | null>(null);
   const [back, setBack] = useState<{ to: number; plan: string[] } | null>(null);
   const task = useTask();
-  const more = (cursor: string) => task.run(async () => {
-    const { body } = await call<List<Revision>>('GET', `/revisions?limit=50&cursor=${cursor}`);
-    setOlder({ items: [...(older?.items ?? []), ...body.items], next: body.next });
-  });
-  const plan = (to: number) => task.run(async () => {
-    const { body } = await call<Plan>('POST', url`/revisions/${to}/undo` + '?dry_run=true');
-    setBack({ to, plan: body.changes });
-  });
+  const more = (cursor: string) =>
+    task.run(async () => {
+      const { body } = await call<List<Revision>>('GET', `/revisions?limit=50&cursor=${cursor}`);
+      setOlder({ items: [...(older?.items ?? []), ...body.items], next: body.next });
+    });
+  const plan = (to: number) =>
+    task.run(async () => {
+      const { body } = await call<Plan>('POST', url`/revisions/${to}/undo` + '?dry_run=true');
+      setBack({ to, plan: body.changes });
+    });
   return (
     <View of={list}>
       {(data) => {
@@ -52,7 +54,10 @@ export function Revisions({ onChanged }: { onChanged: () => void }) {
                       </Button>
                     )}
                   </div>
-                  <p class="muted">{moment(r.time)} · {r.who}{r.undoes > 0 && ` · ${t('changes.undoes', { n: r.undoes })}`}</p>
+                  <p class="muted">
+                    {moment(r.time)} · {r.who}
+                    {r.undoes > 0 && ` · ${t('changes.undoes', { n: r.undoes })}`}
+                  </p>
                   <PlanList of={r.changes} />
                 </li>
               ))}
@@ -60,7 +65,10 @@ export function Revisions({ onChanged }: { onChanged: () => void }) {
             {task.busy && <Loading />}
             {next && <Button onClick={() => void more(next)}>{t('changes.older')}</Button>}
             {back && (
-              <Confirm title={t('changes.backTo', { n: back.to })} action={t('changes.back')} onClose={() => setBack(null)}
+              <Confirm
+                title={t('changes.backTo', { n: back.to })}
+                action={t('changes.back')}
+                onClose={() => setBack(null)}
                 text={back.plan.length ? back.plan.join('\n') : t('changes.nothing')}
                 run={async () => {
                   await call('POST', url`/revisions/${back.to}/undo`);
@@ -69,7 +77,8 @@ export function Revisions({ onChanged }: { onChanged: () => void }) {
                   say(t('changes.done', { n: back.to }));
                   list.reload();
                   onChanged();
-                }} />
+                }}
+              />
             )}
           </>
         );
@@ -84,7 +93,11 @@ export function PlanList({ of }: { of: string[] }) {
   if (of.length === 0) return null;
   return (
     <ul class="plan">
-      {of.slice(0, shown).map((line, i) => <li key={i} class={'plan-' + sign(line)}>{line}</li>)}
+      {of.slice(0, shown).map((line, i) => (
+        <li key={i} class={'plan-' + sign(line)}>
+          {line}
+        </li>
+      ))}
       {of.length > shown && <li class="muted">{t('changes.more', { n: of.length - shown })}</li>}
     </ul>
   );

@@ -24,27 +24,60 @@ interface Props {
 export function ChannelForm({ name, connection, models, onClose, onSaved }: Props) {
   const [first, setFirst] = useState<First>({ name: 'd1', unit: '1', address: '', model: '', tag: noTag });
   const withDevice = (spec: Config) => !name && first.name.trim() !== '' && hasDevices(String(spec['driver'] ?? ''));
-  const edit = useEdit(name, connection ? { connection } : {}, async (n) => optionsRead(await loadChannel(n)),
-    (n) => url`/channels/${n}`, onSaved, (spec) => ({
-      ...optionsPrepared(spec), ...(withDevice(spec) && { devices: [deviceOf(first)] }),
-    }));
+  const edit = useEdit(
+    name,
+    connection ? { connection } : {},
+    async (n) => optionsRead(await loadChannel(n)),
+    (n) => url`/channels/${n}`,
+    onSaved,
+    (spec) => ({
+      ...optionsPrepared(spec),
+      ...(withDevice(spec) && { devices: [deviceOf(first)] }),
+    }),
+  );
   const at = edit.text('connection');
   const { faults } = edit;
   const known = useConnections(at);
   return (
-    <FormDialog title={t('channel.title')} action={t('action.save')} busy={edit.busy} onClose={onClose}
-      disabled={!edit.text('driver') || optionsFault(edit.spec)} onSubmit={() => void edit.save()} faults={faults.rest}>
+    <FormDialog
+      title={t('channel.title')}
+      action={t('action.save')}
+      busy={edit.busy}
+      onClose={onClose}
+      disabled={!edit.text('driver') || optionsFault(edit.spec)}
+      onSubmit={() => void edit.save()}
+      faults={faults.rest}
+    >
       <div class="fields">
         <NameField edit={edit} placeholder="ch_dev1" hint={at.includes('*') ? t('channel.nameHint') : ''} />
         <TextField edit={edit} of="title" label={t('field.title')} />
-        <Input label={t('noun.connection')} value={at} placeholder="s1/c1" mono list={known} hint={t('channel.connectionHint')}
-          error={faults.of('body.connection')} onInput={(v) => edit.set({ connection: v.trim() })} />
+        <Input
+          label={t('noun.connection')}
+          value={at}
+          placeholder="s1/c1"
+          mono
+          list={known}
+          hint={t('channel.connectionHint')}
+          error={faults.of('body.connection')}
+          onInput={(v) => edit.set({ connection: v.trim() })}
+        />
         <TextField edit={edit} of="poll" label={t('channel.poll')} placeholder="10s" hint={t('channel.pollHint')} />
       </div>
-      {!edit.loading && <DriverList connection={at} value={edit.text('driver')} error={faults.of('body.driver')}
-        onChange={(driver) => edit.set({ driver })} />}
+      {!edit.loading && (
+        <DriverList
+          connection={at}
+          value={edit.text('driver')}
+          error={faults.of('body.driver')}
+          onChange={(driver) => edit.set({ driver })}
+        />
+      )}
       {edit.isNew && hasDevices(edit.text('driver')) && (
-        <FirstDevice of={first} models={models} faults={faults} onChange={(change) => setFirst({ ...first, ...change })} />
+        <FirstDevice
+          of={first}
+          models={models}
+          faults={faults}
+          onChange={(change) => setFirst({ ...first, ...change })}
+        />
       )}
       <OptionsField edit={edit} error={faults.of('body.options')} />
     </FormDialog>
@@ -59,7 +92,10 @@ const hasDevices = (driver: string): boolean => driver !== '' && driver !== 'raw
 function deviceOf(first: First): Config {
   const { name, unit, address, model } = first;
   return {
-    name: name.trim(), unit: numberOf(unit), ...(address.trim() && { address: address.trim() }), ...(model ? { model } : tagsOf(first.tag)),
+    name: name.trim(),
+    unit: numberOf(unit),
+    ...(address.trim() && { address: address.trim() }),
+    ...(model ? { model } : tagsOf(first.tag)),
   };
 }
 
@@ -76,19 +112,39 @@ function FirstDevice({ of, models, faults, onChange }: FirstProps) {
   const base = [`body.devices.${of.name.trim()}`, 'body.devices.0'];
   const [unit, address, model] = [fault('unit'), fault('address'), fault('model')];
   const tag = !of.model && (
-    <FirstTagFields of={of.tag} base={base} faults={faults} onChange={(change) => onChange({ tag: { ...of.tag, ...change } })} />
+    <FirstTagFields
+      of={of.tag}
+      base={base}
+      faults={faults}
+      onChange={(change) => onChange({ tag: { ...of.tag, ...change } })}
+    />
   );
   return (
     <fieldset class="stack">
       <legend class="label">{t('channel.firstDevice')}</legend>
       <div class="fields">
-        <Input label={t('device.name')} value={of.name} onInput={(v) => onChange({ name: v })} hint={t('channel.firstDeviceHint')}
-          error={fault('name')} />
+        <Input
+          label={t('device.name')}
+          value={of.name}
+          onInput={(v) => onChange({ name: v })}
+          hint={t('channel.firstDeviceHint')}
+          error={fault('name')}
+        />
         <Input label={t('device.unit')} value={of.unit} onInput={(v) => onChange({ unit: v })} error={unit} />
-        <Input label={t('field.address')} value={of.address} onInput={(v) => onChange({ address: v })} error={address}
-          hint={t('device.addressHint')} />
-        <Select label={t('noun.model')} value={of.model} onChange={(v) => onChange({ model: v })} error={model}
-          options={[['', t('device.noModel')], ...models.map((m): [string, string] => [m.name, m.title || m.name])]} />
+        <Input
+          label={t('field.address')}
+          value={of.address}
+          onInput={(v) => onChange({ address: v })}
+          error={address}
+          hint={t('device.addressHint')}
+        />
+        <Select
+          label={t('noun.model')}
+          value={of.model}
+          onChange={(v) => onChange({ model: v })}
+          error={model}
+          options={[['', t('device.noModel')], ...models.map((m): [string, string] => [m.name, m.title || m.name])]}
+        />
       </div>
       {tag}
     </fieldset>

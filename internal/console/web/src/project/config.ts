@@ -57,10 +57,20 @@ const said = (v: string): string | undefined => (v === '' || v === '0s' ? undefi
 
 export function channelSpec(c: Channel): Config {
   return {
-    title: c.title, connection: c.connection, driver: c.driver, poll: said(c.poll), options: c.options,
+    title: c.title,
+    connection: c.connection,
+    driver: c.driver,
+    poll: said(c.poll),
+    options: c.options,
     devices: c.devices.map((d) => ({
-      name: d.name, title: said(d.title), unit: d.unit || undefined, address: said(d.address), model: said(d.model),
-      driver: said(d.driver), poll: said(d.poll), options: Object.keys(d.options).length ? d.options : undefined,
+      name: d.name,
+      title: said(d.title),
+      unit: d.unit || undefined,
+      address: said(d.address),
+      model: said(d.model),
+      driver: said(d.driver),
+      poll: said(d.poll),
+      options: Object.keys(d.options).length ? d.options : undefined,
       tags: d.tags.length ? d.tags.map(tagSpec) : undefined,
     })),
   };
@@ -69,11 +79,22 @@ export function channelSpec(c: Channel): Config {
 /** A tag without its defaults. */
 export function tagSpec(tag: Tag): Config {
   return {
-    name: tag.name, title: said(tag.title), address: said(tag.address), type: said(tag.type),
-    order: tag.order === 'ABCD' ? undefined : tag.order, length: tag.length || undefined,
-    scale: tag.scale === 1 ? undefined : tag.scale, offset: tag.offset || undefined, clamp: tag.clamp ?? undefined,
-    decimals: tag.decimals ?? undefined, unit: said(tag.unit), poll: said(tag.poll), deadband: tag.deadband || undefined,
-    expr: said(tag.expr), writable: tag.writable || undefined, readback: tag.readback || undefined,
+    name: tag.name,
+    title: said(tag.title),
+    address: said(tag.address),
+    type: said(tag.type),
+    order: tag.order === 'ABCD' ? undefined : tag.order,
+    length: tag.length || undefined,
+    scale: tag.scale === 1 ? undefined : tag.scale,
+    offset: tag.offset || undefined,
+    clamp: tag.clamp ?? undefined,
+    decimals: tag.decimals ?? undefined,
+    unit: said(tag.unit),
+    poll: said(tag.poll),
+    deadband: tag.deadband || undefined,
+    expr: said(tag.expr),
+    writable: tag.writable || undefined,
+    readback: tag.readback || undefined,
     on_change: tag.on_change || undefined,
   };
 }

@@ -23,17 +23,28 @@ export interface DetailProps {
 export function Details(p: DetailProps) {
   const [, kind = '', a = '', b = ''] = p.at.parts;
   switch (kind) {
-    case 'provider': return <ProviderCard name={a} {...p} />;
-    case 'connection': return <ConnectionCard provider={a} name={b} {...p} />;
-    case 'fleet': return <FleetCard provider={a} name={b} {...p} />;
-    case 'channel': return <ChannelCard name={a} {...p} />;
-    case 'device': return <DeviceCard key={a + '/' + b} channel={a} name={b} {...p} />;
-    case 'model': return <ModelCard key={a} name={a} {...p} />;
-    default: return <Overview {...p} />;
+    case 'provider':
+      return <ProviderCard name={a} {...p} />;
+    case 'connection':
+      return <ConnectionCard provider={a} name={b} {...p} />;
+    case 'fleet':
+      return <FleetCard provider={a} name={b} {...p} />;
+    case 'channel':
+      return <ChannelCard name={a} {...p} />;
+    case 'device':
+      return <DeviceCard key={a + '/' + b} channel={a} name={b} {...p} />;
+    case 'model':
+      return <ModelCard key={a} name={a} {...p} />;
+    default:
+      return <Overview {...p} />;
   }
 }
 
-const Missing = ({ name }: { name: string }) => <Card><Empty>{t('project.missing', { name })}</Empty></Card>;
+const Missing = ({ name }: { name: string }) => (
+  <Card>
+    <Empty>{t('project.missing', { name })}</Empty>
+  </Card>
+);
 
 export function Acts({ children }: { children: ComponentChildren }) {
   return may('admin') ? <>{children}</> : null;
@@ -43,16 +54,26 @@ function Overview({ project: p, open }: DetailProps) {
   const sum = p.providers.reduce((n, x) => n + x.connections, 0);
   return (
     <Card title={t('project.overview')}>
-      <Facts of={[
-        [t('project.connectors'), number(p.providers.length)], [t('fleet.table'), number(sum)],
-        [t('project.channels'), number(p.channels.length)], [t('project.models'), number(p.models.length)],
-      ]} />
+      <Facts
+        of={[
+          [t('project.connectors'), number(p.providers.length)],
+          [t('fleet.table'), number(sum)],
+          [t('project.channels'), number(p.channels.length)],
+          [t('project.models'), number(p.models.length)],
+        ]}
+      />
       <p class="hint spaced">{t('project.howTo')}</p>
       <Acts>
         <div class="row">
-          <Button icon="add" onClick={() => open({ kind: 'provider', name: '', type: 'tcp-server' })}>{t('project.addServer')}</Button>
-          <Button icon="add" onClick={() => open({ kind: 'channel', name: '' })}>{t('project.addChannel')}</Button>
-          <Button icon="add" onClick={() => open({ kind: 'model', name: '' })}>{t('project.addModel')}</Button>
+          <Button icon="add" onClick={() => open({ kind: 'provider', name: '', type: 'tcp-server' })}>
+            {t('project.addServer')}
+          </Button>
+          <Button icon="add" onClick={() => open({ kind: 'channel', name: '' })}>
+            {t('project.addChannel')}
+          </Button>
+          <Button icon="add" onClick={() => open({ kind: 'model', name: '' })}>
+            {t('project.addModel')}
+          </Button>
         </div>
       </Acts>
     </Card>
@@ -64,22 +85,43 @@ function ProviderCard({ name, open, turn }: DetailProps & { name: string }) {
   return (
     <View of={read}>
       {(p) => (
-        <Card title={`${p.name} ${p.title}`} actions={
-          <Acts>
-            <Button icon="add" kind="primary" onClick={() => open({ kind: 'connection', provider: name, name: '' })}>{t('project.addConnection')}</Button>
-            <Button icon="edit" onClick={() => open({ kind: 'provider', name, type: p.type })}>{t('action.edit')}</Button>
-            <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'provider', of: [name] })}>{t('action.delete')}</Button>
-          </Acts>
-        }>
+        <Card
+          title={`${p.name} ${p.title}`}
+          actions={
+            <Acts>
+              <Button icon="add" kind="primary" onClick={() => open({ kind: 'connection', provider: name, name: '' })}>
+                {t('project.addConnection')}
+              </Button>
+              <Button icon="edit" onClick={() => open({ kind: 'provider', name, type: p.type })}>
+                {t('action.edit')}
+              </Button>
+              <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'provider', of: [name] })}>
+                {t('action.delete')}
+              </Button>
+            </Acts>
+          }
+        >
           {p.error && <p class="error-box">{p.error}</p>}
-          <Facts of={[
-            [t('fleet.state'), p.state], [t('provider.type'), p.type], [t('conn.address'), <span class="mono">{p.local_addr || none}</span>],
-            [t('provider.identity'), p.type === 'tcp-client' ? none : p.conn_identity === 'common' ? t('provider.common') : t('provider.fixIP')],
-            [t('identity.preset'), p.preset || none],
-            [t('fleet.table'), <a href={href(['fleet'], { provider: name })}>{number(p.connections)}</a>],
-            [t('fleet.online'), number(p.online)], [t('provider.accepted'), number(p.accepted)],
-            [t('provider.refused'), number(p.refused)],
-          ]} />
+          <Facts
+            of={[
+              [t('fleet.state'), p.state],
+              [t('provider.type'), p.type],
+              [t('conn.address'), <span class="mono">{p.local_addr || none}</span>],
+              [
+                t('provider.identity'),
+                p.type === 'tcp-client'
+                  ? none
+                  : p.conn_identity === 'common'
+                    ? t('provider.common')
+                    : t('provider.fixIP'),
+              ],
+              [t('identity.preset'), p.preset || none],
+              [t('fleet.table'), <a href={href(['fleet'], { provider: name })}>{number(p.connections)}</a>],
+              [t('fleet.online'), number(p.online)],
+              [t('provider.accepted'), number(p.accepted)],
+              [t('provider.refused'), number(p.refused)],
+            ]}
+          />
         </Card>
       )}
     </View>
@@ -91,22 +133,45 @@ function ConnectionCard({ provider, name, open, turn }: DetailProps & { provider
   return (
     <View of={read}>
       {(c) => (
-        <Card title={`${provider} / ${name}`} actions={
-          <>
-            <a class="button primary" href={href(['connection', provider, name])}>{t('project.openLive')}</a>
-            <Acts>
-              {!c.channel && <Button icon="add" onClick={() => open({ kind: 'channel', name: '', connection: `${provider}/${name}` })}>{t('project.addChannel')}</Button>}
-              <Button icon="edit" onClick={() => open({ kind: 'connection', provider, name })}>{t('action.edit')}</Button>
-              <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'connection', of: [provider, name] })}>{t('action.delete')}</Button>
-            </Acts>
-          </>
-        }>
-          <Facts of={[
-            [t('fleet.state'), <StateDot state={c.state} />], [t('field.title'), c.title || none],
-            [t('conn.id'), <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>],
-            [t('conn.address'), <span class="mono">{c.remote_addr || none}</span>],
-            [t('noun.channel'), c.channel || t('conn.noChannel')], [t('noun.driver'), c.driver || none],
-          ]} />
+        <Card
+          title={`${provider} / ${name}`}
+          actions={
+            <>
+              <a class="button primary" href={href(['connection', provider, name])}>
+                {t('project.openLive')}
+              </a>
+              <Acts>
+                {!c.channel && (
+                  <Button
+                    icon="add"
+                    onClick={() => open({ kind: 'channel', name: '', connection: `${provider}/${name}` })}
+                  >
+                    {t('project.addChannel')}
+                  </Button>
+                )}
+                <Button icon="edit" onClick={() => open({ kind: 'connection', provider, name })}>
+                  {t('action.edit')}
+                </Button>
+                <Button
+                  icon="remove"
+                  onClick={() => open({ kind: 'delete', noun: 'connection', of: [provider, name] })}
+                >
+                  {t('action.delete')}
+                </Button>
+              </Acts>
+            </>
+          }
+        >
+          <Facts
+            of={[
+              [t('fleet.state'), <StateDot state={c.state} />],
+              [t('field.title'), c.title || none],
+              [t('conn.id'), <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>],
+              [t('conn.address'), <span class="mono">{c.remote_addr || none}</span>],
+              [t('noun.channel'), c.channel || t('conn.noChannel')],
+              [t('noun.driver'), c.driver || none],
+            ]}
+          />
         </Card>
       )}
     </View>
@@ -117,16 +182,27 @@ function FleetCard({ provider, name, project, open }: DetailProps & { provider: 
   const f = project.fleets.find((x) => x.provider === provider && x.name === name);
   if (!f) return <Missing name={`${provider}/${name}`} />;
   return (
-    <Card title={`${provider} / ${name}`} actions={
-      <Acts>
-        <Button icon="edit" onClick={() => open({ kind: 'fleet', provider, name })}>{t('action.edit')}</Button>
-        <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'fleet', of: [provider, name] })}>{t('action.delete')}</Button>
-      </Acts>
-    }>
-      <Facts of={[
-        [t('field.title'), f.title || none], [t('connection.socketConnId'), <span class="mono">{f.socket_conn_id}</span>],
-        [t('fleetForm.from'), String(f.from)], [t('fleetForm.to'), String(f.to)],
-      ]} />
+    <Card
+      title={`${provider} / ${name}`}
+      actions={
+        <Acts>
+          <Button icon="edit" onClick={() => open({ kind: 'fleet', provider, name })}>
+            {t('action.edit')}
+          </Button>
+          <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'fleet', of: [provider, name] })}>
+            {t('action.delete')}
+          </Button>
+        </Acts>
+      }
+    >
+      <Facts
+        of={[
+          [t('field.title'), f.title || none],
+          [t('connection.socketConnId'), <span class="mono">{f.socket_conn_id}</span>],
+          [t('fleetForm.from'), String(f.from)],
+          [t('fleetForm.to'), String(f.to)],
+        ]}
+      />
     </Card>
   );
 }
@@ -135,19 +211,38 @@ function ChannelCard({ name, project, open }: DetailProps & { name: string }) {
   const c = project.channels.find((x) => x.name === name);
   if (!c) return <Missing name={name} />;
   return (
-    <Card title={`${c.name} ${c.title}`} actions={
-      <Acts>
-        <Button icon="system" onClick={() => open({ kind: 'driver', channel: name })}>{t('project.selectDriver')}</Button>
-        <Button icon="add" onClick={() => open({ kind: 'device', channel: name, name: '' })}>{t('project.addDevice')}</Button>
-        <Button icon="edit" onClick={() => open({ kind: 'channel', name })}>{t('action.edit')}</Button>
-        <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'channel', of: [name] })}>{t('action.delete')}</Button>
-      </Acts>
-    }>
-      <Facts of={[
-        [t('noun.connection'), <span class="mono">{c.connection || none}</span>], [t('noun.driver'), c.driver],
-        [t('channel.poll'), c.poll === '0s' ? none : c.poll], [t('channel.options'), optionsText(c.options)],
-      ]} />
-      {c.devices.length === 0 ? <Empty>{t('channel.noDevices')}</Empty> : <DeviceTable of={c} models={project.models} />}
+    <Card
+      title={`${c.name} ${c.title}`}
+      actions={
+        <Acts>
+          <Button icon="system" onClick={() => open({ kind: 'driver', channel: name })}>
+            {t('project.selectDriver')}
+          </Button>
+          <Button icon="add" onClick={() => open({ kind: 'device', channel: name, name: '' })}>
+            {t('project.addDevice')}
+          </Button>
+          <Button icon="edit" onClick={() => open({ kind: 'channel', name })}>
+            {t('action.edit')}
+          </Button>
+          <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'channel', of: [name] })}>
+            {t('action.delete')}
+          </Button>
+        </Acts>
+      }
+    >
+      <Facts
+        of={[
+          [t('noun.connection'), <span class="mono">{c.connection || none}</span>],
+          [t('noun.driver'), c.driver],
+          [t('channel.poll'), c.poll === '0s' ? none : c.poll],
+          [t('channel.options'), optionsText(c.options)],
+        ]}
+      />
+      {c.devices.length === 0 ? (
+        <Empty>{t('channel.noDevices')}</Empty>
+      ) : (
+        <DeviceTable of={c} models={project.models} />
+      )}
     </Card>
   );
 }
@@ -157,17 +252,26 @@ function DeviceTable({ of: c, models }: { of: Channel; models: Model[] }) {
     <div class="scroll">
       <table>
         <thead>
-          <tr><th>{t('noun.device')}</th><th class="num">{t('device.unit')}</th><th>{t('field.address')}</th><th>{t('noun.model')}</th>
-            <th>{t('noun.driver')}</th><th class="num">{t('tags.title')}</th></tr>
+          <tr>
+            <th>{t('noun.device')}</th>
+            <th class="num">{t('device.unit')}</th>
+            <th>{t('field.address')}</th>
+            <th>{t('noun.model')}</th>
+            <th>{t('noun.driver')}</th>
+            <th class="num">{t('tags.title')}</th>
+          </tr>
         </thead>
         <tbody>
           {c.devices.map((d) => (
             <tr key={d.name}>
-              <td><a href={href(['project', 'device', c.name, d.name])}>{d.name}</a> <span class="muted">{d.title}</span></td>
-              <td class="num">{d.unit}</td><td class="mono">{d.address || none}</td><td>{d.model || none}</td>
-              <td>{d.driver || c.driver}</td><td class="num">
-                {d.tags.length + (models.find((m) => m.name === d.model)?.tags.length ?? 0)}
+              <td>
+                <a href={href(['project', 'device', c.name, d.name])}>{d.name}</a> <span class="muted">{d.title}</span>
               </td>
+              <td class="num">{d.unit}</td>
+              <td class="mono">{d.address || none}</td>
+              <td>{d.model || none}</td>
+              <td>{d.driver || c.driver}</td>
+              <td class="num">{d.tags.length + (models.find((m) => m.name === d.model)?.tags.length ?? 0)}</td>
             </tr>
           ))}
         </tbody>

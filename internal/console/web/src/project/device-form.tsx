@@ -28,43 +28,85 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
   };
   const [tag, setTag] = useState(noTag);
   let saved = name;
-  const edit = useEdit(channel, {}, load, (n) => url`/channels/${n}`, () => onSaved(saved), (spec) => {
-    const { channel: whole, ...device } = optionsPrepared(spec) as { channel: Config } & Config;
-    const devices = (whole['devices'] ?? []) as Config[];
-    saved = String(device['name'] ?? '');
-    return {
-      ...whole,
-      devices: name ? devices.map((d) => (d['name'] === name ? clean(device) : d))
-        : [...devices, { ...clean(device), ...(!device['model'] && tagsOf(tag)) }],
-    };
-  });
+  const edit = useEdit(
+    channel,
+    {},
+    load,
+    (n) => url`/channels/${n}`,
+    () => onSaved(saved),
+    (spec) => {
+      const { channel: whole, ...device } = optionsPrepared(spec) as { channel: Config } & Config;
+      const devices = (whole['devices'] ?? []) as Config[];
+      saved = String(device['name'] ?? '');
+      return {
+        ...whole,
+        devices: name
+          ? devices.map((d) => (d['name'] === name ? clean(device) : d))
+          : [...devices, { ...clean(device), ...(!device['model'] && tagsOf(tag)) }],
+      };
+    },
+  );
   const { faults } = edit;
   const devices = ((edit.spec['channel'] as Config | undefined)?.['devices'] ?? []) as Config[];
   const index = name ? devices.findIndex((d) => d['name'] === name) : devices.length;
   const fault = (of: string) => faults.of(`body.devices.${edit.text('name')}.${of}`, `body.devices.${index}.${of}`);
   const text = (of: string, label: string, placeholder?: string, hint?: string) => (
-    <Input label={label} value={edit.text(of)} placeholder={placeholder} hint={hint} error={fault(of)}
-      onInput={(v) => edit.set({ [of]: v })} />
+    <Input
+      label={label}
+      value={edit.text(of)}
+      placeholder={placeholder}
+      hint={hint}
+      error={fault(of)}
+      onInput={(v) => edit.set({ [of]: v })}
+    />
   );
   return (
-    <FormDialog title={t('device.title', { channel })} action={t('action.save')} busy={edit.busy} onClose={onClose}
-      disabled={optionsFault(edit.spec)} onSubmit={() => void edit.save()} faults={faults.rest}>
+    <FormDialog
+      title={t('device.title', { channel })}
+      action={t('action.save')}
+      busy={edit.busy}
+      onClose={onClose}
+      disabled={optionsFault(edit.spec)}
+      onSubmit={() => void edit.save()}
+      faults={faults.rest}
+    >
       <div class="fields">
-        <Input label={t('field.name')} value={edit.text('name')} placeholder="d1" required focus error={fault('name')}
-          onInput={(v) => edit.set({ name: v.trim() })} />
+        <Input
+          label={t('field.name')}
+          value={edit.text('name')}
+          placeholder="d1"
+          required
+          focus
+          error={fault('name')}
+          onInput={(v) => edit.set({ name: v.trim() })}
+        />
         {text('title', t('field.title'))}
-        <Input label={t('device.unit')} value={edit.text('unit')} placeholder="1" hint={t('device.unitHint')}
-          error={fault('unit')} onInput={(v) => edit.set({ unit: numberOf(v) })} />
+        <Input
+          label={t('device.unit')}
+          value={edit.text('unit')}
+          placeholder="1"
+          hint={t('device.unitHint')}
+          error={fault('unit')}
+          onInput={(v) => edit.set({ unit: numberOf(v) })}
+        />
         {text('address', t('field.address'), undefined, t('device.addressHint'))}
-        <Select label={t('noun.model')} value={edit.text('model')} error={fault('model')}
+        <Select
+          label={t('noun.model')}
+          value={edit.text('model')}
+          error={fault('model')}
           onChange={(v) => edit.set({ model: v })}
-          options={[['', t('device.noModel')], ...models.map((m): [string, string] => [m.name, m.title || m.name])]} />
+          options={[['', t('device.noModel')], ...models.map((m): [string, string] => [m.name, m.title || m.name])]}
+        />
         {text('poll', t('channel.poll'), '10s', t('device.pollHint'))}
         {text('driver', t('noun.driver'), undefined, t('device.driverHint'))}
       </div>
       {!name && !edit.text('model') && (
-        <FirstTagFields of={tag} base={[`body.devices.${edit.text('name')}`, `body.devices.${index}`]} faults={faults}
-          onChange={(change) => setTag({ ...tag, ...change })} />
+        <FirstTagFields
+          of={tag}
+          base={[`body.devices.${edit.text('name')}`, `body.devices.${index}`]}
+          faults={faults}
+          onChange={(change) => setTag({ ...tag, ...change })}
+        />
       )}
       <OptionsField edit={edit} error={fault('options')} />
     </FormDialog>

@@ -46,18 +46,44 @@ export function Dialogs({ of, project, onClose, onChanged }: Props) {
       return <ProviderForm name={of.name} type={of.type} onClose={onClose} onSaved={(n) => saved('provider', n)} />;
     case 'connection': {
       const provider = project.providers.find((p) => p.name === of.provider);
-      return provider ? <ConnectionForm provider={provider} name={of.name} onClose={onClose}
-        onSaved={(n) => saved('connection', of.provider, n)} /> : null;
+      return provider ? (
+        <ConnectionForm
+          provider={provider}
+          name={of.name}
+          onClose={onClose}
+          onSaved={(n) => saved('connection', of.provider, n)}
+        />
+      ) : null;
     }
     case 'fleet':
-      return <FleetForm provider={of.provider} name={of.name} onClose={onClose}
-        onSaved={(n) => saved('fleet', of.provider, n)} />;
+      return (
+        <FleetForm
+          provider={of.provider}
+          name={of.name}
+          onClose={onClose}
+          onSaved={(n) => saved('fleet', of.provider, n)}
+        />
+      );
     case 'channel':
-      return <ChannelForm name={of.name} connection={of.connection ?? ''} models={project.models} onClose={onClose}
-        onSaved={(n) => saved('channel', n)} />;
+      return (
+        <ChannelForm
+          name={of.name}
+          connection={of.connection ?? ''}
+          models={project.models}
+          onClose={onClose}
+          onSaved={(n) => saved('channel', n)}
+        />
+      );
     case 'device':
-      return <DeviceForm channel={of.channel} name={of.name} models={project.models} onClose={onClose}
-        onSaved={(n) => saved('device', of.channel, n)} />;
+      return (
+        <DeviceForm
+          channel={of.channel}
+          name={of.name}
+          models={project.models}
+          onClose={onClose}
+          onSaved={(n) => saved('device', of.channel, n)}
+        />
+      );
     case 'model':
       return <ModelForm name={of.name} onClose={onClose} onSaved={(n) => saved('model', n)} />;
     case 'driver':
@@ -66,13 +92,17 @@ export function Dialogs({ of, project, onClose, onChanged }: Props) {
       return <Changes onClose={onClose} onChanged={onChanged} />;
     case 'delete':
       return (
-        <Confirm title={t(`delete.${of.noun}`, { name: of.of.join('/') })} text={t(`delete.${of.noun}Text`)}
-          action={t('action.delete')} onClose={onClose}
+        <Confirm
+          title={t(`delete.${of.noun}`, { name: of.of.join('/') })}
+          text={t(`delete.${of.noun}Text`)}
+          action={t('action.delete')}
+          onClose={onClose}
           run={async () => {
             await remove(of.noun, of.of);
             say(t('project.deleted', { name: of.of.join('/') }));
             saved('');
-          }} />
+          }}
+        />
       );
   }
 }

@@ -38,7 +38,10 @@ export function DriverList({ connection, value, error, onChange }: ListProps) {
     const stop = new AbortController();
     const timer = setTimeout(() => {
       driversFor(connection, stop.signal)
-        .then((d) => { setList(d); setFailed(null); })
+        .then((d) => {
+          setList(d);
+          setFailed(null);
+        })
         .catch((err) => !isAbort(err) && setFailed(problem(err)));
     }, 250); // while a person types
     return () => {
@@ -56,8 +59,14 @@ export function DriverList({ connection, value, error, onChange }: ListProps) {
       <div class="driver-list">
         {list?.map((d) => (
           <label key={d.name} class={d.selectable ? 'driver' : 'driver grey'}>
-            <input type="radio" name="driver" value={d.name} checked={d.name === value} disabled={!d.selectable}
-              onChange={() => onChange(d.name)} />
+            <input
+              type="radio"
+              name="driver"
+              value={d.name}
+              checked={d.name === value}
+              disabled={!d.selectable}
+              onChange={() => onChange(d.name)}
+            />
             <span>
               <strong>{d.name}</strong> {d.title}
               {!d.selectable && <span class="why">{d.reason}</span>}
@@ -70,27 +79,55 @@ export function DriverList({ connection, value, error, onChange }: ListProps) {
 }
 
 /** The dialog "Select Driver" of a channel. */
-export function SelectDriver({ channel, onClose, onSaved }: { channel: string; onClose: () => void; onSaved: () => void }) {
+export function SelectDriver({
+  channel,
+  onClose,
+  onSaved,
+}: {
+  channel: string;
+  onClose: () => void;
+  onSaved: () => void;
+}) {
   const [now, setNow] = useState<Awaited<ReturnType<typeof loadChannel>> | null>(null);
   const [driver, setDriver] = useState('');
   const task = useTask();
   const faults = faultsOf(task.error);
-  useEffect(() => void task.run(async () => {
-    const read = await loadChannel(channel);
-    setNow(read);
-    setDriver(read.channel.driver);
-  }), []);
-  const save = () => task.run(async () => {
-    const json = compact({ ...now!.spec, driver });
-    await call('PUT', url`/channels/${channel}`, { json, headers: { 'If-Match': now!.etag } });
-    say(t('project.saved', { name: channel }));
-    onSaved();
-  });
+  useEffect(
+    () =>
+      void task.run(async () => {
+        const read = await loadChannel(channel);
+        setNow(read);
+        setDriver(read.channel.driver);
+      }),
+    [],
+  );
+  const save = () =>
+    task.run(async () => {
+      const json = compact({ ...now!.spec, driver });
+      await call('PUT', url`/channels/${channel}`, { json, headers: { 'If-Match': now!.etag } });
+      say(t('project.saved', { name: channel }));
+      onSaved();
+    });
   return (
-    <FormDialog title={t('drivers.title', { channel })} action={t('action.save')} busy={task.busy || !now}
-      disabled={!driver} onClose={onClose} onSubmit={() => void save()} faults={faults.rest}>
-      {now ? <DriverList connection={now.channel.connection} value={driver} onChange={setDriver}
-        error={faults.of('body.driver')} /> : <Loading />}
+    <FormDialog
+      title={t('drivers.title', { channel })}
+      action={t('action.save')}
+      busy={task.busy || !now}
+      disabled={!driver}
+      onClose={onClose}
+      onSubmit={() => void save()}
+      faults={faults.rest}
+    >
+      {now ? (
+        <DriverList
+          connection={now.channel.connection}
+          value={driver}
+          onChange={setDriver}
+          error={faults.of('body.driver')}
+        />
+      ) : (
+        <Loading />
+      )}
     </FormDialog>
   );
 }

@@ -29,8 +29,14 @@ export interface Edit {
  * Edits one thing of the project. name is empty for a new one; then nothing is read. What is saved must still be what
  * was read: the API refuses a change that somebody else's has overtaken.
  */
-export function useEdit(name: string, fresh: Config, load: (name: string) => Promise<Loaded>,
-  pathOf: (name: string) => string, onSaved: (name: string) => void, prepare: (spec: Config) => Config = (s) => s): Edit {
+export function useEdit(
+  name: string,
+  fresh: Config,
+  load: (name: string) => Promise<Loaded>,
+  pathOf: (name: string) => string,
+  onSaved: (name: string) => void,
+  prepare: (spec: Config) => Config = (s) => s,
+): Edit {
   const [spec, setSpec] = useState<Config>(fresh);
   const [etag, setEtag] = useState('');
   const [newName, setNewName] = useState(name);
@@ -46,16 +52,22 @@ export function useEdit(name: string, fresh: Config, load: (name: string) => Pro
     });
   }, []);
   return {
-    spec, name: newName, isNew: !name, loading, busy: task.busy || loading, faults: faultsOf(task.error),
+    spec,
+    name: newName,
+    isNew: !name,
+    loading,
+    busy: task.busy || loading,
+    faults: faultsOf(task.error),
     setName: setNewName,
     set: (change) => setSpec((s) => ({ ...s, ...change })),
     text: (key) => (spec[key] === undefined || spec[key] === null ? '' : String(spec[key])),
-    save: () => task.run(async () => {
-      const { name: _, ...body } = compact(prepare(spec));
-      const headers: Record<string, string> = name ? { 'If-Match': etag } : { 'If-None-Match': '*' };
-      await call('PUT', pathOf(newName.trim()), { json: body, headers });
-      say(t('project.saved', { name: newName.trim() }));
-      onSaved(newName.trim());
-    }),
+    save: () =>
+      task.run(async () => {
+        const { name: _, ...body } = compact(prepare(spec));
+        const headers: Record<string, string> = name ? { 'If-Match': etag } : { 'If-None-Match': '*' };
+        await call('PUT', pathOf(newName.trim()), { json: body, headers });
+        say(t('project.saved', { name: newName.trim() }));
+        onSaved(newName.trim());
+      }),
   };
 }

@@ -30,12 +30,29 @@ export function FirstTagFields({ of, base, faults, onChange }: Props) {
     <fieldset>
       <legend class="label">{t('device.firstTag')}</legend>
       <div class="fields">
-        <Input label={t('device.tagName')} value={of.name} placeholder="temperature" onInput={(v) => onChange({ name: v })}
-          error={name} hint={t('device.firstTagHint')} />
-        <Input label={t('device.tagAddress')} value={of.address} placeholder="input:0" mono
-          onInput={(v) => onChange({ address: v })} error={address} />
-        <Select label={t('column.type')} value={of.type} onChange={(v) => onChange({ type: v })} error={type}
-          options={types.map((v): [string, string] => [v, v || t('grid.default')])} />
+        <Input
+          label={t('device.tagName')}
+          value={of.name}
+          placeholder="temperature"
+          onInput={(v) => onChange({ name: v })}
+          error={name}
+          hint={t('device.firstTagHint')}
+        />
+        <Input
+          label={t('device.tagAddress')}
+          value={of.address}
+          placeholder="input:0"
+          mono
+          onInput={(v) => onChange({ address: v })}
+          error={address}
+        />
+        <Select
+          label={t('column.type')}
+          value={of.type}
+          onChange={(v) => onChange({ type: v })}
+          error={type}
+          options={types.map((v): [string, string] => [v, v || t('grid.default')])}
+        />
       </div>
     </fieldset>
   );

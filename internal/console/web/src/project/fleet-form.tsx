@@ -16,14 +16,31 @@ interface Props {
 
 /** The dialog "Fleet": many connections by pattern. */
 export function FleetForm({ provider, name, onClose, onSaved }: Props) {
-  const edit = useEdit(name, { from: 1 }, (n) => loadFleet(provider, n), (n) => url`/fleets/${provider}/${n}`, onSaved);
+  const edit = useEdit(
+    name,
+    { from: 1 },
+    (n) => loadFleet(provider, n),
+    (n) => url`/fleets/${provider}/${n}`,
+    onSaved,
+  );
   const count = (of: string, label: string) => (
-    <Input label={label} value={edit.text(of)} required error={edit.faults.of('body.' + of)}
-      onInput={(v) => edit.set({ [of]: numberOf(v) })} />
+    <Input
+      label={label}
+      value={edit.text(of)}
+      required
+      error={edit.faults.of('body.' + of)}
+      onInput={(v) => edit.set({ [of]: numberOf(v) })}
+    />
   );
   return (
-    <FormDialog title={t('fleetForm.title', { provider })} action={t('action.save')} busy={edit.busy} onClose={onClose}
-      onSubmit={() => void edit.save()} faults={edit.faults.rest}>
+    <FormDialog
+      title={t('fleetForm.title', { provider })}
+      action={t('action.save')}
+      busy={edit.busy}
+      onClose={onClose}
+      onSubmit={() => void edit.save()}
+      faults={edit.faults.rest}
+    >
       <div class="fields">
         <NameField edit={edit} placeholder="f{n}" hint={t('fleetForm.nameHint')} />
         <TextField edit={edit} of="title" label={t('field.title')} placeholder="Greenhouse {n}" />

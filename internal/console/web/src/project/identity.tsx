@@ -10,18 +10,18 @@ const framed: Option[] = ['length', 'prefix', 'suffix', ...answers];
 
 /** The options that each preset takes, as codec/README.md has them. */
 const presets: Record<string, Option[]> = {
-  'auto': answers,
-  'usr': ['mode', ...answers],
-  'template': framed,
+  auto: answers,
+  usr: ['mode', ...answers],
+  template: framed,
   'four-faith': answers,
-  'ddp': ['heartbeat', 'nack'],
-  'inhand': answers,
-  'imei': ['heartbeat'],
-  'line': ['prefix', 'suffix', ...answers],
-  'fixed': framed,
-  'hex': framed,
+  ddp: ['heartbeat', 'nack'],
+  inhand: answers,
+  imei: ['heartbeat'],
+  line: ['prefix', 'suffix', ...answers],
+  fixed: framed,
+  hex: framed,
   'length-prefixed': ['endian', ...framed],
-  'regex': ['pattern', ...answers],
+  regex: ['pattern', ...answers],
 };
 const always = ['preset', 'timeout', 'quiet', 'max_bytes'];
 
@@ -38,32 +38,66 @@ export function Identity({ of, faults, onChange }: { of: Config; faults: Faults;
   const text = (k: string) => (of[k] === undefined ? '' : String(of[k]));
   const set = (k: string, v: unknown) => onChange({ ...of, [k]: v });
   const plain = (k: string, label: string, placeholder?: string, number = false) => (
-    <Input key={k} label={label} value={text(k)} placeholder={placeholder} mono error={faults.of('body.identity.' + k)}
-      onInput={(v) => set(k, number ? numberOf(v) : v)} />
+    <Input
+      key={k}
+      label={label}
+      value={text(k)}
+      placeholder={placeholder}
+      mono
+      error={faults.of('body.identity.' + k)}
+      onInput={(v) => set(k, number ? numberOf(v) : v)}
+    />
   );
   return (
     <details open={preset !== 'auto'}>
       <summary>{t('identity.title')}</summary>
       <div class="fields">
-        <Select label={t('identity.preset')} value={preset} error={faults.of('body.identity.preset')}
-          onChange={(v) => set('preset', v === 'auto' ? '' : v)} hint={t(`preset.${preset as 'auto'}`)}
-          options={Object.keys(presets).map((p) => [p, p])} />
+        <Select
+          label={t('identity.preset')}
+          value={preset}
+          error={faults.of('body.identity.preset')}
+          onChange={(v) => set('preset', v === 'auto' ? '' : v)}
+          hint={t(`preset.${preset as 'auto'}`)}
+          options={Object.keys(presets).map((p) => [p, p])}
+        />
         {takes.includes('length') && plain('length', t('identity.length'), undefined, true)}
         {takes.includes('endian') && (
-          <Select label={t('identity.endian')} value={text('endian') || 'big'} error={faults.of('body.identity.endian')}
-            onChange={(v) => set('endian', v)} options={[['big', t('identity.big')], ['little', t('identity.little')]]} />
+          <Select
+            label={t('identity.endian')}
+            value={text('endian') || 'big'}
+            error={faults.of('body.identity.endian')}
+            onChange={(v) => set('endian', v)}
+            options={[
+              ['big', t('identity.big')],
+              ['little', t('identity.little')],
+            ]}
+          />
         )}
         {takes.includes('mode') && (
-          <Select label={t('identity.mode')} value={text('mode') || 'connect'} error={faults.of('body.identity.mode')}
+          <Select
+            label={t('identity.mode')}
+            value={text('mode') || 'connect'}
+            error={faults.of('body.identity.mode')}
             onChange={(v) => set('mode', v)}
-            options={[['connect', t('identity.connect')], ['packet', t('identity.packet')], ['both', t('identity.both')]]} />
+            options={[
+              ['connect', t('identity.connect')],
+              ['packet', t('identity.packet')],
+              ['both', t('identity.both')],
+            ]}
+          />
         )}
         {takes.includes('pattern') && plain('pattern', t('identity.pattern'), 'ID=(?P<id>\\w+);')}
         {takes.includes('prefix') && plain('prefix', t('identity.prefix'), 'hex:00 01 02 03')}
         {takes.includes('suffix') && plain('suffix', t('identity.suffix'), 'hex:00 01 02 03')}
         {takes.includes('heartbeat') && (
-          <Input label={t('identity.heartbeat')} value={listText(of['heartbeat'])} mono placeholder="LOG, hex:FE"
-            error={faults.of('body.identity.heartbeat')} onInput={(v) => set('heartbeat', listOf(v))} />
+          <Input
+            label={t('identity.heartbeat')}
+            value={listText(of['heartbeat'])}
+            mono
+            placeholder="LOG, hex:FE"
+            error={faults.of('body.identity.heartbeat')}
+            onInput={(v) => set('heartbeat', listOf(v))}
+          />
         )}
         {takes.includes('ack') && plain('ack', t('identity.ack'))}
         {takes.includes('nack') && plain('nack', t('identity.nack'))}

@@ -36,18 +36,32 @@ export function nodesOf(p: Project, tools: Tools): Node[] {
   };
   return [
     {
-      id: 'connectors', label: t('project.connectors'), children: some(p.providers, (x) => providerNode(x, p, tools, menu)),
+      id: 'connectors',
+      label: t('project.connectors'),
+      children: some(p.providers, (x) => providerNode(x, p, tools, menu)),
       menu: menu([
-        { label: t('project.addServer'), icon: 'add', run: () => open({ kind: 'provider', name: '', type: 'tcp-server' }) },
-        { label: t('project.addClient'), icon: 'add', run: () => open({ kind: 'provider', name: '', type: 'tcp-client' }) },
+        {
+          label: t('project.addServer'),
+          icon: 'add',
+          run: () => open({ kind: 'provider', name: '', type: 'tcp-server' }),
+        },
+        {
+          label: t('project.addClient'),
+          icon: 'add',
+          run: () => open({ kind: 'provider', name: '', type: 'tcp-client' }),
+        },
       ]),
     },
     {
-      id: 'channels', label: t('project.channels'), children: some(p.channels, (c) => channelNode(c, p.models, open, menu)),
+      id: 'channels',
+      label: t('project.channels'),
+      children: some(p.channels, (c) => channelNode(c, p.models, open, menu)),
       menu: menu([{ label: t('project.addChannel'), icon: 'add', run: () => open({ kind: 'channel', name: '' }) }]),
     },
     {
-      id: 'models', label: t('project.models'), children: some(p.models, (m) => modelNode(m, open, menu)),
+      id: 'models',
+      label: t('project.models'),
+      children: some(p.models, (m) => modelNode(m, open, menu)),
       menu: menu([{ label: t('project.addModel'), icon: 'add', run: () => open({ kind: 'model', name: '' }) }]),
     },
   ];
@@ -58,66 +72,137 @@ type Opener = (dialog: Open) => void;
 
 function providerNode(p: Provider, project: Project, { open, connections }: Tools, menu: Menus): Node {
   const list = connections[p.name];
-  const children: Node[] = project.fleets.filter((f) => f.provider === p.name).map((f) => ({
-    id: id('fleet', p.name, f.name), label: f.name, sub: t('project.fleetOf', { n: f.to - f.from + 1 }),
-    href: link('fleet', p.name, f.name),
-    menu: menu([
-      { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'fleet', provider: p.name, name: f.name }) },
-      { label: t('action.delete'), icon: 'remove', danger: true,
-        run: () => open({ kind: 'delete', noun: 'fleet', of: [p.name, f.name] }) },
-    ]),
-  }));
+  const children: Node[] = project.fleets
+    .filter((f) => f.provider === p.name)
+    .map((f) => ({
+      id: id('fleet', p.name, f.name),
+      label: f.name,
+      sub: t('project.fleetOf', { n: f.to - f.from + 1 }),
+      href: link('fleet', p.name, f.name),
+      menu: menu([
+        { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'fleet', provider: p.name, name: f.name }) },
+        {
+          label: t('action.delete'),
+          icon: 'remove',
+          danger: true,
+          run: () => open({ kind: 'delete', noun: 'fleet', of: [p.name, f.name] }),
+        },
+      ]),
+    }));
   if (!list) children.push({ id: id('loading', p.name), label: t('state.loading') });
   for (const c of list?.items ?? []) {
     children.push({
-      id: id('connection', p.name, c.name), label: c.name, sub: sub(c.title, c.name),
-      mark: <StateDot state={c.state} word={false} />, href: link('connection', p.name, c.name),
+      id: id('connection', p.name, c.name),
+      label: c.name,
+      sub: sub(c.title, c.name),
+      mark: <StateDot state={c.state} word={false} />,
+      href: link('connection', p.name, c.name),
       menu: [
-        { label: t('project.openLive'), icon: 'fleet', run: () => { location.hash = href(['connection', p.name, c.name]); } },
+        {
+          label: t('project.openLive'),
+          icon: 'fleet',
+          run: () => {
+            location.hash = href(['connection', p.name, c.name]);
+          },
+        },
         ...menu([
-          ...(c.channel ? [] : [{ label: t('project.addChannel'), icon: 'add' as const,
-            run: () => open({ kind: 'channel', name: '', connection: `${p.name}/${c.name}` }) }]),
-          { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'connection', provider: p.name, name: c.name }) },
-          { label: t('action.delete'), icon: 'remove', danger: true,
-            run: () => open({ kind: 'delete', noun: 'connection', of: [p.name, c.name] }) },
+          ...(c.channel
+            ? []
+            : [
+                {
+                  label: t('project.addChannel'),
+                  icon: 'add' as const,
+                  run: () => open({ kind: 'channel', name: '', connection: `${p.name}/${c.name}` }),
+                },
+              ]),
+          {
+            label: t('action.edit'),
+            icon: 'edit',
+            run: () => open({ kind: 'connection', provider: p.name, name: c.name }),
+          },
+          {
+            label: t('action.delete'),
+            icon: 'remove',
+            danger: true,
+            run: () => open({ kind: 'delete', noun: 'connection', of: [p.name, c.name] }),
+          },
         ]),
       ],
     });
   }
   if (list?.next)
-    children.push({ id: id('more', p.name), label: t('project.allInFleet', { n: p.connections }),
-      href: href(['fleet'], { provider: p.name }) });
+    children.push({
+      id: id('more', p.name),
+      label: t('project.allInFleet', { n: p.connections }),
+      href: href(['fleet'], { provider: p.name }),
+    });
   return {
-    id: id('provider', p.name), label: p.name, sub: sub(p.title, p.name), href: link('provider', p.name), children,
+    id: id('provider', p.name),
+    label: p.name,
+    sub: sub(p.title, p.name),
+    href: link('provider', p.name),
+    children,
     mark: <StateDot state={p.state === 'listening' || p.state === 'dialling' ? 'online' : 'offline'} word={false} />,
     menu: menu([
-      { label: t('project.addConnection'), icon: 'add', run: () => open({ kind: 'connection', provider: p.name, name: '' }) },
-      ...(p.type === 'tcp-server' ? [{ label: t('project.addFleet'), icon: 'add' as const,
-        run: () => open({ kind: 'fleet', provider: p.name, name: '' }) }] : []),
-      { label: t('import.title'), icon: 'save', run: () => { location.hash = href(['system', 'import'], { provider: p.name }); } },
+      {
+        label: t('project.addConnection'),
+        icon: 'add',
+        run: () => open({ kind: 'connection', provider: p.name, name: '' }),
+      },
+      ...(p.type === 'tcp-server'
+        ? [
+            {
+              label: t('project.addFleet'),
+              icon: 'add' as const,
+              run: () => open({ kind: 'fleet', provider: p.name, name: '' }),
+            },
+          ]
+        : []),
+      {
+        label: t('import.title'),
+        icon: 'save',
+        run: () => {
+          location.hash = href(['system', 'import'], { provider: p.name });
+        },
+      },
       { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'provider', name: p.name, type: p.type }) },
-      { label: t('action.delete'), icon: 'remove', danger: true,
-        run: () => open({ kind: 'delete', noun: 'provider', of: [p.name] }) },
+      {
+        label: t('action.delete'),
+        icon: 'remove',
+        danger: true,
+        run: () => open({ kind: 'delete', noun: 'provider', of: [p.name] }),
+      },
     ]),
   };
 }
 
 function channelNode(c: Channel, models: Model[], open: Opener, menu: Menus): Node {
   return {
-    id: id('channel', c.name), label: c.name, sub: [c.title, c.connection].filter(Boolean).join(' · '),
+    id: id('channel', c.name),
+    label: c.name,
+    sub: [c.title, c.connection].filter(Boolean).join(' · '),
     href: link('channel', c.name),
     children: c.devices.map((d) => {
       const tags = [...(models.find((m) => m.name === d.model)?.tags ?? []), ...d.tags];
       return {
-        id: id('device', c.name, d.name), label: d.name, sub: sub(d.title, d.name), href: link('device', c.name, d.name),
+        id: id('device', c.name, d.name),
+        label: d.name,
+        sub: sub(d.title, d.name),
+        href: link('device', c.name, d.name),
         children: tags.map((tag) => ({
-          id: id('tag', c.name, d.name, tag.name), label: tag.name, sub: [sub(tag.title, tag.name), tag.unit].filter(Boolean).join(' '),
+          id: id('tag', c.name, d.name, tag.name),
+          label: tag.name,
+          sub: [sub(tag.title, tag.name), tag.unit].filter(Boolean).join(' '),
           href: link('device', c.name, d.name),
         })),
         menu: menu([
           { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'device', channel: c.name, name: d.name }) },
-          { label: t('action.delete'), icon: 'remove', danger: true,
-            run: () => open({ kind: 'delete', noun: 'device', of: [c.name, d.name] }) },
+          {
+            label: t('action.delete'),
+            icon: 'remove',
+            danger: true,
+            run: () => open({ kind: 'delete', noun: 'device', of: [c.name, d.name] }),
+          },
         ]),
       };
     }),
@@ -125,23 +210,36 @@ function channelNode(c: Channel, models: Model[], open: Opener, menu: Menus): No
       { label: t('project.selectDriver'), icon: 'system', run: () => open({ kind: 'driver', channel: c.name }) },
       { label: t('project.addDevice'), icon: 'add', run: () => open({ kind: 'device', channel: c.name, name: '' }) },
       { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'channel', name: c.name }) },
-      { label: t('action.delete'), icon: 'remove', danger: true,
-        run: () => open({ kind: 'delete', noun: 'channel', of: [c.name] }) },
+      {
+        label: t('action.delete'),
+        icon: 'remove',
+        danger: true,
+        run: () => open({ kind: 'delete', noun: 'channel', of: [c.name] }),
+      },
     ]),
   };
 }
 
 function modelNode(m: Model, open: Opener, menu: Menus): Node {
   return {
-    id: id('model', m.name), label: m.name, sub: sub(m.title, m.name), href: link('model', m.name),
+    id: id('model', m.name),
+    label: m.name,
+    sub: sub(m.title, m.name),
+    href: link('model', m.name),
     children: m.tags.map((tag) => ({
-      id: id('mtag', m.name, tag.name), label: tag.name, sub: [sub(tag.title, tag.name), tag.unit].filter(Boolean).join(' '),
+      id: id('mtag', m.name, tag.name),
+      label: tag.name,
+      sub: [sub(tag.title, tag.name), tag.unit].filter(Boolean).join(' '),
       href: link('model', m.name),
     })),
     menu: menu([
       { label: t('action.edit'), icon: 'edit', run: () => open({ kind: 'model', name: m.name }) },
-      { label: t('action.delete'), icon: 'remove', danger: true,
-        run: () => open({ kind: 'delete', noun: 'model', of: [m.name] }) },
+      {
+        label: t('action.delete'),
+        icon: 'remove',
+        danger: true,
+        run: () => open({ kind: 'delete', noun: 'model', of: [m.name] }),
+      },
     ]),
   };
 }

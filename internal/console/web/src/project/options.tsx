@@ -34,9 +34,15 @@ export function OptionsField({ edit, error }: { edit: Edit; error: string | unde
   return (
     <details open={text !== ''}>
       <summary>{t('form.more')}</summary>
-      <Input label={t('channel.options')} value={text} rows={5} mono hint={t('channel.optionsHint')}
+      <Input
+        label={t('channel.options')}
+        value={text}
+        rows={5}
+        mono
+        hint={t('channel.optionsHint')}
         error={read(text) === null ? t('channel.optionsFault') : error}
-        onInput={(v) => edit.set({ [key]: v })} />
+        onInput={(v) => edit.set({ [key]: v })}
+      />
     </details>
   );
 }

@@ -17,7 +17,9 @@ const shown = 100; // connections of a provider in the tree
 
 export function ProjectPage({ at }: { at: Route }) {
   const [providers, fleets, channels, models] = [
-    useGet<List<Provider>>('/providers'), useGet<List<Fleet>>('/fleets'), useGet<List<Channel>>('/channels'),
+    useGet<List<Provider>>('/providers'),
+    useGet<List<Fleet>>('/fleets'),
+    useGet<List<Channel>>('/channels'),
     useGet<List<Model>>('/models'),
   ];
   const [dialog, setDialog] = useState<Open | null>(null);
@@ -31,12 +33,21 @@ export function ProjectPage({ at }: { at: Route }) {
   all.error = reads.find((r) => r.error)?.error ?? null;
   all.loading = reads.some((r) => r.loading);
   if (providers.data && fleets.data && channels.data && models.data)
-    all.data = { providers: providers.data.items, fleets: fleets.data.items, channels: channels.data.items,
-      models: models.data.items };
+    all.data = {
+      providers: providers.data.items,
+      fleets: fleets.data.items,
+      channels: channels.data.items,
+      models: models.data.items,
+    };
   return (
-    <Page title={t('nav.project')} actions={
-      <Button icon="history" onClick={() => setDialog({ kind: 'changes' })}>{t('changes.title')}</Button>
-    }>
+    <Page
+      title={t('nav.project')}
+      actions={
+        <Button icon="history" onClick={() => setDialog({ kind: 'changes' })}>
+          {t('changes.title')}
+        </Button>
+      }
+    >
       <View of={all}>
         {(project) => (
           <div class="split">
@@ -60,9 +71,18 @@ interface TreeProps {
 
 function ProjectTree({ project, at, turn, open, onEvent }: TreeProps) {
   const chosen = at.parts.slice(1).join('/');
-  const [opened, setOpened] = useState<Set<string>>(() => new Set(['connectors', 'channels', 'models',
-    ...ancestors(at.parts.slice(1)), ...(project.providers.length <= few ? project.providers : []).filter((p) => p.connections <= few)
-      .map((p) => 'provider/' + p.name)]));
+  const [opened, setOpened] = useState<Set<string>>(
+    () =>
+      new Set([
+        'connectors',
+        'channels',
+        'models',
+        ...ancestors(at.parts.slice(1)),
+        ...(project.providers.length <= few ? project.providers : [])
+          .filter((p) => p.connections <= few)
+          .map((p) => 'provider/' + p.name),
+      ]),
+  );
   useEffect(() => setOpened((s) => new Set([...s, ...ancestors(at.parts.slice(1))])), [chosen]);
   const [lists, setLists] = useState<Record<string, List<Connection> | undefined>>({});
   const [filter, setFilter] = useState('');
@@ -71,8 +91,15 @@ function ProjectTree({ project, at, turn, open, onEvent }: TreeProps) {
     onEvent();
     setAge((n) => n + 1);
   }, 1500);
-  useFeed({ event: (e) => { if (e.kind === 'online' || e.kind === 'offline' || e.kind === 'provider') soon(); } });
-  const shownProviders = project.providers.filter((p) => opened.has('provider/' + p.name)).map((p) => p.name).join('\n');
+  useFeed({
+    event: (e) => {
+      if (e.kind === 'online' || e.kind === 'offline' || e.kind === 'provider') soon();
+    },
+  });
+  const shownProviders = project.providers
+    .filter((p) => opened.has('provider/' + p.name))
+    .map((p) => p.name)
+    .join('\n');
   useEffect(() => {
     const stop = new AbortController();
     for (const provider of shownProviders.split('\n').filter(Boolean)) {
@@ -84,16 +111,28 @@ function ProjectTree({ project, at, turn, open, onEvent }: TreeProps) {
   }, [shownProviders, filter, turn, age]);
   return (
     <Card>
-      <input class="tree-filter" type="search" aria-label={t('project.filter')} placeholder={t('project.filter')} value={filter}
-        onInput={(e) => setFilter(e.currentTarget.value)} />
-      <Tree label={t('nav.project')} chosen={chosen} open={opened}
+      <input
+        class="tree-filter"
+        type="search"
+        aria-label={t('project.filter')}
+        placeholder={t('project.filter')}
+        value={filter}
+        onInput={(e) => setFilter(e.currentTarget.value)}
+      />
+      <Tree
+        label={t('nav.project')}
+        chosen={chosen}
+        open={opened}
         nodes={nodesOf(project, { open, connections: lists, filter })}
-        onOpen={(id, to) => setOpened((s) => {
-          const next = new Set(s);
-          if (to) next.add(id);
-          else next.delete(id);
-          return next;
-        })} />
+        onOpen={(id, to) =>
+          setOpened((s) => {
+            const next = new Set(s);
+            if (to) next.add(id);
+            else next.delete(id);
+            return next;
+          })
+        }
+      />
     </Card>
   );
 }

@@ -17,34 +17,63 @@ interface Props {
 
 /** The dialog "Tcp Server", or "Tcp Client". */
 export function ProviderForm({ name, type, onClose, onSaved }: Props) {
-  const edit = useEdit(name, { type, ...(type === 'tcp-server' && { conn_identity: 'common' }) }, loadProvider,
-    (n) => url`/providers/${n}`, onSaved, prepared);
+  const edit = useEdit(
+    name,
+    { type, ...(type === 'tcp-server' && { conn_identity: 'common' }) },
+    loadProvider,
+    (n) => url`/providers/${n}`,
+    onSaved,
+    prepared,
+  );
   const { faults } = edit;
   const server = type === 'tcp-server';
   const identity = edit.text('conn_identity') === 'fix-ip' ? 'fix-ip' : 'common';
   return (
-    <FormDialog title={server ? t('provider.server') : t('provider.client')} action={t('action.save')} busy={edit.busy}
-      onClose={onClose} onSubmit={() => void edit.save()} faults={faults.rest}>
+    <FormDialog
+      title={server ? t('provider.server') : t('provider.client')}
+      action={t('action.save')}
+      busy={edit.busy}
+      onClose={onClose}
+      onSubmit={() => void edit.save()}
+      faults={faults.rest}
+    >
       <div class="fields">
         <NameField edit={edit} placeholder="s1" />
         <TextField edit={edit} of="title" label={t('field.title')} placeholder="S1" />
         <TextField edit={edit} of="local_ip" label={t('provider.localIP')} placeholder={t('provider.allIPs')} />
         {server && (
-          <Input label={t('provider.localPort')} value={edit.text('local_port')} placeholder="30000" required
-            error={faults.of('body.local_port')} onInput={(v) => edit.set({ local_port: numberOf(v) })} />
+          <Input
+            label={t('provider.localPort')}
+            value={edit.text('local_port')}
+            placeholder="30000"
+            required
+            error={faults.of('body.local_port')}
+            onInput={(v) => edit.set({ local_port: numberOf(v) })}
+          />
         )}
       </div>
       {server && (
         <div class="field">
           <span class="label">{t('provider.identity')}</span>
-          <Choice label={t('provider.identity')} value={identity} onChange={(v) => edit.set({ conn_identity: v })}
-            options={[['common', t('provider.common')], ['fix-ip', t('provider.fixIP')]]} />
+          <Choice
+            label={t('provider.identity')}
+            value={identity}
+            onChange={(v) => edit.set({ conn_identity: v })}
+            options={[
+              ['common', t('provider.common')],
+              ['fix-ip', t('provider.fixIP')],
+            ]}
+          />
           <p class="hint">{identity === 'common' ? t('provider.commonHint') : t('provider.fixIPHint')}</p>
           <p class="fault">{faults.of('body.conn_identity')}</p>
         </div>
       )}
       {server && identity === 'common' && (
-        <Identity of={(edit.spec['identity'] ?? {}) as Config} faults={faults} onChange={(i) => edit.set({ identity: i })} />
+        <Identity
+          of={(edit.spec['identity'] ?? {}) as Config}
+          faults={faults}
+          onChange={(i) => edit.set({ identity: i })}
+        />
       )}
       <More edit={edit} server={server} />
     </FormDialog>
@@ -52,7 +81,8 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
 }
 
 function prepared(spec: Config): Config {
-  if (spec['conn_identity'] !== 'common' && spec['conn_identity'] !== undefined) return { ...spec, identity: undefined };
+  if (spec['conn_identity'] !== 'common' && spec['conn_identity'] !== undefined)
+    return { ...spec, identity: undefined };
   return spec['identity'] ? { ...spec, identity: keptOptions(spec['identity'] as Config) } : spec;
 }
 
@@ -61,7 +91,12 @@ function More({ edit, server }: { edit: Edit; server: boolean }) {
   const { faults } = edit;
   const down = (change: Config) => edit.set({ downlink_keepalive: { ...keepalive, ...change } });
   const count = (of: string, label: string) => (
-    <Input label={label} value={edit.text(of)} error={faults.of('body.' + of)} onInput={(v) => edit.set({ [of]: numberOf(v) })} />
+    <Input
+      label={label}
+      value={edit.text(of)}
+      error={faults.of('body.' + of)}
+      onInput={(v) => edit.set({ [of]: numberOf(v) })}
+    />
   );
   return (
     <details>
@@ -69,22 +104,45 @@ function More({ edit, server }: { edit: Edit; server: boolean }) {
       <div class="fields">
         {server && (
           <>
-            <Select label={t('provider.onDuplicate')} value={edit.text('on_duplicate') || 'newest'}
-              error={faults.of('body.on_duplicate')} onChange={(v) => edit.set({ on_duplicate: v === 'newest' ? '' : v })}
-              options={[['newest', t('provider.newest')], ['oldest', t('provider.oldest')]]} />
+            <Select
+              label={t('provider.onDuplicate')}
+              value={edit.text('on_duplicate') || 'newest'}
+              error={faults.of('body.on_duplicate')}
+              onChange={(v) => edit.set({ on_duplicate: v === 'newest' ? '' : v })}
+              options={[
+                ['newest', t('provider.newest')],
+                ['oldest', t('provider.oldest')],
+              ]}
+            />
             {count('max_connections', t('provider.maxConnections'))}
             {count('accept_rate', t('provider.acceptRate'))}
-            <Input label={t('provider.proxyFrom')} value={listText(edit.spec['proxy_from'])} placeholder="10.0.0.0/8"
-              error={faults.of('body.proxy_from')} onInput={(v) => edit.set({ proxy_from: listOf(v) })} />
+            <Input
+              label={t('provider.proxyFrom')}
+              value={listText(edit.spec['proxy_from'])}
+              placeholder="10.0.0.0/8"
+              error={faults.of('body.proxy_from')}
+              onInput={(v) => edit.set({ proxy_from: listOf(v) })}
+            />
           </>
         )}
         <TextField edit={edit} of="idle_timeout" label={t('provider.idleTimeout')} placeholder="1h" />
         <TextField edit={edit} of="keepalive" label={t('provider.keepalive')} placeholder="60s" />
         <TextField edit={edit} of="user_timeout" label={t('provider.userTimeout')} placeholder="90s" />
-        <Input label={t('provider.downEvery')} value={text(keepalive['every'])} placeholder="60s"
-          error={faults.of('body.downlink_keepalive.every')} onInput={(v) => down({ every: v })} />
-        <Input label={t('provider.downData')} value={text(keepalive['data'])} placeholder="hex:00" mono
-          error={faults.of('body.downlink_keepalive.data')} onInput={(v) => down({ data: v })} />
+        <Input
+          label={t('provider.downEvery')}
+          value={text(keepalive['every'])}
+          placeholder="60s"
+          error={faults.of('body.downlink_keepalive.every')}
+          onInput={(v) => down({ every: v })}
+        />
+        <Input
+          label={t('provider.downData')}
+          value={text(keepalive['data'])}
+          placeholder="hex:00"
+          mono
+          error={faults.of('body.downlink_keepalive.data')}
+          onInput={(v) => down({ data: v })}
+        />
         {!server && (
           <>
             <TextField edit={edit} of="connect_timeout" label={t('provider.connectTimeout')} placeholder="10s" />
@@ -101,15 +159,44 @@ const text = (v: unknown): string => (v === undefined ? '' : String(v));
 
 export function NameField({ edit, placeholder, hint }: { edit: Edit; placeholder: string; hint?: string }) {
   return (
-    <Input label={t('field.name')} value={edit.name} onInput={edit.setName} placeholder={placeholder} required
-      disabled={!edit.isNew} focus={edit.isNew} hint={hint} error={edit.faults.of('body.name')} />
+    <Input
+      label={t('field.name')}
+      value={edit.name}
+      onInput={edit.setName}
+      placeholder={placeholder}
+      required
+      disabled={!edit.isNew}
+      focus={edit.isNew}
+      hint={hint}
+      error={edit.faults.of('body.name')}
+    />
   );
 }
 
-export function TextField({ edit, of, label, placeholder, hint, mono }:
-  { edit: Edit; of: string; label: string; placeholder?: string; hint?: string; mono?: boolean }) {
+export function TextField({
+  edit,
+  of,
+  label,
+  placeholder,
+  hint,
+  mono,
+}: {
+  edit: Edit;
+  of: string;
+  label: string;
+  placeholder?: string;
+  hint?: string;
+  mono?: boolean;
+}) {
   return (
-    <Input label={label} value={edit.text(of)} placeholder={placeholder} hint={hint} mono={mono ?? false}
-      error={edit.faults.of('body.' + of)} onInput={(v) => edit.set({ [of]: v })} />
+    <Input
+      label={label}
+      value={edit.text(of)}
+      placeholder={placeholder}
+      hint={hint}
+      mono={mono ?? false}
+      error={edit.faults.of('body.' + of)}
+      onInput={(v) => edit.set({ [of]: v })}
+    />
   );
 }

@@ -28,5 +28,9 @@ export function numberOf(text: string): unknown {
 }
 
 /** A list as it is written in one line, with commas. */
-export const listOf = (text: string): string[] => text.split(',').map((s) => s.trim()).filter(Boolean);
+export const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((s) => s.trim())
+    .filter(Boolean);
 export const listText = (v: unknown): string => (Array.isArray(v) ? v.join(', ') : v ? String(v) : '');

@@ -16,16 +16,43 @@ const number = (key: string, first = false): Column => ({ key, kind: 'number', w
 const flag = (key: string, first = false): Column => ({ key, kind: 'flag', width: '4rem', first });
 
 export const columns: Column[] = [
-  text('name', '9rem', true), text('title', '9rem', true), text('address', '9rem', true),
-  { key: 'type', kind: 'type', width: '7rem', first: true }, number('scale', true), number('offset'),
-  text('unit', '5rem', true), flag('writable', true),
-  { key: 'order', kind: 'order', width: '6rem', first: false }, number('length'), number('decimals'),
-  { key: 'clamp', kind: 'range', width: '7rem', first: false }, text('poll', '5rem'), number('deadband'),
-  text('expr', '11rem'), flag('readback'), flag('on_change'),
+  text('name', '9rem', true),
+  text('title', '9rem', true),
+  text('address', '9rem', true),
+  { key: 'type', kind: 'type', width: '7rem', first: true },
+  number('scale', true),
+  number('offset'),
+  text('unit', '5rem', true),
+  flag('writable', true),
+  { key: 'order', kind: 'order', width: '6rem', first: false },
+  number('length'),
+  number('decimals'),
+  { key: 'clamp', kind: 'range', width: '7rem', first: false },
+  text('poll', '5rem'),
+  number('deadband'),
+  text('expr', '11rem'),
+  flag('readback'),
+  flag('on_change'),
 ];
 
-export const types = ['', 'bool', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'float32',
-  'float64', 'string', 'bytes', 'bcd', 'date'];
+export const types = [
+  '',
+  'bool',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'float32',
+  'float64',
+  'string',
+  'bytes',
+  'bcd',
+  'date',
+];
 export const orders = ['', 'ABCD', 'BADC', 'CDAB', 'DCBA'];
 
 /** A tag's configuration as a row. */
@@ -46,7 +73,11 @@ export function specOf(row: Row): Config {
     const typed = (row[key] ?? '').trim();
     if (typed === '') continue;
     if (kind === 'number') spec[key] = numberOf(typed);
-    else if (kind === 'range') spec[key] = typed.split(/[,;\s]+/).filter(Boolean).map(numberOf);
+    else if (kind === 'range')
+      spec[key] = typed
+        .split(/[,;\s]+/)
+        .filter(Boolean)
+        .map(numberOf);
     else spec[key] = kind === 'flag' ? true : typed;
   }
   return spec;

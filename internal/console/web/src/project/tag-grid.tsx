@@ -38,12 +38,13 @@ export function TagGrid<V>({ tags, from, base, save }: Props<V>) {
     setRows(to);
     setDirty(true);
   };
-  const submit = () => task.run(async () => {
-    const left = rows.filter((r) => !isEmpty(r));
-    setRows(left);
-    await save(left.map(specOf), origin.current);
-    setDirty(false);
-  });
+  const submit = () =>
+    task.run(async () => {
+      const left = rows.filter((r) => !isEmpty(r));
+      setRows(left);
+      await save(left.map(specOf), origin.current);
+      setDirty(false);
+    });
   const discard = () => {
     refill();
     setDirty(false);
@@ -75,8 +76,16 @@ export function TagGrid<V>({ tags, from, base, save }: Props<V>) {
         <table class="grid" ref={box} onPaste={onPaste} onKeyDown={onKeyDown}>
           <thead>
             <tr>
-              {shown.map((c) => <th key={c.key} style={{ minWidth: c.width }}>{t(`column.${c.key as 'name'}`)}</th>)}
-              {admin && <th><span class="unseen">{t('field.actions')}</span></th>}
+              {shown.map((c) => (
+                <th key={c.key} style={{ minWidth: c.width }}>
+                  {t(`column.${c.key as 'name'}`)}
+                </th>
+              ))}
+              {admin && (
+                <th>
+                  <span class="unseen">{t('field.actions')}</span>
+                </th>
+              )}
             </tr>
           </thead>
           <tbody>
@@ -84,14 +93,25 @@ export function TagGrid<V>({ tags, from, base, save }: Props<V>) {
               <tr key={i}>
                 {shown.map((c, j) => (
                   <td key={c.key}>
-                    <Cell column={c} row={row} at={[i, j]} fault={words(i, c.key)} disabled={!admin}
-                      onChange={(v) => change(rows.map((r, k) => (k === i ? { ...r, [c.key]: v } : r)))} />
+                    <Cell
+                      column={c}
+                      row={row}
+                      at={[i, j]}
+                      fault={words(i, c.key)}
+                      disabled={!admin}
+                      onChange={(v) => change(rows.map((r, k) => (k === i ? { ...r, [c.key]: v } : r)))}
+                    />
                   </td>
                 ))}
                 {admin && (
                   <td class="acts">
-                    <Button icon="remove" kind="quiet" small label={t('grid.remove', { name: row['name'] || i + 1 })}
-                      onClick={() => change(rows.filter((_, k) => k !== i))} />
+                    <Button
+                      icon="remove"
+                      kind="quiet"
+                      small
+                      label={t('grid.remove', { name: row['name'] || i + 1 })}
+                      onClick={() => change(rows.filter((_, k) => k !== i))}
+                    />
                   </td>
                 )}
               </tr>
@@ -100,18 +120,31 @@ export function TagGrid<V>({ tags, from, base, save }: Props<V>) {
         </table>
       </div>
       {rows.length === 0 && <Empty>{t('tags.none')}</Empty>}
-      {faults.rest().map((f) => <p class="fault" role="alert" key={f}>{f}</p>)}
+      {faults.rest().map((f) => (
+        <p class="fault" role="alert" key={f}>
+          {f}
+        </p>
+      ))}
       <div class="row">
         {admin && (
-          <Button icon="add" onClick={() => {
-            change([...rows, rowOf({})]);
-            setTimeout(() => cellAt(rows.length, 0)?.focus());
-          }}>{t('grid.add')}</Button>
+          <Button
+            icon="add"
+            onClick={() => {
+              change([...rows, rowOf({})]);
+              setTimeout(() => cellAt(rows.length, 0)?.focus());
+            }}
+          >
+            {t('grid.add')}
+          </Button>
         )}
         <Check label={t('grid.all')} checked={all} onChange={setAll} />
-        <span class="grow hint">{admin && t('grid.pasteHint')}</span>
+        <span class="grow hint wide-only">{admin && t('grid.pasteHint')}</span>
         {dirty && <Button onClick={discard}>{t('grid.discard')}</Button>}
-        {admin && <Button kind="primary" disabled={!dirty || task.busy} onClick={() => void submit()}>{t('action.save')}</Button>}
+        {admin && (
+          <Button kind="primary" disabled={!dirty || task.busy} onClick={() => void submit()}>
+            {t('action.save')}
+          </Button>
+        )}
       </div>
     </>
   );
@@ -123,7 +156,7 @@ function faultList(faults: Faults, rows: Row[], base: string): (row: number, key
     const name = rows[i]?.['name']?.trim();
     const tags = [`${base}.${i}`, ...(name ? [`${base}.${name}`] : [])];
     const own = faults.of(...tags.map((tag) => `${tag}.${key}`));
-    return key === 'name' ? ([own, faults.self(...tags)].filter(Boolean).join('; ') || undefined) : own;
+    return key === 'name' ? [own, faults.self(...tags)].filter(Boolean).join('; ') || undefined : own;
   };
 }
 
@@ -139,19 +172,37 @@ interface CellProps {
 function Cell({ column: c, row, at, fault, disabled, onChange }: CellProps) {
   const value = row[c.key] ?? '';
   const common = {
-    'data-row': at[0], 'data-column': at[1], disabled,
-    'aria-label': `${t(`column.${c.key as 'name'}`)} ${at[0] + 1}`, 'aria-invalid': fault ? (true as const) : undefined,
+    'data-row': at[0],
+    'data-column': at[1],
+    disabled,
+    'aria-label': `${t(`column.${c.key as 'name'}`)} ${at[0] + 1}`,
+    'aria-invalid': fault ? (true as const) : undefined,
   };
   return (
     <>
       {c.kind === 'flag' ? (
-        <input {...common} type="checkbox" checked={value !== ''} onChange={(e) => onChange(e.currentTarget.checked ? 'true' : '')} />
+        <input
+          {...common}
+          type="checkbox"
+          checked={value !== ''}
+          onChange={(e) => onChange(e.currentTarget.checked ? 'true' : '')}
+        />
       ) : c.kind === 'type' || c.kind === 'order' ? (
         <select {...common} value={value} onChange={(e) => onChange(e.currentTarget.value)}>
-          {withOwn(c.kind === 'type' ? types : orders, value).map((v) => <option key={v} value={v}>{v || t('grid.default')}</option>)}
+          {withOwn(c.kind === 'type' ? types : orders, value).map((v) => (
+            <option key={v} value={v}>
+              {v || t('grid.default')}
+            </option>
+          ))}
         </select>
       ) : (
-        <input {...common} value={value} spellcheck={false} autocomplete="off" onInput={(e) => onChange(e.currentTarget.value)} />
+        <input
+          {...common}
+          value={value}
+          spellcheck={false}
+          autocomplete="off"
+          onInput={(e) => onChange(e.currentTarget.value)}
+        />
       )}
       {fault && <p class="fault">{fault}</p>}
     </>

@@ -18,12 +18,22 @@ interface From<T> {
   etag: string;
 }
 
-export function DeviceCard({ channel, name, project, turn, open, onChanged }: DetailProps & { channel: string; name: string }) {
+export function DeviceCard({
+  channel,
+  name,
+  project,
+  turn,
+  open,
+  onChanged,
+}: DetailProps & { channel: string; name: string }) {
   const read = useGet<Channel>(url`/channels/${channel}`, turn);
   const save = async (tags: Config[], from: From<Channel>) => {
     const spec = channelSpec(from.of);
     const devices = (spec['devices'] as Config[]).map((x) => (x['name'] === name ? { ...x, tags } : x));
-    await call('PUT', url`/channels/${channel}`, { json: compact({ ...spec, devices }), headers: { 'If-Match': from.etag } });
+    await call('PUT', url`/channels/${channel}`, {
+      json: compact({ ...spec, devices }),
+      headers: { 'If-Match': from.etag },
+    });
     say(t('project.saved', { name: `${channel}/${name}` }));
     onChanged();
   };
@@ -31,24 +41,40 @@ export function DeviceCard({ channel, name, project, turn, open, onChanged }: De
     <View of={read}>
       {(c) => {
         const d = c.devices.find((x) => x.name === name);
-        if (!d) return <Card><Empty>{t('project.missing', { name: `${channel}/${name}` })}</Empty></Card>;
+        if (!d)
+          return (
+            <Card>
+              <Empty>{t('project.missing', { name: `${channel}/${name}` })}</Empty>
+            </Card>
+          );
         const model = project.models.find((m) => m.name === d.model);
         return (
           <div class="stack">
-            <Card title={`${channel} / ${name} ${d.title}`} actions={
-              <Acts>
-                <Button icon="edit" onClick={() => open({ kind: 'device', channel, name })}>{t('action.edit')}</Button>
-                <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'device', of: [channel, name] })}>
-                  {t('action.delete')}
-                </Button>
-              </Acts>
-            }>
-              <Facts of={[
-                [t('device.unit'), String(d.unit)], [t('field.address'), d.address || none],
-                [t('noun.model'), d.model ? <a href={href(['project', 'model', d.model])}>{d.model}</a> : none],
-                [t('noun.driver'), d.driver || c.driver], [t('channel.poll'), d.poll === '0s' ? none : d.poll],
-              ]} />
-              {model && <p class="hint spaced">{t('device.modelTags', { names: model.tags.map((x) => x.name).join(', ') })}</p>}
+            <Card
+              title={`${channel} / ${name} ${d.title}`}
+              actions={
+                <Acts>
+                  <Button icon="edit" onClick={() => open({ kind: 'device', channel, name })}>
+                    {t('action.edit')}
+                  </Button>
+                  <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'device', of: [channel, name] })}>
+                    {t('action.delete')}
+                  </Button>
+                </Acts>
+              }
+            >
+              <Facts
+                of={[
+                  [t('device.unit'), String(d.unit)],
+                  [t('field.address'), d.address || none],
+                  [t('noun.model'), d.model ? <a href={href(['project', 'model', d.model])}>{d.model}</a> : none],
+                  [t('noun.driver'), d.driver || c.driver],
+                  [t('channel.poll'), d.poll === '0s' ? none : d.poll],
+                ]}
+              />
+              {model && (
+                <p class="hint spaced">{t('device.modelTags', { names: model.tags.map((x) => x.name).join(', ') })}</p>
+              )}
             </Card>
             <Card title={t('device.ownTags')}>
               <TagGrid tags={d.tags} from={{ of: c, etag: read.etag }} base={`body.devices.${name}.tags`} save={save} />
@@ -71,12 +97,19 @@ export function ModelCard({ name, turn, open, onChanged }: DetailProps & { name:
   return (
     <View of={read}>
       {(m) => (
-        <Card title={`${name} ${m.title}`} actions={
-          <Acts>
-            <Button icon="edit" onClick={() => open({ kind: 'model', name })}>{t('action.edit')}</Button>
-            <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'model', of: [name] })}>{t('action.delete')}</Button>
-          </Acts>
-        }>
+        <Card
+          title={`${name} ${m.title}`}
+          actions={
+            <Acts>
+              <Button icon="edit" onClick={() => open({ kind: 'model', name })}>
+                {t('action.edit')}
+              </Button>
+              <Button icon="remove" onClick={() => open({ kind: 'delete', noun: 'model', of: [name] })}>
+                {t('action.delete')}
+              </Button>
+            </Acts>
+          }
+        >
           <TagGrid tags={m.tags} from={{ of: m, etag: read.etag }} base="body.tags" save={save} />
         </Card>
       )}

@@ -22,18 +22,30 @@ export function StrangersPage(_: { at: Route }) {
     <Page title={t('nav.strangers')}>
       <p class="muted">{t('strangers.about')}</p>
       <View of={list}>
-        {(data) => data.items.length === 0 ? <Card><Empty>{t('strangers.none')}</Empty></Card> : (
-          <Card><Table of={data.items} adopt={setAdopting} /></Card>
-        )}
+        {(data) =>
+          data.items.length === 0 ? (
+            <Card>
+              <Empty>{t('strangers.none')}</Empty>
+            </Card>
+          ) : (
+            <Card>
+              <Table of={data.items} adopt={setAdopting} />
+            </Card>
+          )
+        }
       </View>
       {adopting && (
-        <Adopt of={adopting} onClose={() => setAdopting(null)} onDone={(c) => {
-          setAdopting(null);
-          strangerCount.set(Math.max(0, strangerCount.value - 1));
-          list.reload();
-          say(t('strangers.adopted', { name: `${c.provider}/${c.name}` }));
-          location.hash = href(['connection', c.provider, c.name]);
-        }} />
+        <Adopt
+          of={adopting}
+          onClose={() => setAdopting(null)}
+          onDone={(c) => {
+            setAdopting(null);
+            strangerCount.set(Math.max(0, strangerCount.value - 1));
+            list.reload();
+            say(t('strangers.adopted', { name: `${c.provider}/${c.name}` }));
+            location.hash = href(['connection', c.provider, c.name]);
+          }}
+        />
       )}
     </Page>
   );
@@ -47,23 +59,40 @@ function Table({ of, adopt }: { of: Stranger[]; adopt: (s: Stranger) => void }) 
       <table>
         <thead>
           <tr>
-            <th>{t('conn.id')}</th><th>{t('strangers.firstBytes')}</th><th>{t('conn.address')}</th><th>{t('noun.provider')}</th>
-            <th class="num">{t('strangers.count')}</th><th class="num">{t('strangers.lastSeen')}</th><th>{t('field.reason')}</th>
-            <th><span class="unseen">{t('field.actions')}</span></th>
+            <th>{t('conn.id')}</th>
+            <th>{t('strangers.firstBytes')}</th>
+            <th>{t('conn.address')}</th>
+            <th>{t('noun.provider')}</th>
+            <th class="num">{t('strangers.count')}</th>
+            <th class="num">{t('strangers.lastSeen')}</th>
+            <th>{t('field.reason')}</th>
+            <th>
+              <span class="unseen">{t('field.actions')}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
           {newest.map((s) => (
             <tr key={s.key}>
               <td class="mono">{s.id || t('strangers.noId')}</td>
-              <td class="mono bytes">{hexSpaced(s.first_bytes)}<br /><span class="muted">{hexText(s.first_bytes)}</span></td>
+              <td class="mono bytes">
+                {hexSpaced(s.first_bytes)}
+                <br />
+                <span class="muted">{hexText(s.first_bytes)}</span>
+              </td>
               <td class="mono">{s.remote_addr}</td>
               <td>{s.provider}</td>
               <td class="num">{number(s.count)}</td>
-              <td class="num" title={`${moment(s.first_seen)} – ${moment(s.last_seen)}`}>{t('time.ago', { age: age(s.last_seen, now) })}</td>
+              <td class="num" title={`${moment(s.first_seen)} – ${moment(s.last_seen)}`}>
+                {t('time.ago', { age: age(s.last_seen, now) })}
+              </td>
               <td>{s.reason}</td>
               <td class="acts">
-                {may('operator') && <Button small icon="add" kind="primary" onClick={() => adopt(s)}>{t('strangers.adopt')}</Button>}
+                {may('operator') && (
+                  <Button small icon="add" kind="primary" onClick={() => adopt(s)}>
+                    {t('strangers.adopt')}
+                  </Button>
+                )}
               </td>
             </tr>
           ))}
@@ -79,17 +108,30 @@ function Adopt({ of: s, onClose, onDone }: { of: Stranger; onClose: () => void; 
   const [title, setTitle] = useState('');
   const task = useTask();
   const faults = faultsOf(task.error);
-  const adopt = () => task.run(async () => {
-    const json = { ...(name.trim() && { name: name.trim() }), ...(title && { title }) };
-    onDone((await call<Connection>('POST', url`/strangers/${s.key}/adopt`, { json })).body);
-  });
+  const adopt = () =>
+    task.run(async () => {
+      const json = { ...(name.trim() && { name: name.trim() }), ...(title && { title }) };
+      onDone((await call<Connection>('POST', url`/strangers/${s.key}/adopt`, { json })).body);
+    });
   return (
-    <FormDialog title={t('strangers.adoptTitle', { id: s.id || s.remote_addr })} action={t('strangers.adopt')} busy={task.busy}
-      onClose={onClose} onSubmit={() => void adopt()} faults={faults.rest}>
+    <FormDialog
+      title={t('strangers.adoptTitle', { id: s.id || s.remote_addr })}
+      action={t('strangers.adopt')}
+      busy={task.busy}
+      onClose={onClose}
+      onSubmit={() => void adopt()}
+      faults={faults.rest}
+    >
       <p>{t('strangers.adoptText', { provider: s.provider })}</p>
       <div class="fields">
-        <Input label={t('field.name')} value={name} onInput={setName} focus placeholder={t('strangers.anyName')}
-          error={faults.of('body.name')} />
+        <Input
+          label={t('field.name')}
+          value={name}
+          onInput={setName}
+          focus
+          placeholder={t('strangers.anyName')}
+          error={faults.of('body.name')}
+        />
         <Input label={t('field.title')} value={title} onInput={setTitle} error={faults.of('body.title')} />
       </div>
     </FormDialog>

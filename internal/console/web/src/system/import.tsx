@@ -29,32 +29,60 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
   const task = useTask();
   const chosen = providers.find((p) => p.name === provider);
   const lines = text.split(/\r?\n/).filter((l) => l.trim());
-  const start = () => task.run(async () => {
-    setDone(null);
-    const type = text.trimStart().startsWith('{') ? 'application/x-ndjson' : 'text/csv';
-    setDone((await call<Plan>('POST', url`/providers/${provider}/connections`, { text, type })).body);
-  });
-  const save = () => task.run(async () => {
-    const res = await ask('GET', url`/providers/${provider}/connections` + '?format=csv');
-    download(`${provider}.csv`, await res.text(), 'text/csv');
-  });
+  const start = () =>
+    task.run(async () => {
+      setDone(null);
+      const type = text.trimStart().startsWith('{') ? 'application/x-ndjson' : 'text/csv';
+      setDone((await call<Plan>('POST', url`/providers/${provider}/connections`, { text, type })).body);
+    });
+  const save = () =>
+    task.run(async () => {
+      const res = await ask('GET', url`/providers/${provider}/connections` + '?format=csv');
+      download(`${provider}.csv`, await res.text(), 'text/csv');
+    });
   return (
     <>
-      <Card title={t('import.step1')} actions={<Button small icon="save" onClick={() => void save()}>{t('import.export')}</Button>}>
-        <Select label={t('noun.provider')} value={provider} onChange={(p) => setQuery({ provider: p })}
-          options={providers.map((p) => [p.name, p.title ? `${p.name} · ${p.title}` : p.name])} />
+      <Card
+        title={t('import.step1')}
+        actions={
+          <Button small icon="save" onClick={() => void save()}>
+            {t('import.export')}
+          </Button>
+        }
+      >
+        <Select
+          label={t('noun.provider')}
+          value={provider}
+          onChange={(p) => setQuery({ provider: p })}
+          options={providers.map((p) => [p.name, p.title ? `${p.name} · ${p.title}` : p.name])}
+        />
       </Card>
-      <Card title={t('import.step2')} actions={
-        <label class="button small file">{t('import.file')}
-          <input type="file" class="unseen" accept=".csv,.tsv,.ndjson,.jsonl,text/csv" onChange={(e) => {
-            void e.currentTarget.files?.[0]?.text().then(setText);
-          }} />
-        </label>
-      }>
+      <Card
+        title={t('import.step2')}
+        actions={
+          <label class="button small file">
+            {t('import.file')}
+            <input
+              type="file"
+              class="unseen"
+              accept=".csv,.tsv,.ndjson,.jsonl,text/csv"
+              onChange={(e) => {
+                void e.currentTarget.files?.[0]?.text().then(setText);
+              }}
+            />
+          </label>
+        }
+      >
         <label class="field">
           <span class="hint">{t('import.hint', { columns: columnsOf(chosen) })}</span>
-          <textarea class="mono" rows={10} spellcheck={false} value={text} placeholder={exampleOf(chosen)}
-            onInput={(e) => setText(e.currentTarget.value)} />
+          <textarea
+            class="mono"
+            rows={10}
+            spellcheck={false}
+            value={text}
+            placeholder={exampleOf(chosen)}
+            onInput={(e) => setText(e.currentTarget.value)}
+          />
         </label>
         <p class="muted">{t('import.lines', { n: number(Math.max(0, lines.length - 1)) })}</p>
       </Card>
@@ -63,8 +91,10 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
         <LineFaults error={task.error} lines={text.split(/\r?\n/)} />
         {done && (
           <div class="note" role="status">
-            <p><strong>{t('import.done', { n: number(done.changes.length) })}</strong>{' '}
-              <a href={href(['fleet'], { provider })}>{t('nav.fleet')}</a></p>
+            <p>
+              <strong>{t('import.done', { n: number(done.changes.length) })}</strong>{' '}
+              <a href={href(['fleet'], { provider })}>{t('nav.fleet')}</a>
+            </p>
             <PlanList of={done.changes} />
           </div>
         )}
@@ -100,9 +130,15 @@ function LineFaults({ error, lines }: { error: Problem | null; lines: string[] }
 }
 
 const columnsOf = (p: Provider | undefined): string =>
-  p?.type === 'tcp-client' ? 'name, title, host, port, enabled'
-    : p?.conn_identity === 'fix-ip' ? 'name, title, remote_ip, enabled' : 'name, title, socket_conn_id, secret, enabled';
+  p?.type === 'tcp-client'
+    ? 'name, title, host, port, enabled'
+    : p?.conn_identity === 'fix-ip'
+      ? 'name, title, remote_ip, enabled'
+      : 'name, title, socket_conn_id, secret, enabled';
 
 const exampleOf = (p: Provider | undefined): string =>
-  p?.type === 'tcp-client' ? 'name,title,host,port\nc1,1# dev,10.1.2.3,502'
-    : p?.conn_identity === 'fix-ip' ? 'name,title,remote_ip\nc1,1# dev,10.1.2.3' : 'name,title,socket_conn_id\nc1,1# dev,c0001\nc2,2# dev,c0002';
+  p?.type === 'tcp-client'
+    ? 'name,title,host,port\nc1,1# dev,10.1.2.3,502'
+    : p?.conn_identity === 'fix-ip'
+      ? 'name,title,remote_ip\nc1,1# dev,10.1.2.3'
+      : 'name,title,socket_conn_id\nc1,1# dev,c0001\nc2,2# dev,c0002';

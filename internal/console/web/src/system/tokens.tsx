@@ -18,20 +18,41 @@ export function Tokens() {
   const [made, setMade] = useState('');
   const [revoking, setRevoking] = useState<Token | null>(null);
   return (
-    <Card title={t('tokens.title')} actions={<Button small icon="add" onClick={() => setAdding(true)}>{t('tokens.add')}</Button>}>
+    <Card
+      title={t('tokens.title')}
+      actions={
+        <Button small icon="add" onClick={() => setAdding(true)}>
+          {t('tokens.add')}
+        </Button>
+      }
+    >
       <View of={list}>
         {(data) => (
           <div class="scroll">
             <table>
               <thead>
-                <tr><th>{t('field.name')}</th><th>{t('tokens.role')}</th><th>{t('tokens.created')}</th><th>{t('tokens.by')}</th>
-                  <th><span class="unseen">{t('field.actions')}</span></th></tr>
+                <tr>
+                  <th>{t('field.name')}</th>
+                  <th>{t('tokens.role')}</th>
+                  <th>{t('tokens.created')}</th>
+                  <th>{t('tokens.by')}</th>
+                  <th>
+                    <span class="unseen">{t('field.actions')}</span>
+                  </th>
+                </tr>
               </thead>
               <tbody>
                 {data.items.map((x) => (
                   <tr key={x.id}>
-                    <td>{x.name}</td><td>{t(`role.${x.role}`)}</td><td>{moment(x.created)}</td><td>{x.who || none}</td>
-                    <td class="acts"><Button small onClick={() => setRevoking(x)}>{t('tokens.revoke')}</Button></td>
+                    <td>{x.name}</td>
+                    <td>{t(`role.${x.role}`)}</td>
+                    <td>{moment(x.created)}</td>
+                    <td>{x.who || none}</td>
+                    <td class="acts">
+                      <Button small onClick={() => setRevoking(x)}>
+                        {t('tokens.revoke')}
+                      </Button>
+                    </td>
                   </tr>
                 ))}
               </tbody>
@@ -39,29 +60,42 @@ export function Tokens() {
           </div>
         )}
       </View>
-      {adding && <Add onClose={() => setAdding(false)} onMade={(secret) => {
-        setAdding(false);
-        setMade(secret);
-        list.reload();
-      }} />}
+      {adding && (
+        <Add
+          onClose={() => setAdding(false)}
+          onMade={(secret) => {
+            setAdding(false);
+            setMade(secret);
+            list.reload();
+          }}
+        />
+      )}
       {made && (
         <Dialog title={t('tokens.made')} onClose={() => setMade('')}>
           <p>{t('tokens.once')}</p>
           <Input label={t('signIn.token')} value={made} onInput={() => {}} mono />
           <div class="dialog-foot">
-            <Button onClick={() => void navigator.clipboard?.writeText(made).then(() => say(t('tokens.copied')))}>{t('tokens.copy')}</Button>
-            <Button kind="primary" onClick={() => setMade('')}>{t('action.close')}</Button>
+            <Button onClick={() => void navigator.clipboard?.writeText(made).then(() => say(t('tokens.copied')))}>
+              {t('tokens.copy')}
+            </Button>
+            <Button kind="primary" onClick={() => setMade('')}>
+              {t('action.close')}
+            </Button>
           </div>
         </Dialog>
       )}
       {revoking && (
-        <Confirm title={t('tokens.revokeTitle', { name: revoking.name })} text={t('tokens.revokeText')} action={t('tokens.revoke')}
+        <Confirm
+          title={t('tokens.revokeTitle', { name: revoking.name })}
+          text={t('tokens.revokeText')}
+          action={t('tokens.revoke')}
           onClose={() => setRevoking(null)}
           run={async () => {
             await call('DELETE', url`/tokens/${revoking.id}`);
             setRevoking(null);
             list.reload();
-          }} />
+          }}
+        />
       )}
     </Card>
   );
@@ -72,15 +106,28 @@ function Add({ onClose, onMade }: { onClose: () => void; onMade: (secret: string
   const [role, setRole] = useState<string>('viewer');
   const task = useTask();
   const faults = faultsOf(task.error);
-  const add = () => task.run(async () => {
-    onMade((await call<{ token: string }>('POST', '/tokens', { json: { name: name.trim(), role } })).body.token);
-  });
+  const add = () =>
+    task.run(async () => {
+      onMade((await call<{ token: string }>('POST', '/tokens', { json: { name: name.trim(), role } })).body.token);
+    });
   return (
-    <FormDialog title={t('tokens.add')} action={t('tokens.add')} busy={task.busy} onClose={onClose} onSubmit={() => void add()}
-      faults={faults.rest}>
+    <FormDialog
+      title={t('tokens.add')}
+      action={t('tokens.add')}
+      busy={task.busy}
+      onClose={onClose}
+      onSubmit={() => void add()}
+      faults={faults.rest}
+    >
       <Input label={t('field.name')} value={name} onInput={setName} focus required error={faults.of('body.name')} />
-      <Select label={t('tokens.role')} value={role} onChange={setRole} error={faults.of('body.role')} hint={t(`tokens.${role as Role}May`)}
-        options={roles.map((r) => [r, t(`role.${r}`)])} />
+      <Select
+        label={t('tokens.role')}
+        value={role}
+        onChange={setRole}
+        error={faults.of('body.role')}
+        hint={t(`tokens.${role as Role}May`)}
+        options={roles.map((r) => [r, t(`role.${r}`)])}
+      />
     </FormDialog>
   );
 }

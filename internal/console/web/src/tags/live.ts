@@ -4,7 +4,8 @@ import type { TagValue } from '../lib/types';
 
 const most = 20_000; // values kept beside the list; more than a page shows
 
-export const keyOf = (v: { channel: string; device: string; tag: string }): string => `${v.channel}/${v.device}/${v.tag}`;
+export const keyOf = (v: { channel: string; device: string; tag: string }): string =>
+  `${v.channel}/${v.device}/${v.tag}`;
 
 /**
  * What the feed has said of values since the view was opened: a function from a value that was read to the newest one.
@@ -14,16 +15,19 @@ export function useLive(query?: string): (read: TagValue) => TagValue {
   const told = useRef(new Map<string, TagValue>());
   const timer = useRef(0);
   const [, draw] = useState(0);
-  useFeed({
-    value(v) {
-      if (told.current.size > most) told.current.clear();
-      told.current.set(keyOf(v), v);
-      timer.current ||= window.setTimeout(() => {
-        timer.current = 0;
-        draw((n) => n + 1);
-      }, 250);
+  useFeed(
+    {
+      value(v) {
+        if (told.current.size > most) told.current.clear();
+        told.current.set(keyOf(v), v);
+        timer.current ||= window.setTimeout(() => {
+          timer.current = 0;
+          draw((n) => n + 1);
+        }, 250);
+      },
     },
-  }, query);
+    query,
+  );
   useEffect(() => () => clearTimeout(timer.current), []);
   return (read) => {
     const v = told.current.get(keyOf(read));

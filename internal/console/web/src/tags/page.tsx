@@ -26,8 +26,10 @@ export function TagsPage({ at }: { at: Route }) {
   const online = providers.data?.items.reduce((n, p) => n + p.online, 0) ?? Infinity;
   const follows = channel !== '' || connection !== '' || online <= mostLive;
   const live = useLive(follows ? query({ values: true, channel, connection }) : '');
-  const pathOf = useCallback((cursor: string) => '/tags' + query({ channel, device, connection, limit: 100, cursor }),
-    [channel, device, connection]);
+  const pathOf = useCallback(
+    (cursor: string) => '/tags' + query({ channel, device, connection, limit: 100, cursor }),
+    [channel, device, connection],
+  );
   const pages = usePages<TagValue>(pathOf);
   useEffect(() => {
     if (follows) return;
@@ -35,16 +37,24 @@ export function TagsPage({ at }: { at: Route }) {
     return () => clearInterval(timer);
   }, [follows, pages.refresh]);
   const [writing, setWriting] = useState<TagValue | null>(null);
-  const toggle = (key: string) => setQuery({
-    plot: (plotted.includes(key) ? plotted.filter((k) => k !== key) : [...plotted, key].slice(-mostPlotted)).join(','),
-  });
+  const toggle = (key: string) =>
+    setQuery({
+      plot: (plotted.includes(key) ? plotted.filter((k) => k !== key) : [...plotted, key].slice(-mostPlotted)).join(
+        ',',
+      ),
+    });
   const clear = () => setQuery({ channel: '', device: '', connection: '' });
   return (
     <Page title={t('tags.title')}>
       <div class="row">
         <Filter label={t('noun.channel')} now={channel} onSet={(v) => setQuery({ channel: v })} placeholder="ch_dev1" />
         <Filter label={t('noun.device')} now={device} onSet={(v) => setQuery({ device: v })} placeholder="d1" />
-        <Filter label={t('noun.connection')} now={connection} onSet={(v) => setQuery({ connection: v })} placeholder="s1/c1" />
+        <Filter
+          label={t('noun.connection')}
+          now={connection}
+          onSet={(v) => setQuery({ connection: v })}
+          placeholder="s1/c1"
+        />
         {(channel || device || connection) && <Button onClick={clear}>{t('tags.allTags')}</Button>}
         {!follows && providers.data && <span class="muted">{t('tags.choose', { n: number(mostLive) })}</span>}
       </div>
@@ -55,16 +65,37 @@ export function TagsPage({ at }: { at: Route }) {
   );
 }
 
-function Filter({ label, now, onSet, placeholder }:
-  { label: string; now: string; onSet: (v: string) => void; placeholder: string }) {
+function Filter({
+  label,
+  now,
+  onSet,
+  placeholder,
+}: {
+  label: string;
+  now: string;
+  onSet: (v: string) => void;
+  placeholder: string;
+}) {
   const [text, setText] = useState(now);
   useEffect(() => setText(now), [now]);
   return (
-    <form class="tag-filter" onSubmit={(e) => { e.preventDefault(); onSet(text.trim()); }}>
+    <form
+      class="tag-filter"
+      onSubmit={(e) => {
+        e.preventDefault();
+        onSet(text.trim());
+      }}
+    >
       <label>
         <span class="muted">{label}</span>
-        <input value={text} placeholder={placeholder} onInput={(e) => setText(e.currentTarget.value)}
-          onBlur={() => text.trim() !== now && onSet(text.trim())} autocomplete="off" spellcheck={false} />
+        <input
+          value={text}
+          placeholder={placeholder}
+          onInput={(e) => setText(e.currentTarget.value)}
+          onBlur={() => text.trim() !== now && onSet(text.trim())}
+          autocomplete="off"
+          spellcheck={false}
+        />
       </label>
     </form>
   );
@@ -81,29 +112,77 @@ interface ValuesProps {
 function Values({ of, live, plotted, toggle, write }: ValuesProps) {
   const now = useNow();
   const columns: Column<TagValue>[] = [
-    { key: 'plot', title: t('tags.plot'), width: '2.2rem', cell: (v) => (
-      <input type="checkbox" aria-label={t('tags.plotOf', { tag: keyOf(v) })} checked={plotted.includes(keyOf(v))}
-        onChange={() => toggle(keyOf(v))} />
-    ) },
-    { key: 'tag', title: t('noun.tag'), width: 'minmax(6rem, 2fr)', cell: (v) => (
-      <span title={keyOf(v)}>
-        <span class="muted wide-only">{v.channel}/</span><span class="muted">{v.device}/</span><strong>{v.tag}</strong> {v.title}
-      </span>
-    ) },
-    { key: 'value', title: t('field.value'), width: 'minmax(4.6rem, 0.8fr)', num: true, cell: (v) => (
-      <><strong>{valueText(live(v).value)}</strong> <span class="muted">{v.unit}</span></>
-    ) },
-    { key: 'quality', title: t('field.quality'), width: 'minmax(3rem, 1fr)', cell: (v) => (
-      <span title={live(v).reason}><QualityMark quality={live(v).quality} reason={live(v).reason} />
-        <span class="muted wide-only"> {live(v).reason}</span></span>
-    ) },
+    {
+      key: 'plot',
+      title: t('tags.plot'),
+      width: '2.2rem',
+      cell: (v) => (
+        <input
+          type="checkbox"
+          aria-label={t('tags.plotOf', { tag: keyOf(v) })}
+          checked={plotted.includes(keyOf(v))}
+          onChange={() => toggle(keyOf(v))}
+        />
+      ),
+    },
+    {
+      key: 'tag',
+      title: t('noun.tag'),
+      width: 'minmax(6rem, 2fr)',
+      cell: (v) => (
+        <span title={keyOf(v)}>
+          <span class="muted wide-only">{v.channel}/</span>
+          <span class="muted">{v.device}/</span>
+          <strong>{v.tag}</strong> {v.title}
+        </span>
+      ),
+    },
+    {
+      key: 'value',
+      title: t('field.value'),
+      width: 'minmax(4.6rem, 0.8fr)',
+      num: true,
+      cell: (v) => (
+        <>
+          <strong>{valueText(live(v).value)}</strong> <span class="muted">{v.unit}</span>
+        </>
+      ),
+    },
+    {
+      key: 'quality',
+      title: t('field.quality'),
+      width: 'minmax(3rem, 1fr)',
+      cell: (v) => (
+        <span title={live(v).reason}>
+          <QualityMark quality={live(v).quality} reason={live(v).reason} />
+          <span class="muted wide-only"> {live(v).reason}</span>
+        </span>
+      ),
+    },
     { key: 'age', title: t('field.age'), width: '4.2rem', num: true, cell: (v) => age(live(v).ts, now) },
-    { key: 'conn', title: t('noun.connection'), width: 'minmax(5rem, 0.8fr)', wideOnly: true, cell: (v) => {
-      const [provider = '', name = ''] = v.connection.split('/', 2);
-      return name ? <a href={href(['connection', provider, name])}>{v.connection}</a> : '';
-    } },
-    { key: 'write', title: t('field.actions'), width: '5.6rem', wideOnly: true, cell: (v) => v.writable && may('operator') &&
-      <Button small icon="edit" onClick={() => write(v)}>{t('action.write')}</Button> },
+    {
+      key: 'conn',
+      title: t('noun.connection'),
+      width: 'minmax(5rem, 0.8fr)',
+      wideOnly: true,
+      cell: (v) => {
+        const [provider = '', name = ''] = v.connection.split('/', 2);
+        return name ? <a href={href(['connection', provider, name])}>{v.connection}</a> : '';
+      },
+    },
+    {
+      key: 'write',
+      title: t('field.actions'),
+      width: '5.6rem',
+      wideOnly: true,
+      cell: (v) =>
+        v.writable &&
+        may('operator') && (
+          <Button small icon="edit" onClick={() => write(v)}>
+            {t('action.write')}
+          </Button>
+        ),
+    },
   ];
   return <VTable label={t('tags.title')} columns={columns} of={of} empty={t('tags.none')} />;
 }

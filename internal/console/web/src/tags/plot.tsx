@@ -32,8 +32,11 @@ export function Plot({ tags, onRemove }: { tags: string[]; onRemove: (tag: strin
     const stop = new AbortController();
     const to = new Date();
     const from = new Date(to.getTime() - hours[span] * 3_600_000);
-    const read = (tag: string) => get<List<Bucket>>(
-      '/history' + query({ tag, from: from.toISOString(), to: to.toISOString(), points }), stop.signal);
+    const read = (tag: string) =>
+      get<List<Bucket>>(
+        '/history' + query({ tag, from: from.toISOString(), to: to.toISOString(), points }),
+        stop.signal,
+      );
     Promise.all(tags.map(read))
       .then((all) => {
         setTable({ tags, data: tableOf(all.map((a) => a.body.items)) });
@@ -43,24 +46,55 @@ export function Plot({ tags, onRemove }: { tags: string[]; onRemove: (tag: strin
     return () => stop.abort();
   }, [tags, span, turn, age]);
   return (
-    <Card title={t('plot.title')} actions={
-      <>
-        <Choice label={t('history.span')} value={span} onChange={setSpan}
-          options={[['1', t('span.1h')], ['6', t('span.6h')], ['24', t('span.24h')], ['168', t('span.7d')]]} />
-        <Button small icon="save" disabled={!table || table.data[0].length === 0}
-          onClick={() => table && download('linkd-tags.csv', csvOf(table.tags, table.data), 'text/csv')}>{t('plot.csv')}</Button>
-      </>
-    }>
+    <Card
+      title={t('plot.title')}
+      actions={
+        <>
+          <Choice
+            label={t('history.span')}
+            value={span}
+            onChange={setSpan}
+            options={[
+              ['1', t('span.1h')],
+              ['6', t('span.6h')],
+              ['24', t('span.24h')],
+              ['168', t('span.7d')],
+            ]}
+          />
+          <Button
+            small
+            icon="save"
+            disabled={!table || table.data[0].length === 0}
+            onClick={() => table && download('linkd-tags.csv', csvOf(table.tags, table.data), 'text/csv')}
+          >
+            {t('plot.csv')}
+          </Button>
+        </>
+      }
+    >
       <ErrorBox error={error} />
       <div class="row chips">
         {tags.map((tag, i) => (
-          <button type="button" class="chip" key={tag} aria-label={t('plot.remove', { tag })} onClick={() => onRemove(tag)}>
-            <span class="dot" style={{ background: lines[i % lines.length] }} aria-hidden="true" />{tag}<span aria-hidden="true">×</span>
+          <button
+            type="button"
+            class="chip"
+            key={tag}
+            aria-label={t('plot.remove', { tag })}
+            onClick={() => onRemove(tag)}
+          >
+            <span class="dot" style={{ background: lines[i % lines.length] }} aria-hidden="true" />
+            {tag}
+            <span aria-hidden="true">×</span>
           </button>
         ))}
       </div>
-      {!table ? !error && <Loading /> : table.data[0].length === 0 ? <Empty>{t('plot.empty')}</Empty>
-        : <Lines tags={table.tags} data={table.data} hours={hours[span]} />}
+      {!table ? (
+        !error && <Loading />
+      ) : table.data[0].length === 0 ? (
+        <Empty>{t('plot.empty')}</Empty>
+      ) : (
+        <Lines tags={table.tags} data={table.data} hours={hours[span]} />
+      )}
     </Card>
   );
 }
@@ -76,7 +110,11 @@ function Lines({ tags, data, hours }: { tags: string[]; data: Table; hours: numb
     const el = box.current!;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new uPlot(options(tags, el.clientWidth, () => range.current), data, el);
+      plot.current = new uPlot(
+        options(tags, el.clientWidth, () => range.current),
+        data,
+        el,
+      );
     };
     draw();
     const watch = new ResizeObserver(() => plot.current?.setSize({ width: el.clientWidth, height: high }));
@@ -95,13 +133,23 @@ function Lines({ tags, data, hours }: { tags: string[]; data: Table; hours: numb
 }
 
 function options(tags: string[], width: number, range: () => [number, number]): uPlot.Options {
-  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 } };
+  const axis = {
+    stroke: colour('--muted'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { stroke: colour('--line'), width: 1 },
+  };
   return {
-    width, height: high,
+    width,
+    height: high,
     scales: { x: { time: true, range: () => range() } },
-    axes: [{ ...axis, values: timesOf }, { ...axis, size: 60 }],
-    series: [{ label: t('field.time'), value: (_, v) => (v == null ? none : new Date(v * 1000).toLocaleString()) },
-      ...tags.map((label, i) => ({ label, stroke: lines[i % lines.length]!, width: 1.5, points: { size: 4 } }))],
+    axes: [
+      { ...axis, values: timesOf },
+      { ...axis, size: 60 },
+    ],
+    series: [
+      { label: t('field.time'), value: (_, v) => (v == null ? none : new Date(v * 1000).toLocaleString()) },
+      ...tags.map((label, i) => ({ label, stroke: lines[i % lines.length]!, width: 1.5, points: { size: 4 } })),
+    ],
   };
 }
 
@@ -111,6 +159,8 @@ function timesOf(_: uPlot, splits: number[], __: number, ___: number, step: numb
   return splits.map((s) => {
     const d = new Date(s * 1000);
     const time = `${two(d.getHours())}:${two(d.getMinutes())}` + (step < 60 ? `:${two(d.getSeconds())}` : '');
-    return step >= 86_400 || (d.getHours() === 0 && d.getMinutes() === 0) ? `${two(d.getMonth() + 1)}-${two(d.getDate())}` : time;
+    return step >= 86_400 || (d.getHours() === 0 && d.getMinutes() === 0)
+      ? `${two(d.getMonth() + 1)}-${two(d.getDate())}`
+      : time;
   });
 }

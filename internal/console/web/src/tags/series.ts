@@ -18,7 +18,10 @@ export function tableOf(series: Bucket[][]): Table {
 /** A series by its moments, with a gap where nothing was heard for long. */
 function pointsOf(series: Bucket[]): Map<number, number | null> {
   const points = new Map<number, number | null>();
-  const steps = series.slice(1).map((b, i) => seconds(b) - seconds(series[i]!)).sort((a, b) => a - b);
+  const steps = series
+    .slice(1)
+    .map((b, i) => seconds(b) - seconds(series[i]!))
+    .sort((a, b) => a - b);
   const usual = steps[Math.floor(steps.length / 2)] ?? 0;
   let before: number | null = null;
   for (const b of series) {

@@ -20,8 +20,16 @@ interface ButtonProps {
 export function Button(p: ButtonProps) {
   const cls = ['button', p.kind, p.small && 'small', !p.children && 'bare'].filter(Boolean).join(' ');
   return (
-    <button type={p.submit ? 'submit' : 'button'} class={cls} disabled={p.disabled} aria-label={p.label}
-      title={p.label} aria-pressed={p.pressed} tabIndex={p.unfocused ? -1 : undefined} onClick={p.onClick}>
+    <button
+      type={p.submit ? 'submit' : 'button'}
+      class={cls}
+      disabled={p.disabled}
+      aria-label={p.label}
+      title={p.label}
+      aria-pressed={p.pressed}
+      tabIndex={p.unfocused ? -1 : undefined}
+      onClick={p.onClick}
+    >
       {p.icon && <Icon name={p.icon} />}
       {p.children && <span>{p.children}</span>}
     </button>
@@ -47,7 +55,12 @@ export function QualityMark({ quality, reason }: { quality: Quality; reason: str
 }
 
 export function Loading() {
-  return <p class="state-box" role="status"><span class="spinner" aria-hidden="true" />{t('state.loading')}</p>;
+  return (
+    <p class="state-box" role="status">
+      <span class="spinner" aria-hidden="true" />
+      {t('state.loading')}
+    </p>
+  );
 }
 
 export function Empty({ children }: { children: ComponentChildren }) {
@@ -60,7 +73,11 @@ export function ErrorBox({ error, retry }: { error: Problem | null; retry?: () =
   return (
     <div class="error-box" role="alert">
       <p>{error.message}</p>
-      {retry && <Button small onClick={retry}>{t('action.retry')}</Button>}
+      {retry && (
+        <Button small onClick={retry}>
+          {t('action.retry')}
+        </Button>
+      )}
     </div>
   );
 }
@@ -80,8 +97,15 @@ export function View<T>({ of, children }: ViewProps<T>) {
   );
 }
 
-export function Page({ title, actions, children }:
-  { title: ComponentChildren; actions?: ComponentChildren; children: ComponentChildren }) {
+export function Page({
+  title,
+  actions,
+  children,
+}: {
+  title: ComponentChildren;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <>
       <div class="page-head">
@@ -93,8 +117,15 @@ export function Page({ title, actions, children }:
   );
 }
 
-export function Card({ title, actions, children }:
-  { title?: ComponentChildren; actions?: ComponentChildren; children: ComponentChildren }) {
+export function Card({
+  title,
+  actions,
+  children,
+}: {
+  title?: ComponentChildren;
+  actions?: ComponentChildren;
+  children: ComponentChildren;
+}) {
   return (
     <section class="card">
       {(title || actions) && (

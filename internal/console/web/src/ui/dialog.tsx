@@ -31,8 +31,15 @@ export function Dialog({ title, onClose, children, wide, drawer }: DialogProps) 
     first?.focus();
   }, []);
   return (
-    <dialog ref={ref} class={['dialog', wide && 'wide', drawer && 'drawer'].filter(Boolean).join(' ')}
-      aria-labelledby={id} onCancel={(e) => { e.preventDefault(); onClose(); }}>
+    <dialog
+      ref={ref}
+      class={['dialog', wide && 'wide', drawer && 'drawer'].filter(Boolean).join(' ')}
+      aria-labelledby={id}
+      onCancel={(e) => {
+        e.preventDefault();
+        onClose();
+      }}
+    >
       <div class="dialog-head">
         <h2 id={id}>{title}</h2>
         <Button icon="close" kind="quiet" label={t('action.close')} onClick={onClose} />
@@ -58,12 +65,19 @@ interface FormDialogProps {
 export function FormDialog(p: FormDialogProps) {
   return (
     <Dialog title={p.title} onClose={p.onClose} wide={p.wide ?? false}>
-      <form onSubmit={(e) => { e.preventDefault(); p.onSubmit(); }}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          p.onSubmit();
+        }}
+      >
         {p.children}
         <Rest faults={p.faults} />
         <div class="dialog-foot">
           <Button onClick={p.onClose}>{t('action.cancel')}</Button>
-          <Button submit kind="primary" disabled={p.busy || p.disabled}>{p.action}</Button>
+          <Button submit kind="primary" disabled={p.busy || p.disabled}>
+            {p.action}
+          </Button>
         </div>
       </form>
     </Dialog>
@@ -74,7 +88,13 @@ export function FormDialog(p: FormDialogProps) {
 function Rest({ faults }: { faults: () => string[] }) {
   const list = faults();
   if (list.length === 0) return null;
-  return <div class="error-box" role="alert">{list.map((f) => <p key={f}>{f}</p>)}</div>;
+  return (
+    <div class="error-box" role="alert">
+      {list.map((f) => (
+        <p key={f}>{f}</p>
+      ))}
+    </div>
+  );
 }
 
 interface ConfirmProps {
@@ -94,12 +114,20 @@ export function Confirm({ title, text, action, onClose, run }: ConfirmProps) {
       <ErrorText error={task.error} />
       <div class="dialog-foot">
         <Button onClick={onClose}>{t('action.cancel')}</Button>
-        <Button kind="danger" disabled={task.busy} onClick={() => void task.run(run)}>{action}</Button>
+        <Button kind="danger" disabled={task.busy} onClick={() => void task.run(run)}>
+          {action}
+        </Button>
       </div>
     </Dialog>
   );
 }
 
 function ErrorText({ error }: { error: Problem | null }) {
-  return error && <div class="error-box" role="alert"><p>{error.message}</p></div>;
+  return (
+    error && (
+      <div class="error-box" role="alert">
+        <p>{error.message}</p>
+      </div>
+    )
+  );
 }

@@ -17,8 +17,16 @@ export function Field({ label, hint, error, children }: FieldProps) {
     <div class={error ? 'field wrong' : 'field'}>
       <label for={id}>{label}</label>
       {children({ id, describedBy: parts || undefined, invalid: !!error })}
-      {hint && <p class="hint" id={id + 'h'}>{hint}</p>}
-      {error && <p class="fault" id={id + 'e'}>{error}</p>}
+      {hint && (
+        <p class="hint" id={id + 'h'}>
+          {hint}
+        </p>
+      )}
+      {error && (
+        <p class="fault" id={id + 'e'}>
+          {error}
+        </p>
+      )}
     </div>
   );
 }
@@ -46,17 +54,35 @@ export function Input(p: InputProps) {
     <Field label={p.label} hint={p.hint} error={p.error}>
       {({ id, describedBy, invalid }) => {
         const common = {
-          id, value: p.value, disabled: p.disabled, required: p.required, placeholder: p.placeholder,
-          class: p.mono ? 'mono' : undefined, spellcheck: false, autofocus: p.focus,
-          'aria-describedby': describedBy, 'aria-invalid': invalid || undefined,
+          id,
+          value: p.value,
+          disabled: p.disabled,
+          required: p.required,
+          placeholder: p.placeholder,
+          class: p.mono ? 'mono' : undefined,
+          spellcheck: false,
+          autofocus: p.focus,
+          'aria-describedby': describedBy,
+          'aria-invalid': invalid || undefined,
           onInput: (e: Event) => p.onInput((e.currentTarget as HTMLInputElement).value),
         };
         if (p.rows) return <textarea {...common} rows={p.rows} />;
         return (
           <>
-            <input {...common} type={p.type ?? 'text'} list={p.list ? listId : undefined}
-              autocomplete={p.autocomplete ?? 'off'} autocapitalize="off" />
-            {p.list && <datalist id={listId}>{p.list.map((v) => <option key={v} value={v} />)}</datalist>}
+            <input
+              {...common}
+              type={p.type ?? 'text'}
+              list={p.list ? listId : undefined}
+              autocomplete={p.autocomplete ?? 'off'}
+              autocapitalize="off"
+            />
+            {p.list && (
+              <datalist id={listId}>
+                {p.list.map((v) => (
+                  <option key={v} value={v} />
+                ))}
+              </datalist>
+            )}
           </>
         );
       }}
@@ -78,28 +104,61 @@ export function Select(p: SelectProps) {
   return (
     <Field label={p.label} hint={p.hint} error={p.error}>
       {({ id, describedBy, invalid }) => (
-        <select id={id} value={p.value} disabled={p.disabled} aria-describedby={describedBy}
-          aria-invalid={invalid || undefined} onChange={(e) => p.onChange(e.currentTarget.value)}>
-          {p.options.map(([value, label]) => <option key={value} value={value}>{label}</option>)}
+        <select
+          id={id}
+          value={p.value}
+          disabled={p.disabled}
+          aria-describedby={describedBy}
+          aria-invalid={invalid || undefined}
+          onChange={(e) => p.onChange(e.currentTarget.value)}
+        >
+          {p.options.map(([value, label]) => (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          ))}
         </select>
       )}
     </Field>
   );
 }
 
-export function Check({ label, checked, onChange, disabled }:
-  { label: string; checked: boolean; onChange: (to: boolean) => void; disabled?: boolean }) {
+export function Check({
+  label,
+  checked,
+  onChange,
+  disabled,
+}: {
+  label: string;
+  checked: boolean;
+  onChange: (to: boolean) => void;
+  disabled?: boolean;
+}) {
   return (
     <label class="check">
-      <input type="checkbox" checked={checked} disabled={disabled} onChange={(e) => onChange(e.currentTarget.checked)} />
+      <input
+        type="checkbox"
+        checked={checked}
+        disabled={disabled}
+        onChange={(e) => onChange(e.currentTarget.checked)}
+      />
       <span>{label}</span>
     </label>
   );
 }
 
 /** One of a few choices, all of them in sight. */
-export function Choice<T extends string>({ label, value, options, onChange }:
-  { label: string; value: T; options: [T, string][]; onChange: (to: T) => void }) {
+export function Choice<T extends string>({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string;
+  value: T;
+  options: [T, string][];
+  onChange: (to: T) => void;
+}) {
   const name = useId();
   return (
     <fieldset class="choice">
@@ -133,7 +192,9 @@ export function faultsOf(error: Problem | null): Faults {
     rest() {
       if (!error) return [];
       if (error.faults.length === 0) return [error.message];
-      return error.faults.filter((f) => !asked.has(f)).map((f) => (f.location ? `${f.location}: ${f.message}` : f.message));
+      return error.faults
+        .filter((f) => !asked.has(f))
+        .map((f) => (f.location ? `${f.location}: ${f.message}` : f.message));
     },
   };
 }

@@ -57,11 +57,26 @@ export function Menu({ at, onClose }: { at: MenuAt; onClose: () => void }) {
     all[to]?.focus();
   };
   return (
-    <div class="menu" role="menu" aria-label={at.label} ref={ref} onKeyDown={onKeyDown}
-      onContextMenu={(e) => e.preventDefault()}>
+    <div
+      class="menu"
+      role="menu"
+      aria-label={at.label}
+      ref={ref}
+      onKeyDown={onKeyDown}
+      onContextMenu={(e) => e.preventDefault()}
+    >
       {at.items.map((item) => (
-        <button type="button" role="menuitem" tabIndex={-1} key={item.label} class={item.danger ? 'danger' : ''}
-          onClick={() => { close(); item.run(); }}>
+        <button
+          type="button"
+          role="menuitem"
+          tabIndex={-1}
+          key={item.label}
+          class={item.danger ? 'danger' : ''}
+          onClick={() => {
+            close();
+            item.run();
+          }}
+        >
           {item.icon && <Icon name={item.icon} />}
           <span>{item.label}</span>
         </button>

@@ -26,8 +26,15 @@ interface Book<T> {
   last: number;
 }
 
-const newBook = <T>(path: string): Book<T> =>
-  ({ path, starts: [0], cursors: [''], pages: new Map(), going: new Set(), first: 0, last: 0 });
+const newBook = <T>(path: string): Book<T> => ({
+  path,
+  starts: [0],
+  cursors: [''],
+  pages: new Map(),
+  going: new Set(),
+  first: 0,
+  last: 0,
+});
 
 /** A list of the API, page by page as it is looked at. pathOf must keep its identity while the list is the same. */
 export function usePages<T>(pathOf: (cursor: string) => string): Pages<T> {
@@ -43,34 +50,37 @@ export function usePages<T>(pathOf: (cursor: string) => string): Pages<T> {
     book.current = newBook<T>(name);
   }
 
-  const read = useCallback(async (b: Book<T>, page: number) => {
-    const cursor = b.cursors[page];
-    if (cursor === undefined || b.going.has(page)) return;
-    b.going.add(page);
-    try {
-      const { body } = await get<List<T>>(pathOf(cursor), stop.current.signal);
-      if (book.current !== b) return;
-      b.pages.set(page, body.items);
-      const end = b.starts[page]! + body.items.length;
-      if (b.starts[page + 1] !== end || (b.cursors[page + 1] ?? '') !== body.next) {
-        // Behind a page that changed, the pages are others.
-        b.starts.length = page + 1;
-        b.cursors.length = page + 1;
-        for (const known of [...b.pages.keys()]) if (known > page) b.pages.delete(known);
-        b.starts.push(end);
-        if (body.next) b.cursors.push(body.next);
+  const read = useCallback(
+    async (b: Book<T>, page: number) => {
+      const cursor = b.cursors[page];
+      if (cursor === undefined || b.going.has(page)) return;
+      b.going.add(page);
+      try {
+        const { body } = await get<List<T>>(pathOf(cursor), stop.current.signal);
+        if (book.current !== b) return;
+        b.pages.set(page, body.items);
+        const end = b.starts[page]! + body.items.length;
+        if (b.starts[page + 1] !== end || (b.cursors[page + 1] ?? '') !== body.next) {
+          // Behind a page that changed, the pages are others.
+          b.starts.length = page + 1;
+          b.cursors.length = page + 1;
+          for (const known of [...b.pages.keys()]) if (known > page) b.pages.delete(known);
+          b.starts.push(end);
+          if (body.next) b.cursors.push(body.next);
+        }
+        for (const known of [...b.pages.keys()].sort((x, y) => Math.abs(y - page) - Math.abs(x - page)))
+          if (b.pages.size > kept) b.pages.delete(known);
+        setError(null);
+      } catch (err) {
+        if (isAbort(err) || book.current !== b) return;
+        setError(problem(err));
+      } finally {
+        b.going.delete(page);
+        if (book.current === b) draw((n) => n + 1);
       }
-      for (const known of [...b.pages.keys()].sort((x, y) => Math.abs(y - page) - Math.abs(x - page)))
-        if (b.pages.size > kept) b.pages.delete(known);
-      setError(null);
-    } catch (err) {
-      if (isAbort(err) || book.current !== b) return;
-      setError(problem(err));
-    } finally {
-      b.going.delete(page);
-      if (book.current === b) draw((n) => n + 1);
-    }
-  }, [pathOf]);
+    },
+    [pathOf],
+  );
 
   const inSight = (b: Book<T>): number[] => {
     const out: number[] = [];
@@ -78,12 +88,15 @@ export function usePages<T>(pathOf: (cursor: string) => string): Pages<T> {
       if (b.starts[p]! <= b.last && (b.starts[p + 1] ?? Infinity) > b.first) out.push(p);
     return out;
   };
-  const show = useCallback((first: number, last: number) => {
-    const b = book.current;
-    b.first = first;
-    b.last = last;
-    for (const p of inSight(b)) if (!b.pages.has(p)) void read(b, p);
-  }, [read]);
+  const show = useCallback(
+    (first: number, last: number) => {
+      const b = book.current;
+      b.first = first;
+      b.last = last;
+      for (const p of inSight(b)) if (!b.pages.has(p)) void read(b, p);
+    },
+    [read],
+  );
   const refresh = useCallback(() => {
     const b = book.current;
     const seen = inSight(b);
@@ -105,6 +118,9 @@ export function usePages<T>(pathOf: (cursor: string) => string): Pages<T> {
     },
     known: b.starts[pages]!,
     more: b.cursors.length > pages && pages > 0,
-    error, loading: b.going.size > 0 || (pages === 0 && !error), show, refresh,
+    error,
+    loading: b.going.size > 0 || (pages === 0 && !error),
+    show,
+    refresh,
   };
 }

@@ -43,8 +43,11 @@ export function Tree({ label, nodes, chosen, open, onOpen }: Props) {
     }
   };
   walk(nodes, 1, null);
-  const here = rows.some((r) => r.node.id === at) ? at
-    : rows.some((r) => r.node.id === chosen) ? chosen : (rows[0]?.node.id ?? '');
+  const here = rows.some((r) => r.node.id === at)
+    ? at
+    : rows.some((r) => r.node.id === chosen)
+      ? chosen
+      : (rows[0]?.node.id ?? '');
 
   const element = (id: string) =>
     [...(box.current?.querySelectorAll<HTMLElement>('[role=treeitem]') ?? [])].find((el) => el.dataset['id'] === id);
@@ -92,21 +95,49 @@ export function Tree({ label, nodes, chosen, open, onOpen }: Props) {
       {rows.map(({ node, level }) => {
         const isOpen = open.has(node.id);
         return (
-          <div key={node.id} role="treeitem" data-id={node.id} aria-level={level} tabIndex={node.id === here ? 0 : -1}
-            aria-selected={node.id === chosen} aria-expanded={node.children ? isOpen : undefined}
-            class={node.id === chosen ? 'node chosen' : 'node'} style={{ paddingLeft: level * 1.1 - 0.8 + 'rem' }}
-            onClick={() => choose(node)} onFocus={() => setAt(node.id)}
-            onContextMenu={(e) => { e.preventDefault(); showMenu(node, e.clientX, e.clientY); }}>
-            <span class={isOpen ? 'twist open' : 'twist'} aria-hidden="true"
-              onClick={(e) => { if (node.children) { e.stopPropagation(); onOpen(node.id, !isOpen); } }}>
+          <div
+            key={node.id}
+            role="treeitem"
+            data-id={node.id}
+            aria-level={level}
+            tabIndex={node.id === here ? 0 : -1}
+            aria-selected={node.id === chosen}
+            aria-expanded={node.children ? isOpen : undefined}
+            class={node.id === chosen ? 'node chosen' : 'node'}
+            style={{ paddingLeft: level * 1.1 - 0.8 + 'rem' }}
+            onClick={() => choose(node)}
+            onFocus={() => setAt(node.id)}
+            onContextMenu={(e) => {
+              e.preventDefault();
+              showMenu(node, e.clientX, e.clientY);
+            }}
+          >
+            <span
+              class={isOpen ? 'twist open' : 'twist'}
+              aria-hidden="true"
+              onClick={(e) => {
+                if (node.children) {
+                  e.stopPropagation();
+                  onOpen(node.id, !isOpen);
+                }
+              }}
+            >
               {node.children && <Icon name="right" />}
             </span>
             {node.mark}
-            <span class="cut grow">{node.label} {node.sub && <span class="muted">{node.sub}</span>}</span>
+            <span class="cut grow">
+              {node.label} {node.sub && <span class="muted">{node.sub}</span>}
+            </span>
             {node.menu && node.menu.length > 0 && (
               <span class="node-menu" onClick={(e) => e.stopPropagation()}>
-                <Button icon="more" kind="quiet" small unfocused label={t('action.menuOf', { name: node.label })}
-                  onClick={(e) => showMenu(node, e.clientX || innerWidth / 2, e.clientY || innerHeight / 2)} />
+                <Button
+                  icon="more"
+                  kind="quiet"
+                  small
+                  unfocused
+                  label={t('action.menuOf', { name: node.label })}
+                  onClick={(e) => showMenu(node, e.clientX || innerWidth / 2, e.clientY || innerHeight / 2)}
+                />
               </span>
             )}
           </div>

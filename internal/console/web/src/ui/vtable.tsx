@@ -51,25 +51,44 @@ export function VTable<T>({ label, columns, of, empty }: Props<T>) {
     const row = of.row(i);
     cells.push(
       <div class="vrow" role="row" aria-rowindex={i + 2} key={i} style={{ ...line, top: i * high + 'px' }}>
-        {row === undefined
-          ? <span role="cell" class="muted">{t('state.loading')}</span>
-          : shown.map((c) => <span role="cell" key={c.key} class={c.num ? 'num cut' : 'cut'}>{c.cell(row)}</span>)}
+        {row === undefined ? (
+          <span role="cell" class="muted">
+            {t('state.loading')}
+          </span>
+        ) : (
+          shown.map((c) => (
+            <span role="cell" key={c.key} class={c.num ? 'num cut' : 'cut'}>
+              {c.cell(row)}
+            </span>
+          ))
+        )}
       </div>,
     );
   }
   return (
     <>
       <ErrorBox error={of.error} retry={of.refresh} />
-      <div class="vtable" ref={box} tabIndex={0} role="table" aria-label={label} aria-rowcount={of.more ? -1 : rows + 1}
-        onScroll={(e) => setTop(e.currentTarget.scrollTop)}>
+      <div
+        class="vtable"
+        ref={box}
+        tabIndex={0}
+        role="table"
+        aria-label={label}
+        aria-rowcount={of.more ? -1 : rows + 1}
+        onScroll={(e) => setTop(e.currentTarget.scrollTop)}
+      >
         <div role="rowgroup">
           <div class="vrow vhead" role="row" style={line}>
             {shown.map((c) => (
-              <span role="columnheader" key={c.key} class={c.num ? 'num cut' : 'cut'}>{c.title}</span>
+              <span role="columnheader" key={c.key} class={c.num ? 'num cut' : 'cut'}>
+                {c.title}
+              </span>
             ))}
           </div>
         </div>
-        <div class="vbody" role="rowgroup" style={{ height: rows * high + 'px' }}>{cells}</div>
+        <div class="vbody" role="rowgroup" style={{ height: rows * high + 'px' }}>
+          {cells}
+        </div>
       </div>
     </>
   );
