@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"linkd/internal/durable"
 )
 
 // manifest is linkd's own list of the streams that it has made, so that one that is gone is missed. NATS itself skips a
@@ -89,38 +91,10 @@ func (m *manifest) save() error {
 	}
 	sum := sha256.Sum256(text)
 	body := append(append(hex.AppendEncode(nil, sum[:]), '\n'), text...)
-	if err := replaceFile(m.path, body); err != nil {
+	if err := durable.Replace(m.path, durable.Bytes(body)); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
 	return nil
-}
-
-// replaceFile puts body in place of the file at path; after a crash there is the old one or the new one.
-func replaceFile(path string, body []byte) error {
-	next := path + ".next"
-	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(body)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(next, path)
-	}
-	if err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // readFull reads until b is full or f ends.

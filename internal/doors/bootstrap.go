@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+
+	"linkd/internal/durable"
 )
 
 const (
@@ -118,7 +120,7 @@ func (k *Keeper) putAdmin(dir string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	if err := replace(AdminFile(dir), []byte(token+"\n")); err != nil {
+	if err := durable.Replace(AdminFile(dir), durable.Bytes([]byte(token+"\n"))); err != nil {
 		return Identity{}, fmt.Errorf("doors: %s cannot be written: %w", AdminFile(dir), reason(err))
 	}
 	who, err := k.keep(made)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"linkd/internal/durable"
 )
 
 // What is in a data directory.
@@ -18,7 +20,7 @@ const (
 	markerName      = "linkd.dir"
 	lockName        = "lock"
 	generationsName = "generations"
-	tempSuffix      = ".tmp"
+	tempSuffix      = durable.Suffix
 	damagedSuffix   = ".damaged"
 )
 
@@ -150,34 +152,16 @@ func (d *directory) sweep() error {
 }
 
 // writeFile makes the file at path with what content writes: all of it, on the disk, or nothing.
-func writeFile(path string, content func(*os.File) error) (err error) {
-	temp := path + tempSuffix
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+func writeFile(path string, content func(*os.File) error) error {
+	if err := durable.Replace(path, content); err != nil {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
-	err = content(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrFull, errors.Join(err, os.Remove(temp)))
-	}
-	return syncParent(path)
+	return nil
 }
 
 // syncParent puts on the disk that path is in its directory.
 func syncParent(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
+	if err := durable.SyncParent(path); err != nil {
 		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	return nil
