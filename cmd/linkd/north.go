@@ -117,15 +117,7 @@ func startNorth(ctx context.Context, c northConfig) (*north, error) {
 		who.OnRevoked(n.recheck)
 		return who.Role, true
 	}
-	if c.opt.anyBus && taken(cfg.Listen) {
-		c.log.Warn("the bus takes no NATS clients: another has the address; give --bus-listen", "addr", cfg.Listen)
-		cfg.Listen = ""
-	}
-	if c.opt.anyMQTT && taken(cfg.MQTT) {
-		c.log.Warn("the bus takes no MQTT clients: another has the address; give --mqtt-listen", "addr", cfg.MQTT)
-		cfg.MQTT = ""
-	}
-	b, err := bus.Start(ctx, cfg)
+	b, err := c.startBus(ctx, cfg)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bus: ")), n.close(ctx))
 	}
@@ -136,6 +128,28 @@ func startNorth(ctx context.Context, c northConfig) (*north, error) {
 	}
 	c.log.Info("the bus listens", "nats", b.Addr(), "mqtt", b.MQTTAddr())
 	return n, nil
+}
+
+// startBus starts the bus; without those of its listeners that may be missing, where another has the address.
+func (c *northConfig) startBus(ctx context.Context, cfg bus.Config) (*bus.Bus, error) {
+	b, err := bus.Start(ctx, c.yielding(cfg))
+	if errors.Is(err, bus.ErrInUse) && (c.opt.anyBus || c.opt.anyMQTT) { // it was free a moment ago
+		b, err = bus.Start(ctx, c.yielding(cfg))
+	}
+	return b, err
+}
+
+// yielding is cfg without the listeners that may be missing and whose address is taken.
+func (c *northConfig) yielding(cfg bus.Config) bus.Config {
+	yield := func(may bool, addr *string, whose, flag string) {
+		if may && taken(*addr) {
+			c.log.Warn("the bus takes no "+whose+" clients: another has the address; give "+flag, "addr", *addr)
+			*addr = ""
+		}
+	}
+	yield(c.opt.anyBus, &cfg.Listen, "NATS", "--bus-listen")
+	yield(c.opt.anyMQTT, &cfg.MQTT, "MQTT", "--mqtt-listen")
+	return cfg
 }
 
 // taken reports whether somebody listens on addr.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	nats "github.com/nats-io/nats-server/v2/server"
@@ -17,9 +18,10 @@ const (
 	accountName = "linkd"
 	accounts    = `accounts: {linkd: {jetstream: enabled}, system: {}}, system_account: system`
 
-	startWithin  = 60 * time.Second // a large history takes a while to be looked through
-	mostMemory   = 64 << 20         // bytes of streams that clients have in memory
-	roomForOther = 256 << 20        // bytes on disk for MQTT sessions, consumers, and streams of admins
+	startWithin  = 60 * time.Second      // a large history takes a while to be looked through
+	lookEvery    = 50 * time.Millisecond // whether it has started
+	mostMemory   = 64 << 20              // bytes of streams that clients have in memory
+	roomForOther = 256 << 20             // bytes on disk for MQTT sessions, consumers, and streams of admins
 	mostClients  = 4096
 	mostPending  = 8 << 20 // bytes that wait for one client; a slower one is closed
 )
@@ -90,12 +92,9 @@ func (e *embedded) start() error {
 	e.gate.server.Store(s)
 	e.srv.Store(s)
 	s.Start()
-	if !s.ReadyForConnections(startWithin) || !s.JetStreamEnabled() {
+	if !said.awaitReady(s) || !s.JetStreamEnabled() {
 		e.stop()
-		if why := said.worst.Load(); why != nil {
-			return fmt.Errorf("bus: the embedded server does not start: %s", *why)
-		}
-		return errors.New("bus: the embedded server does not start")
+		return said.failure()
 	}
 	if at, ok := s.Addr().(*net.TCPAddr); ok && e.listen.port < 0 {
 		e.listen.port = at.Port
@@ -148,6 +147,33 @@ func (e *embedded) options() (*nats.Options, error) {
 type voice struct {
 	log   *slog.Logger
 	worst atomic.Pointer[string] // the newest error
+	fatal atomic.Bool            // the server has given up
+}
+
+// ErrInUse says that another listens where the embedded server was to.
+var ErrInUse = errors.New("bus: the address is in use")
+
+// awaitReady reports whether the server takes clients, once that is decided.
+func (v *voice) awaitReady(s *nats.Server) bool {
+	for end := time.Now().Add(startWithin); !s.ReadyForConnections(lookEvery); {
+		if v.fatal.Load() || time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// failure is why the server does not start.
+func (v *voice) failure() error {
+	const what = "bus: the embedded server does not start"
+	why := v.worst.Load()
+	switch {
+	case why == nil:
+		return errors.New(what)
+	case strings.Contains(*why, syscall.EADDRINUSE.Error()):
+		return fmt.Errorf("%w: %s", ErrInUse, *why)
+	}
+	return fmt.Errorf("%s: %s", what, *why)
 }
 
 // Noticef implements nats.Logger, as do those below.
@@ -156,8 +182,11 @@ func (v *voice) Noticef(format string, a ...any) { v.log.Debug("nats: " + fmt.Sp
 // Warnf logs a warning.
 func (v *voice) Warnf(format string, a ...any) { v.log.Warn("nats: " + fmt.Sprintf(format, a...)) }
 
-// Fatalf logs an error; that the server does not start is seen by start.
-func (v *voice) Fatalf(format string, a ...any) { v.Errorf(format, a...) }
+// Fatalf logs an error, after which the server does not start.
+func (v *voice) Fatalf(format string, a ...any) {
+	v.Errorf(format, a...)
+	v.fatal.Store(true)
+}
 
 // Errorf logs an error.
 func (v *voice) Errorf(format string, a ...any) {
