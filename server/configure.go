@@ -124,7 +124,7 @@ func (p *provider) down() bool {
 // reconcile makes the provider's connection points those of its configuration, and their channels those of next.
 func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*served) {
 	var orphans []*order
-	defer func() { orphaned(orphans) }()
+	defer func() { giveUp(orphans, WriteResult{Result: rejected, Reason: "the connection has been removed"}) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	orphans = p.pts.reclaim()

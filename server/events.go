@@ -55,11 +55,16 @@ type events struct {
 	queue  []record
 	spare  []record
 	wake   chan struct{}
-	subs   map[*subscription]struct{}
-	takers map[*func(Event)]struct{}
+	all    map[*follower]struct{}
 	anyone atomic.Int32
 	end    chan struct{}
 	done   sync.WaitGroup
+}
+
+// follower is one who gets every event.
+type follower struct {
+	take  func(Event)
+	ended func() // called after the last event, when the server stops; nil: nothing is
 }
 
 type subscription struct {
@@ -88,8 +93,8 @@ func (s *subscription) offer(ev Event) bool {
 }
 
 func newEvents(log *slog.Logger) *events {
-	e := &events{log: log, wake: make(chan struct{}, 1), subs: map[*subscription]struct{}{},
-		takers: map[*func(Event)]struct{}{}, end: make(chan struct{})}
+	e := &events{log: log, wake: make(chan struct{}, 1), all: map[*follower]struct{}{},
+		end: make(chan struct{})}
 	e.done.Go(e.dispatch)
 	return e
 }
@@ -133,7 +138,7 @@ func (e *events) handOut() {
 	e.mu.Lock()
 	batch := e.queue
 	e.queue, e.spare = e.spare[:0], nil
-	subs, takers := slices.Collect(maps.Keys(e.subs)), slices.Collect(maps.Keys(e.takers))
+	followers := slices.Collect(maps.Keys(e.all))
 	e.mu.Unlock()
 	for i := range batch {
 		ev := batch[i].event()
@@ -141,13 +146,8 @@ func (e *events) handOut() {
 			e.log.Warn("two devices fight over one id: the connection is taken over again and again",
 				"provider", ev.Provider, "connection", ev.Connection, "id", ev.ID, "remote", ev.RemoteAddr)
 		}
-		for _, s := range subs {
-			if !s.offer(ev) {
-				e.lost.Add(1)
-			}
-		}
-		for _, take := range takers {
-			(*take)(ev)
+		for _, f := range followers {
+			f.take(ev)
 		}
 	}
 	clear(batch)
@@ -162,10 +162,12 @@ func (e *events) close() {
 	e.done.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for s := range e.subs {
-		close(s.c)
+	for f := range e.all {
+		if f.ended != nil {
+			f.ended()
+		}
 	}
-	clear(e.subs)
+	clear(e.all)
 }
 
 // event gives the record its words.
@@ -199,15 +201,13 @@ func (r *record) event() Event {
 func (s *Server) Subscribe() (<-chan Event, func()) {
 	e := s.events
 	sub := &subscription{c: make(chan Event, maxSubscribed)}
-	e.mu.Lock()
-	e.subs[sub] = struct{}{}
-	e.anyone.Add(1)
-	e.mu.Unlock()
-	return sub.c, sync.OnceFunc(func() {
-		e.mu.Lock()
-		delete(e.subs, sub)
-		e.anyone.Add(-1)
-		e.mu.Unlock()
+	return sub.c, e.follow(&follower{
+		take: func(ev Event) {
+			if !sub.offer(ev) {
+				e.lost.Add(1)
+			}
+		},
+		ended: func() { close(sub.c) },
 	})
 }
 
@@ -215,14 +215,18 @@ func (s *Server) Subscribe() (<-chan Event, func()) {
 // it runs, up to 65,536 events wait, and more are lost and counted. take may be called once more after stop has
 // returned.
 func (s *Server) FollowEvents(take func(Event)) (stop func()) {
-	e := s.events
+	return s.events.follow(&follower{take: take})
+}
+
+// follow adds a follower; the returned function takes it away.
+func (e *events) follow(f *follower) (stop func()) {
 	e.mu.Lock()
-	e.takers[&take] = struct{}{}
+	e.all[f] = struct{}{}
 	e.anyone.Add(1)
 	e.mu.Unlock()
 	return sync.OnceFunc(func() {
 		e.mu.Lock()
-		delete(e.takers, &take)
+		delete(e.all, f)
 		e.anyone.Add(-1)
 		e.mu.Unlock()
 	})

@@ -103,7 +103,7 @@ func (k *keeper) sweep(now int64) {
 				p.pts.lock(n)
 				_, late := p.expire(n, now)
 				p.pts.unlock(n)
-				expired(late)
+				giveUp(late, WriteResult{Result: timedOut, Reason: tooLate})
 			}
 		}
 	}
@@ -111,25 +111,14 @@ func (k *keeper) sweep(now int64) {
 
 const tooLate = "the device did not come back in time; nothing was sent"
 
-// expired answers writes whose time has passed, and takes them off the shelf.
-func expired(late []*order) {
-	for _, o := range late {
-		o.srv.waiting.Add(-1)
-		if err := o.srv.unshelve(o); err != nil {
-			o.srv.log.Error("a write whose time has passed stays on the disk until the next start", "error", err)
-		}
-		o.done(WriteResult{Result: timedOut, Reason: tooLate})
-	}
-}
-
-// orphaned answers writes whose connection has been removed.
-func orphaned(list []*order) {
+// giveUp answers writes that wait no more, and takes them off the shelf.
+func giveUp(list []*order, r WriteResult) {
 	for _, o := range list {
 		o.srv.waiting.Add(-1)
 		if err := o.srv.unshelve(o); err != nil {
-			o.srv.log.Error("a write whose connection was removed stays on the disk until the next start", "error", err)
+			o.srv.log.Error("a write that is given up stays on the disk until the next start", "why", r.Reason, "error", err)
 		}
-		o.done(WriteResult{Result: rejected, Reason: "the connection has been removed"})
+		o.done(r)
 	}
 }
 

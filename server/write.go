@@ -143,7 +143,7 @@ func (o *order) keep(p *provider, n uint32) WriteResult {
 	p.pts.lock(n)
 	left, late := p.expire(n, time.Now().UnixNano())
 	p.pts.unlock(n)
-	expired(late)
+	giveUp(late, WriteResult{Result: timedOut, Reason: tooLate})
 	if len(left) >= maxQueued || o.srv.waiting.Load() >= maxWaits {
 		away.Reason = fmt.Sprintf("the device is not connected, and %d writes wait for it already", len(left))
 		return away
