@@ -78,11 +78,11 @@ func (k *keeper) deliver(d delivery) {
 		return
 	}
 	if time.Now().After(o.until()) {
-		o.done(WriteResult{Result: timedOut, Reason: tooLate})
+		o.done(tooLate())
 		return
 	}
 	if err := k.srv.post(d.session, func(now int64, s *session) { o.command(now, s) }); err != nil {
-		o.done(WriteResult{Result: offline, Reason: "the device is not connected"})
+		o.done(away())
 	}
 }
 
@@ -103,13 +103,11 @@ func (k *keeper) sweep(now int64) {
 				p.pts.lock(n)
 				_, late := p.expire(n, now)
 				p.pts.unlock(n)
-				giveUp(late, WriteResult{Result: timedOut, Reason: tooLate})
+				giveUp(late, tooLate())
 			}
 		}
 	}
 }
-
-const tooLate = "the device did not come back in time; nothing was sent"
 
 // giveUp answers writes that wait no more, and takes them off the shelf.
 func giveUp(list []*order, r WriteResult) {
@@ -157,7 +155,7 @@ func (s *Server) Restore(list []KeptWrite) error {
 			o.enqueue(p, n)
 			continue
 		}
-		reason := tooLate
+		reason := tooLate().Reason
 		if err != nil {
 			reason = err.Error()
 		}
@@ -232,7 +230,7 @@ func (s *session) takeQueued(now int64) {
 		}
 		srv.waiting.Add(-1)
 		if o.until().UnixNano() <= now {
-			o.done(WriteResult{Result: timedOut, Reason: tooLate})
+			o.done(tooLate())
 			continue
 		}
 		o.command(now, s)

@@ -84,6 +84,14 @@ func (s *Server) order(req WriteRequest) (o *order, p *provider, n uint32, err e
 	return o, p, n, err
 }
 
+// away is what comes of a write to a device that is not there.
+func away() WriteResult { return WriteResult{Result: offline, Reason: "the device is not connected"} }
+
+// tooLate is what comes of a write whose device did not come back in time.
+func tooLate() WriteResult {
+	return WriteResult{Result: timedOut, Reason: "the device did not come back in time; nothing was sent"}
+}
+
 // until is when the order is given up while it waits.
 func (o *order) until() time.Time { return o.asked.Add(o.req.TTL) }
 
@@ -136,21 +144,21 @@ func (o *order) send(ctx context.Context, p *provider, n uint32) (WriteResult, e
 // keep queues the order for a device that is away, or says that it is offline. One that comes back meanwhile gets it
 // all the same.
 func (o *order) keep(p *provider, n uint32) WriteResult {
-	away := WriteResult{Result: offline, Reason: "the device is not connected"}
+	refused := away()
 	if o.req.TTL == 0 {
-		return away
+		return refused
 	}
 	p.pts.lock(n)
 	left, late := p.expire(n, time.Now().UnixNano())
 	p.pts.unlock(n)
-	giveUp(late, WriteResult{Result: timedOut, Reason: tooLate})
+	giveUp(late, tooLate())
 	if len(left) >= maxQueued || o.srv.waiting.Load() >= maxWaits {
-		away.Reason = fmt.Sprintf("the device is not connected, and %d writes wait for it already", len(left))
-		return away
+		refused.Reason = fmt.Sprintf("the device is not connected, and %d writes wait for it already", len(left))
+		return refused
 	}
 	if err := o.srv.shelve(o); err != nil {
-		away.Reason = "the device is not connected, and the write could not be kept: " + err.Error()
-		return away
+		refused.Reason = "the device is not connected, and the write could not be kept: " + err.Error()
+		return refused
 	}
 	o.enqueue(p, n)
 	return WriteResult{Result: waits, Reason: "the device is not connected; kept until " +
@@ -160,7 +168,7 @@ func (o *order) keep(p *provider, n uint32) WriteResult {
 // command hands the order to the driver, on the session's loop. s is nil when the session has gone.
 func (o *order) command(now int64, s *session) {
 	if s == nil || s.phase != phaseOnline || s.reason != notClosed {
-		o.done(WriteResult{Result: offline, Reason: "the device is not connected"})
+		o.done(away())
 		return
 	}
 	m, ok := s.machine.(drivers.Commander)
