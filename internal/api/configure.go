@@ -42,25 +42,17 @@ func (a *API) outputs(context.Context, *struct{}) (*listOutput[Output], error) {
 	return whole(views(a.core.Project().Outputs, outputView)), nil
 }
 
-func found[T any](x *T, ok bool, kind, name string) (*T, error) {
-	if !ok {
-		return nil, fmt.Errorf("%w: no %s %q", config.ErrNotFound, kind, name)
-	}
-	return x, nil
-}
-
 // named finds something of the project by its name.
 func named[T any](list []*T, name string, of func(*T) string, kind string) (*T, error) {
 	at := slices.IndexFunc(list, func(x *T) bool { return of(x) == name })
 	if at < 0 {
-		return found[T](nil, false, kind, name)
+		return nil, fmt.Errorf("%w: no %s %q", config.ErrNotFound, kind, name)
 	}
 	return list[at], nil
 }
 
 func (a *API) providerNamed(name string) (*project.Provider, error) {
-	p := a.core.Project().Provider(name)
-	return found(p, p != nil, "provider", name)
+	return named(a.core.Project().Providers, name, func(p *project.Provider) string { return p.Name }, "provider")
 }
 
 func (a *API) providerNoun() noun[ProviderDetail] {
@@ -145,8 +137,8 @@ func (a *API) modelNoun() noun[Model] {
 	return noun[Model]{
 		kind: "model", path: "/api/v1/models/{name}",
 		show: func(at target) (v Model, doc []byte, err error) {
-			x := a.core.Project().Model(at.name)
-			if x, err = found(x, x != nil, "model", at.name); err != nil {
+			x, err := named(a.core.Project().Models, at.name, func(m *project.Model) string { return m.Name }, "model")
+			if err != nil {
 				return v, nil, err
 			}
 			return modelView(x), x.Document(), nil

@@ -21,7 +21,6 @@ var (
 	ErrNotFound = errors.New("config: not found")
 	ErrConflict = errors.New("config: conflict")
 	ErrStale    = errors.New("config: changed meanwhile")
-	ErrInvalid  = errors.New("config: invalid")
 )
 
 // Store keeps the configuration. Its methods are safe for concurrent use.

@@ -27,30 +27,45 @@ type noun interface {
 	Document() []byte
 }
 
-// put returns list with x in the place of the one that has its name, or at the end, and whether it is new.
-func put[T noun](list []T, x T, what, name string, named func(T) string, m Match) (next []T, added bool, err error) {
-	at := slices.IndexFunc(list, func(o T) bool { return named(o) == name })
-	if err := m.check(what, name, at >= 0, func() []byte { return list[at].Document() }); err != nil {
-		return nil, false, err
-	}
-	next = slices.Clone(list)
-	if at < 0 {
-		return append(next, x), true, nil
-	}
-	next[at] = x
-	return next, false, nil
+// kind is one kind of noun: how errors call it, where its list is, and what names one of it.
+type kind[L any, T noun] struct {
+	what string
+	list func(*L) *[]T
+	name func(T) string
 }
 
-// drop returns list without the one of that name.
-func drop[T noun](list []T, what, name string, named func(T) string, m Match) ([]T, error) {
-	at := slices.IndexFunc(list, func(o T) bool { return named(o) == name })
+// put has x take the place of the one of its name in the list of in, or stand at its end; added: there was none.
+func (k kind[L, T]) put(in *L, x T, m Match) (added bool, err error) {
+	list := k.list(in)
+	at := k.find(*list, k.name(x))
+	if err := m.check(k.what, k.name(x), at >= 0, func() []byte { return (*list)[at].Document() }); err != nil {
+		return false, err
+	}
+	*list = slices.Clone(*list)
 	if at < 0 {
-		return nil, fmt.Errorf("%w: no %s %q", ErrNotFound, what, name)
+		*list = append(*list, x)
+		return true, nil
 	}
-	if err := m.check(what, name, true, func() []byte { return list[at].Document() }); err != nil {
-		return nil, err
+	(*list)[at] = x
+	return false, nil
+}
+
+// drop takes the one of a name out of the list of in.
+func (k kind[L, T]) drop(in *L, name string, m Match) error {
+	list := k.list(in)
+	at := k.find(*list, name)
+	if at < 0 {
+		return fmt.Errorf("%w: no %s %q", ErrNotFound, k.what, name)
 	}
-	return slices.Concat(list[:at], list[at+1:]), nil
+	if err := m.check(k.what, name, true, func() []byte { return (*list)[at].Document() }); err != nil {
+		return err
+	}
+	*list = slices.Concat((*list)[:at], (*list)[at+1:])
+	return nil
+}
+
+func (k kind[L, T]) find(list []T, name string) int {
+	return slices.IndexFunc(list, func(x T) bool { return k.name(x) == name })
 }
 
 // check says that a noun is not as the caller believes.
@@ -66,134 +81,141 @@ func (m Match) check(what, name string, there bool, document func() []byte) erro
 	return nil
 }
 
-func modelName(m *project.Model) string     { return m.Name }
-func channelName(c *project.Channel) string { return c.Name }
-func outputName(o *project.Output) string   { return o.Name }
-func connName(c *project.ConnPt) string     { return c.Name }
-func providerName(p *project.Provider) string {
-	return p.Name
-}
-func fleetName(f *project.Fleet) string { return f.Name.String() }
+// The kinds of a project, and those of a provider.
 
-// PutModel adds a model or puts it in the place of the one of its name; added says which.
-func (e *Editor) PutModel(who string, x *project.Model, match Match) (added bool, err error) {
-	_, err = e.change(who, "model "+x.Name, func(p *project.Project) (*project.Project, error) {
-		next := *p
-		next.Models, added, err = put(p.Models, x, "model", x.Name, modelName, match)
-		return &next, err
+func providers() kind[project.Project, *project.Provider] {
+	return kind[project.Project, *project.Provider]{"provider",
+		func(p *project.Project) *[]*project.Provider { return &p.Providers },
+		func(x *project.Provider) string { return x.Name }}
+}
+
+func models() kind[project.Project, *project.Model] {
+	return kind[project.Project, *project.Model]{"model",
+		func(p *project.Project) *[]*project.Model { return &p.Models },
+		func(x *project.Model) string { return x.Name }}
+}
+
+func channels() kind[project.Project, *project.Channel] {
+	return kind[project.Project, *project.Channel]{"channel",
+		func(p *project.Project) *[]*project.Channel { return &p.Channels },
+		func(x *project.Channel) string { return x.Name }}
+}
+
+func outputs() kind[project.Project, *project.Output] {
+	return kind[project.Project, *project.Output]{"output",
+		func(p *project.Project) *[]*project.Output { return &p.Outputs },
+		func(x *project.Output) string { return x.Name }}
+}
+
+func connections() kind[project.Provider, *project.ConnPt] {
+	return kind[project.Provider, *project.ConnPt]{"connection",
+		func(p *project.Provider) *[]*project.ConnPt { return &p.Connections },
+		func(x *project.ConnPt) string { return x.Name }}
+}
+
+func fleets() kind[project.Provider, *project.Fleet] {
+	return kind[project.Provider, *project.Fleet]{"fleet",
+		func(p *project.Provider) *[]*project.Fleet { return &p.Fleets },
+		func(x *project.Fleet) string { return x.Name.String() }}
+}
+
+// putInto is a change of a project that puts one noun into it.
+func putInto[T noun](e *Editor, who string, k kind[project.Project, T], x T, m Match) (added bool, err error) {
+	_, err = e.alter(who, k.what+" "+k.name(x), func(p *project.Project) (err error) {
+		added, err = k.put(p, x, m)
+		return err
 	})
 	return added, err
+}
+
+// dropFrom is a change of a project that takes one noun out of it.
+func dropFrom[T noun](e *Editor, who string, k kind[project.Project, T], name string, m Match) error {
+	_, err := e.alter(who, k.what+" "+name, func(p *project.Project) error { return k.drop(p, name, m) })
+	return err
+}
+
+// PutModel adds a model or puts it in the place of the one of its name; added says which.
+func (e *Editor) PutModel(who string, x *project.Model, m Match) (added bool, err error) {
+	return putInto(e, who, models(), x, m)
 }
 
 // DeleteModel removes a model.
-func (e *Editor) DeleteModel(who, name string, match Match) error {
-	_, err := e.change(who, "model "+name, func(p *project.Project) (next *project.Project, err error) {
-		next = new(*p)
-		next.Models, err = drop(p.Models, "model", name, modelName, match)
-		return next, err
-	})
-	return err
+func (e *Editor) DeleteModel(who, name string, m Match) error {
+	return dropFrom(e, who, models(), name, m)
 }
 
 // PutChannel adds a channel or puts it in the place of the one of its name.
-func (e *Editor) PutChannel(who string, x *project.Channel, match Match) (added bool, err error) {
-	_, err = e.change(who, "channel "+x.Name, func(p *project.Project) (*project.Project, error) {
-		next := *p
-		next.Channels, added, err = put(p.Channels, x, "channel", x.Name, channelName, match)
-		return &next, err
-	})
-	return added, err
+func (e *Editor) PutChannel(who string, x *project.Channel, m Match) (added bool, err error) {
+	return putInto(e, who, channels(), x, m)
 }
 
 // DeleteChannel removes a channel.
-func (e *Editor) DeleteChannel(who, name string, match Match) error {
-	_, err := e.change(who, "channel "+name, func(p *project.Project) (next *project.Project, err error) {
-		next = new(*p)
-		next.Channels, err = drop(p.Channels, "channel", name, channelName, match)
-		return next, err
-	})
-	return err
+func (e *Editor) DeleteChannel(who, name string, m Match) error {
+	return dropFrom(e, who, channels(), name, m)
 }
 
 // PutOutput adds an output or puts it in the place of the one of its name.
-func (e *Editor) PutOutput(who string, x *project.Output, match Match) (added bool, err error) {
-	_, err = e.change(who, "output "+x.Name, func(p *project.Project) (*project.Project, error) {
-		next := *p
-		next.Outputs, added, err = put(p.Outputs, x, "output", x.Name, outputName, match)
-		return &next, err
-	})
-	return added, err
+func (e *Editor) PutOutput(who string, x *project.Output, m Match) (added bool, err error) {
+	return putInto(e, who, outputs(), x, m)
 }
 
 // DeleteOutput removes an output.
-func (e *Editor) DeleteOutput(who, name string, match Match) error {
-	_, err := e.change(who, "output "+name, func(p *project.Project) (next *project.Project, err error) {
-		next = new(*p)
-		next.Outputs, err = drop(p.Outputs, "output", name, outputName, match)
-		return next, err
-	})
-	return err
+func (e *Editor) DeleteOutput(who, name string, m Match) error {
+	return dropFrom(e, who, outputs(), name, m)
 }
 
 // PutProvider adds a provider or changes its own fields: one that is there keeps its connections and fleets.
-func (e *Editor) PutProvider(who string, x *project.Provider, match Match) (added bool, err error) {
-	_, err = e.change(who, "provider "+x.Name, func(p *project.Project) (*project.Project, error) {
-		next := *p
+func (e *Editor) PutProvider(who string, x *project.Provider, m Match) (added bool, err error) {
+	k := providers()
+	_, err = e.alter(who, k.what+" "+x.Name, func(p *project.Project) (err error) {
 		if old := p.Provider(x.Name); old != nil {
 			x.Connections, x.Fleets = old.Connections, old.Fleets
 		}
-		next.Providers, added, err = put(p.Providers, x, "provider", x.Name, providerName, match)
-		return &next, err
+		added, err = k.put(p, x, m)
+		return err
 	})
 	return added, err
 }
 
 // DeleteProvider removes a provider with all that is in it.
-func (e *Editor) DeleteProvider(who, name string, match Match) error {
-	_, err := e.change(who, "provider "+name, func(p *project.Project) (next *project.Project, err error) {
-		next = new(*p)
-		next.Providers, err = drop(p.Providers, "provider", name, providerName, match)
-		return next, err
-	})
-	return err
+func (e *Editor) DeleteProvider(who, name string, m Match) error {
+	return dropFrom(e, who, providers(), name, m)
 }
 
 // PutConnection adds a connection to a provider or puts it in the place of the one of its name.
-func (e *Editor) PutConnection(who, provider string, x *project.ConnPt, match Match) (added bool, err error) {
-	_, err = e.within(who, "connection "+provider+"/"+x.Name, provider, func(in *project.Provider) error {
-		in.Connections, added, err = put(in.Connections, x, "connection", x.Name, connName, match)
+func (e *Editor) PutConnection(who, provider string, x *project.ConnPt, m Match) (added bool, err error) {
+	_, err = e.within(who, "connection "+provider+"/"+x.Name, provider, func(in *project.Provider) (err error) {
+		added, err = connections().put(in, x, m)
 		return err
 	})
 	return added, err
 }
 
 // DeleteConnection removes a connection.
-func (e *Editor) DeleteConnection(who, provider, name string, match Match) error {
-	_, err := e.within(who, "connection "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
-		if f, _, ok := in.FleetOf(name); ok && !slices.ContainsFunc(in.Connections,
-			func(c *project.ConnPt) bool { return c.Name == name }) {
+func (e *Editor) DeleteConnection(who, provider, name string, m Match) error {
+	_, err := e.within(who, "connection "+provider+"/"+name, provider, func(in *project.Provider) error {
+		k := connections()
+		if f, _, ok := in.FleetOf(name); ok && k.find(in.Connections, name) < 0 {
 			return fmt.Errorf("%w: connection %s/%s is one of fleet %s; change the fleet", ErrConflict, provider, name, f.Name)
 		}
-		in.Connections, err = drop(in.Connections, "connection", name, connName, match)
-		return err
+		return k.drop(in, name, m)
 	})
 	return err
 }
 
 // PutFleet adds a fleet to a provider or puts it in the place of the one of its name.
-func (e *Editor) PutFleet(who, provider string, x *project.Fleet, match Match) (added bool, err error) {
-	_, err = e.within(who, "fleet "+provider+"/"+x.Name.String(), provider, func(in *project.Provider) error {
-		in.Fleets, added, err = put(in.Fleets, x, "fleet", x.Name.String(), fleetName, match)
+func (e *Editor) PutFleet(who, provider string, x *project.Fleet, m Match) (added bool, err error) {
+	_, err = e.within(who, "fleet "+provider+"/"+x.Name.String(), provider, func(in *project.Provider) (err error) {
+		added, err = fleets().put(in, x, m)
 		return err
 	})
 	return added, err
 }
 
 // DeleteFleet removes a fleet; name is its name's pattern.
-func (e *Editor) DeleteFleet(who, provider, name string, match Match) error {
-	_, err := e.within(who, "fleet "+provider+"/"+name, provider, func(in *project.Provider) (err error) {
-		in.Fleets, err = drop(in.Fleets, "fleet", name, fleetName, match)
-		return err
+func (e *Editor) DeleteFleet(who, provider, name string, m Match) error {
+	_, err := e.within(who, "fleet "+provider+"/"+name, provider, func(in *project.Provider) error {
+		return fleets().drop(in, name, m)
 	})
 	return err
 }
@@ -218,20 +240,24 @@ func (e *Editor) Import(who, provider string, list []*project.ConnPt) (Outcome, 
 	})
 }
 
-// within is a change of one provider: alter gets a copy of it.
-func (e *Editor) within(who, what, provider string, alter func(*project.Provider) error) (Outcome, error) {
+// alter is a change of the project: change gets a copy of it.
+func (e *Editor) alter(who, what string, change func(*project.Project) error) (Outcome, error) {
 	return e.change(who, what, func(p *project.Project) (*project.Project, error) {
-		at := slices.IndexFunc(p.Providers, func(o *project.Provider) bool { return o.Name == provider })
+		next := *p
+		return &next, change(&next)
+	})
+}
+
+// within is a change of one provider: change gets a copy of it.
+func (e *Editor) within(who, what, provider string, change func(*project.Provider) error) (Outcome, error) {
+	return e.alter(who, what, func(p *project.Project) error {
+		at := providers().find(p.Providers, provider)
 		if at < 0 {
-			return nil, fmt.Errorf("%w: no provider %q", ErrNotFound, provider)
+			return fmt.Errorf("%w: no provider %q", ErrNotFound, provider)
 		}
 		in := *p.Providers[at]
-		if err := alter(&in); err != nil {
-			return nil, err
-		}
-		next := *p
-		next.Providers = slices.Clone(p.Providers)
-		next.Providers[at] = &in
-		return &next, nil
+		p.Providers = slices.Clone(p.Providers)
+		p.Providers[at] = &in
+		return change(&in)
 	})
 }
