@@ -208,13 +208,9 @@ func change(c *cli.Context, method, path, contentType string, body []byte) error
 	}
 	ctx, cancel := context.WithTimeout(c.Context, configureTime)
 	defer cancel()
-	resp, err := cl.askWith(ctx, method, path, http.Header{"Content-Type": {contentType}}, body)
+	resp, err := cl.succeeded(cl.askWith(ctx, method, path, http.Header{"Content-Type": {contentType}}, body))
 	if err != nil {
 		return err
-	}
-	if resp.StatusCode >= 300 {
-		defer resp.Body.Close()
-		return cl.refused(resp)
 	}
 	var plan api.Plan
 	if err := cl.decode(resp, &plan); err != nil {

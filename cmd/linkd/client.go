@@ -93,7 +93,11 @@ func parsePoint(s string) (point, error) {
 
 // open is ask for an answer of success; any other is an error.
 func (c *client) open(ctx context.Context, method, path string, header http.Header, body any) (*http.Response, error) {
-	resp, err := c.ask(ctx, method, path, header, body)
+	return c.succeeded(c.ask(ctx, method, path, header, body))
+}
+
+// succeeded passes an answer of success on; any other is an error.
+func (c *client) succeeded(resp *http.Response, err error) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}

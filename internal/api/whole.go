@@ -28,14 +28,16 @@ type Plan struct {
 const mostChanges = 10_000 // of a Plan
 
 func planOf(o config.Outcome) Plan {
-	text := strings.TrimRight(o.Changes.String(), "\n")
-	p := Plan{Revision: o.Revision, Changes: []string{}}
-	if text != "" {
-		p.Changes = strings.Split(text, "\n")
-		p.Total = len(p.Changes)
-		p.Changes = p.Changes[:min(p.Total, mostChanges)]
+	all := linesOf(o.Changes.String())
+	return Plan{Revision: o.Revision, Changes: all[:min(len(all), mostChanges)], Total: len(all)}
+}
+
+// linesOf is a plan line by line, not nil.
+func linesOf(plan string) []string {
+	if plan == "" {
+		return []string{}
 	}
-	return p
+	return strings.Split(strings.TrimRight(plan, "\n"), "\n")
 }
 
 // Revision is one change that was made.
@@ -126,11 +128,8 @@ func (a *API) revisions(_ context.Context, in *revisionsInput) (*listOutput[Revi
 }
 
 func revisionView(r store.Revision) Revision {
-	v := Revision{Revision: r.Number, Time: r.Time.UTC(), Who: r.Who, What: r.What, Undoes: r.Undoes, Changes: []string{}}
-	if plan := strings.TrimRight(r.Plan, "\n"); plan != "" {
-		v.Changes = strings.Split(plan, "\n")
-	}
-	return v
+	return Revision{Revision: r.Number, Time: r.Time.UTC(), Who: r.Who, What: r.What, Undoes: r.Undoes,
+		Changes: linesOf(r.Plan)}
 }
 
 func (a *API) undo(ctx context.Context, in *undoInput) (*planOutput, error) {
