@@ -15,7 +15,8 @@ import (
 	"linkd/server"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain knows of the pool that gnet starts when it is loaded.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 func TestConformance(t *testing.T) {
 	for name, jetstream := range map[string]bool{"core": false, "jetstream": true} {
