@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"linkd/internal/doors"
+	"linkd/internal/payload"
 )
 
 // bus is what the API reads of the bus. Its methods are safe for concurrent use. Errors wrap the sentinels of package
@@ -85,7 +86,7 @@ func NewBucket(ts time.Time, least, most, mean float64, count int, last any) Buc
 		return &f
 	}
 	return Bucket{TS: ts.UTC(), Min: number(least), Max: number(most), Mean: number(mean), Count: count,
-		Last: plainValue(last)}
+		Last: payload.Plain(last)}
 }
 
 type historyInput struct {

@@ -2,13 +2,13 @@ package api
 
 import (
 	"context"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"linkd/internal/doors"
+	"linkd/internal/payload"
 	"linkd/server"
 )
 
@@ -112,7 +112,7 @@ func tagValueView(v server.TagView) TagValue {
 	return TagValue{
 		Channel: v.Channel, Device: v.Device, Tag: v.Tag, Connection: place(v.Provider, v.Connection),
 		Title: v.Title, Unit: v.Unit, Address: v.Address, Type: v.Type, Writable: v.Writable,
-		Value: plainValue(v.Value), Quality: v.Quality, Reason: v.Reason, TS: instant(v.TS), Changed: instant(v.Changed),
+		Value: payload.Plain(v.Value), Quality: v.Quality, Reason: v.Reason, TS: instant(v.TS), Changed: instant(v.Changed),
 	}
 }
 
@@ -123,23 +123,4 @@ func instant(t time.Time) *time.Time {
 	}
 	t = t.UTC().Truncate(time.Millisecond)
 	return &t
-}
-
-// plainValue is v as JSON can hold it: text in UTF-8, and no number where there is none.
-func plainValue(v any) any {
-	switch x := v.(type) {
-	case string:
-		return text([]byte(x))
-	case float64:
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil
-		}
-	case map[string]any:
-		to := make(map[string]any, len(x))
-		for name, each := range x {
-			to[name] = plainValue(each)
-		}
-		return to
-	}
-	return v
 }

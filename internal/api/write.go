@@ -13,19 +13,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"linkd/internal/doors"
+	"linkd/internal/payload"
 	"linkd/server"
 )
 
 const mostWriteBody = 64 << 10 // 64 values of some hundred bytes each, and some room
-
-// writeStatus is the HTTP status of each result of a write.
-var writeStatus = map[string]int{
-	"confirmed": http.StatusOK,
-	"queued":    http.StatusAccepted,
-	"offline":   http.StatusConflict,
-	"rejected":  http.StatusUnprocessableEntity,
-	"timeout":   http.StatusGatewayTimeout,
-}
 
 // WriteOptions are how to write.
 type WriteOptions struct {
@@ -153,7 +145,7 @@ func (a *API) writeRoutes(h huma.API) {
 func writeResponses(h huma.API) map[string]*huma.Response {
 	schema := huma.SchemaFromType(h.OpenAPI().Components.Schemas, typeOf[WriteAnswer]())
 	to := map[string]*huma.Response{}
-	for result, status := range writeStatus {
+	for result, status := range payload.WriteStatuses() {
 		to[strconv.Itoa(status)] = &huma.Response{
 			Description: result, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}},
 		}
@@ -197,11 +189,11 @@ func (a *API) write(
 	if err != nil {
 		return nil, refusal(what, err)
 	}
-	status, ok := writeStatus[r.Result]
+	status, ok := payload.WriteStatuses()[r.Result]
 	if !ok {
 		return nil, huma.Error500InternalServerError(what + ": result " + quote(r.Result) + " is not known")
 	}
 	return &writeOutput{Status: status, Body: WriteAnswer{
-		Result: r.Result, Reason: r.Reason, Readback: plainValue(r.Readback),
+		Result: r.Result, Reason: r.Reason, Readback: payload.Plain(r.Readback),
 	}}, nil
 }

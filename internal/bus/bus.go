@@ -193,9 +193,9 @@ func (b *Bus) Take(reports []server.Report) {
 		s.put(func(dst []byte) ([]byte, int) {
 			start := len(dst)
 			dst = append(dst, b.subjects.tags...)
-			dst = appendToken(dst, r.Channel)
+			dst = payload.AppendToken(dst, r.Channel)
 			dst = append(dst, '.')
-			dst = appendToken(dst, r.Device)
+			dst = payload.AppendToken(dst, r.Device)
 			at := len(dst) - start
 			return payload.AppendJSON(dst, r), at
 		})

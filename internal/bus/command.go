@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"linkd/internal/payload"
 	"linkd/server"
 )
 
@@ -121,27 +122,11 @@ func (b *Bus) write(ctx context.Context, by core, m *nats.Msg) any {
 	if err != nil {
 		return refusalOf(what, err)
 	}
-	status, ok := writeStatus(r.Result)
+	status, ok := payload.WriteStatuses()[r.Result]
 	if !ok {
 		return refuse(http.StatusInternalServerError, what+": result "+r.Result+" is not known")
 	}
-	return answer{Status: status, Result: r.Result, Reason: r.Reason, Readback: plainValue(r.Readback)}
-}
-
-func writeStatus(result string) (int, bool) {
-	switch result {
-	case "confirmed":
-		return http.StatusOK, true
-	case "queued":
-		return http.StatusAccepted, true
-	case "offline":
-		return http.StatusConflict, true
-	case "rejected":
-		return http.StatusUnprocessableEntity, true
-	case "timeout":
-		return http.StatusGatewayTimeout, true
-	}
-	return 0, false
+	return answer{Status: status, Result: r.Result, Reason: r.Reason, Readback: payload.Plain(r.Readback)}
 }
 
 // send does linkd.PROJECT.tx.PROVIDER.CONNPT.

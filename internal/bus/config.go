@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"linkd/internal/doors"
+	"linkd/internal/payload"
 )
 
 // Config says what bus to use. Project and Dir must be there.
@@ -64,7 +65,7 @@ const (
 
 // fill checks the configuration and puts the defaults in.
 func (c *Config) fill() error {
-	if c.Project == "" || string(appendToken(nil, c.Project)) != c.Project {
+	if c.Project == "" || string(payload.AppendToken(nil, c.Project)) != c.Project {
 		return fmt.Errorf("bus: the project's name is %.40q; write letters, digits and _", c.Project)
 	}
 	if c.Dir == "" {

@@ -78,9 +78,9 @@ func (b *Bus) Event(ev server.Event) {
 	s.put(func(dst []byte) ([]byte, int) {
 		start := len(dst)
 		dst = append(dst, b.subjects.conn...)
-		dst = appendToken(dst, ev.Provider)
+		dst = payload.AppendToken(dst, ev.Provider)
 		dst = append(dst, '.')
-		dst = appendToken(dst, ev.Connection)
+		dst = payload.AppendToken(dst, ev.Connection)
 		at := len(dst) - start
 		return append(dst, text...), at
 	})

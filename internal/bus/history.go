@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"linkd/internal/payload"
 )
 
 // HistoryQuery asks what one tag was.
@@ -58,7 +60,7 @@ func (b *Bus) History(ctx context.Context, q HistoryQuery) ([]Bucket, error) {
 	case q.Channel == "" || q.Device == "" || q.Tag == "":
 		return nil, fmt.Errorf("%w: name a channel, a device and a tag", ErrQuery)
 	}
-	subject := string(appendToken(append(appendToken([]byte(b.subjects.tags), q.Channel), '.'), q.Device))
+	subject := string(payload.AppendToken(append(payload.AppendToken([]byte(b.subjects.tags), q.Channel), '.'), q.Device))
 	p, late := newPlot(q), 0
 	err := b.read(ctx, tagStream(b.cfg.Project), subject, q.From.Add(-clockSlack), func(m *stored) bool {
 		if p.add(m.data).After(q.To) && m.time.After(q.To) {

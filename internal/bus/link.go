@@ -53,7 +53,7 @@ func dial(cfg *Config, pipe pipes, secret string, moved func()) (*link, error) {
 		nats.PingInterval(5 * time.Second),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(5 * time.Second),
-		nats.SkipSubjectValidation(),                    // subjects are made of tokens that appendToken has made
+		nats.SkipSubjectValidation(),                    // subjects are made of tokens by payload.AppendToken
 		nats.CustomInboxPrefix("_linkd_" + rand.Text()), // clients may read _INBOX.>, not this
 		nats.ConnectHandler(func(*nats.Conn) { set(true) }),
 		nats.ReconnectHandler(func(*nats.Conn) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"time"
 
@@ -148,23 +147,4 @@ type sendAnswer struct {
 func sent(r server.SendResult) sendAnswer {
 	return sendAnswer{Status: 200, Sent: r.Sent, ReceivedHex: hex.EncodeToString(r.Received),
 		ReceivedText: strings.ToValidUTF8(string(r.Received), "\uFFFD")}
-}
-
-// plainValue is v as JSON can say it.
-func plainValue(v any) any {
-	switch x := v.(type) {
-	case string:
-		return strings.ToValidUTF8(x, "\uFFFD")
-	case float64:
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return nil
-		}
-	case map[string]any:
-		to := make(map[string]any, len(x))
-		for name, each := range x {
-			to[name] = plainValue(each)
-		}
-		return to
-	}
-	return v
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"linkd/internal/payload"
 	"linkd/outputs"
 )
 
@@ -53,7 +54,7 @@ func read(m map[string]any) (*options, error) {
 
 func validPrefix(s string) bool {
 	for token := range strings.SplitSeq(s, ".") {
-		if token == "" || string(appendToken(nil, token)) != token {
+		if token == "" || string(payload.AppendToken(nil, token)) != token {
 			return false
 		}
 	}

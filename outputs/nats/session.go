@@ -80,7 +80,7 @@ func (s *session) call(u *url.URL) error {
 		natsgo.Name(s.name), natsgo.SetCustomDialer(&d), natsgo.SkipHostLookup(), natsgo.NoReconnect(),
 		natsgo.IgnoreDiscoveredServers(), natsgo.Timeout(d.timeout), natsgo.FlusherTimeout(d.timeout),
 		natsgo.PingInterval(s.keep), natsgo.MaxPingsOutstanding(1),
-		natsgo.SkipSubjectValidation(), // subjects are made of tokens that appendToken has made
+		natsgo.SkipSubjectValidation(), // subjects are made of tokens by payload.AppendToken
 		natsgo.ErrorHandler(func(_ *natsgo.Conn, _ *natsgo.Subscription, err error) { s.end(err) }),
 		natsgo.ClosedHandler(func(nc *natsgo.Conn) {
 			s.end(fmt.Errorf("nats: the connection is lost: %w", nc.LastError()))
