@@ -51,7 +51,7 @@ func (t Table) Check(ch *project.Channel, models []*project.Model, kind project.
 		return errs
 	}
 	_, err := t.Compile(ch, models)
-	return faults(err)
+	return project.Unjoined(err)
 }
 
 // Joiner is a Channel that can share its links with channels of other drivers: whose frames can be told apart, and
@@ -74,7 +74,7 @@ func (t Table) Compile(ch *project.Channel, models []*project.Model) (Channel, e
 			return nil, t.Unknown(g.channel.Driver)
 		}
 		c, err := d.Compile(g.channel, models)
-		for _, fault := range faults(err) {
+		for _, fault := range project.Unjoined(err) {
 			errs = append(errs, g.placed(fault))
 		}
 		compiled[i] = c
@@ -152,19 +152,4 @@ func (g group) placed(err error) error {
 		return &project.FieldError{Field: g.place + fe.Field, Err: fe.Err}
 	}
 	return err
-}
-
-// faults returns the errors that err joins, nil for none.
-func faults(err error) (list []error) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
-		return nil
-	case !ok:
-		return []error{err}
-	}
-	for _, e := range joined.Unwrap() {
-		list = append(list, faults(e)...)
-	}
-	return list
 }

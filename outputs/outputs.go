@@ -105,22 +105,7 @@ func (t Table) Find(typ string) *Kind {
 // CheckOutput implements project.OutputCatalog.
 func (t Table) CheckOutput(o *project.Output) []error {
 	_, err := t.Compile(o)
-	return split(err)
-}
-
-// split undoes errors.Join, in errors that were joined with others too.
-func split(err error) (errs []error) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
-		return nil
-	case !ok:
-		return []error{err}
-	}
-	for _, err := range joined.Unwrap() {
-		errs = append(errs, split(err)...)
-	}
-	return errs
+	return project.Unjoined(err)
 }
 
 // Compile compiles an output. The error joins one project.FieldError for each fault.

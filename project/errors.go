@@ -80,6 +80,22 @@ func (e *FieldError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *FieldError) Unwrap() error { return e.Err }
 
+// Unjoined returns the errors that err joins, in errors that were joined with others too: what a Catalog returns of an
+// error of errors.Join. Nil has none.
+func Unjoined(err error) (list []error) {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	for _, e := range joined.Unwrap() {
+		list = append(list, Unjoined(e)...)
+	}
+	return list
+}
+
 // faults collects what is wrong with one file.
 type faults struct {
 	trail

@@ -88,17 +88,11 @@ func (a *API) enterDoor(w http.ResponseWriter, r *http.Request) {
 		a.mux.ServeHTTP(w, r)
 		return
 	}
-	who, err := a.identify(r)
-	switch {
-	case err != nil:
-		turnAway(w, err)
-	case pattern == "":
-		noSuchPath(w, r, missing)
-	case !who.Role.May(a.needs[pattern]):
-		forbid(w, a.needs[pattern], who)
-	default:
-		a.serveFor(who, a.mux).ServeHTTP(w, r)
+	need, h := a.needs[pattern], http.Handler(a.mux)
+	if pattern == "" { // what exists is no stranger's business
+		need, h = doors.Viewer, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { noSuchPath(w, r, missing) })
 	}
+	a.Require(need, h).ServeHTTP(w, r)
 }
 
 // Require serves h to those who have the role, for handlers on other listeners.
