@@ -72,7 +72,7 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 		return b
 	}
 	l := s.loop
-	got := s.set.framer.Identify(l.room(2*preIdentityBytes), b, quiet, l.provider.table)
+	got := identify(s.set.framer, l.room(2*preIdentityBytes), b, quiet, l.provider.table)
 	s.quietAt = 0
 	switch got.Verdict {
 	case codec.Found:
@@ -86,10 +86,16 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 	case codec.WaitQuiet:
 		s.quietAt = l.millis(now) + s.set.quiet
 	}
-	if len(b) > preIdentityBytes {
-		s.fail(ReasonRubbish, "")
-	}
 	return b
+}
+
+// identify looks for an id in all that has come before one was found; more than is kept of that is rubbish.
+func identify(f *codec.Framer, dst, b []byte, quiet bool, ids codec.IDs) codec.Identified {
+	got := f.Identify(dst, b, quiet, ids)
+	if got.Verdict != codec.Found && len(b) > preIdentityBytes {
+		got.Verdict = codec.Rubbish
+	}
+	return got
 }
 
 // proxyHeader takes the balancer's header, which says where the device really is.

@@ -131,19 +131,11 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	known := !p.secrets.Load() || p.secretIs(n, secret) // before the stripe: p.mu comes first
 	pt := p.pts.lock(n)
 	defer p.pts.unlock(n)
-	switch {
-	case pt.origin == 0 || pt.flags&pointGone != 0:
-		return ReasonUnknown
-	case pt.flags&pointDisabled != 0:
-		return ReasonDisabled
-	case !known:
-		return ReasonSecret
+	if r := pt.refuses(known, set.oldest); r != notClosed {
+		return r
 	}
 	h, old := s.handle(), pt.binding.Owner()
 	if old != 0 {
-		if set.oldest {
-			return ReasonDuplicate
-		}
 		if !pt.binding.Takeover(old, h) {
 			return ReasonDuplicate // cannot be: the stripe is locked
 		}
@@ -166,6 +158,21 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
 		session: s.number, addr: pt.addr, port: pt.port})
 	s.plain()
+	return notClosed
+}
+
+// refuses says why a connection point takes no new link, or notClosed. known: the link has sent its secret.
+func (pt *point) refuses(known, oldest bool) Reason {
+	switch {
+	case pt.origin == 0 || pt.flags&pointGone != 0:
+		return ReasonUnknown
+	case pt.flags&pointDisabled != 0:
+		return ReasonDisabled
+	case !known:
+		return ReasonSecret
+	case oldest && pt.binding.Owner() != 0:
+		return ReasonDuplicate
+	}
 	return notClosed
 }
 

@@ -58,7 +58,7 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 			delete(l.m, oldest.Key)
 		}
 		e := &stranger{id: slices.Clone(id), Stranger: Stranger{Key: key, Provider: p.name, FirstSeen: time.Unix(0, now)}}
-		e.ID = printable(id)
+		e.ID = Printable(id)
 		at = l.order.PushFront(e)
 		l.m[key] = at
 		p.srv.events.publish(record{kind: kindStranger, time: now, provider: p, session: s.number,
@@ -71,8 +71,8 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 	e.Count++
 }
 
-// printable returns id as it is when all of it can be shown, quoted as in Go otherwise.
-func printable(id []byte) string {
+// Printable returns id as it is when all of it can be shown, quoted as in Go otherwise.
+func Printable(id []byte) string {
 	s := string(id)
 	for _, r := range s {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

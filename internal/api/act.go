@@ -121,24 +121,27 @@ func (a *API) adopt(ctx context.Context, in *adoptInput) (*adoptOutput, error) {
 	return &adoptOutput{Location: "/api/v1/connections/" + c.Provider + "/" + c.Name, Body: connectionView(c)}, nil
 }
 
-func (r SendRequest) bytes() ([]byte, error) {
+func (r SendRequest) bytes() ([]byte, error) { return bytesOf(r.Hex, r.Text, mostSent) }
+
+// bytesOf is what a body gives as exactly one of hex and text: 1 to most bytes.
+func bytesOf(asHex, asText *string, most int) ([]byte, error) {
 	var data []byte
 	field := "body.hex"
 	switch {
-	case r.Hex != nil && r.Text != nil:
+	case asHex != nil && asText != nil:
 		return nil, errors.New("body: hex and text are both there; give exactly one")
-	case r.Hex != nil:
+	case asHex != nil:
 		var err error
-		if data, err = ParseHex(*r.Hex); err != nil {
+		if data, err = ParseHex(*asHex); err != nil {
 			return nil, fmt.Errorf("body.hex: %s", strings.TrimPrefix(err.Error(), "api: "))
 		}
-	case r.Text != nil:
-		data, field = []byte(*r.Text), "body.text"
+	case asText != nil:
+		data, field = []byte(*asText), "body.text"
 	default:
 		return nil, errors.New(`body: neither hex nor text; give exactly one, such as {"hex": "01 03"}`)
 	}
-	if len(data) == 0 || len(data) > mostSent {
-		return nil, fmt.Errorf("%s: %d bytes; give 1 to %d", field, len(data), mostSent)
+	if len(data) == 0 || len(data) > most {
+		return nil, fmt.Errorf("%s: %d bytes; give 1 to %d", field, len(data), most)
 	}
 	return data, nil
 }

@@ -49,6 +49,7 @@ type core interface {
 	// any goroutine.
 	Tunnel(provider, name string) (io.ReadWriteCloser, error)
 	Strangers() []server.Stranger
+	TryIdentity(q server.Trial) (server.Tried, error)
 	Drivers(provider, name string) ([]server.DriverView, error)
 	// Subscribe's channel closes when the server stops. Events that a slow reader missed are told by an event of
 	// kind "lost", whose reason says how many.
@@ -139,6 +140,7 @@ func (a *API) routes() {
 	a.readRoutes(h)
 	a.configureRoutes(h)
 	a.actionRoutes(h)
+	a.identityRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)
 	a.tokenRoutes(h)

@@ -156,6 +156,11 @@ func (f *fakeCore) Strangers() []server.Stranger {
 	}}
 }
 
+// TryIdentity is that of a server without providers.
+func (f *fakeCore) TryIdentity(q server.Trial) (server.Tried, error) {
+	return new(server.Server).TryIdentity(q)
+}
+
 // The stranger becomes s1/c2 when it is adopted under its own name.
 func (f *fakeCore) Newcomer(key string) (server.Newcomer, error) {
 	f.mu.Lock()

@@ -95,6 +95,7 @@ var neededRoles = map[string]doors.Role{
 	"GET /api/v1/session":                 doors.Viewer,
 	"DELETE /api/v1/session":              doors.Viewer,
 	"POST /api/v1/session/code":           doors.Viewer,
+	"POST /api/v1/identity/try":           doors.Viewer,
 	"GET /api/v1/tokens":                  doors.Admin,
 	"POST /api/v1/tokens":                 doors.Admin,
 	"DELETE /api/v1/tokens/{id}":          doors.Admin,

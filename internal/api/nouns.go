@@ -145,16 +145,21 @@ func (n noun[V]) ownFields(at target, err error) error {
 	if at.provider != "" {
 		own = "providers." + at.provider + "." + own
 	}
+	return faultsOf(faults, func(f *project.Error) string {
+		if rest, ok := strings.CutPrefix(f.Field, own); ok && (rest == "" || rest[0] == '.') {
+			return "body" + rest
+		} else if f.Line > 0 { // the body alone was read
+			return "body." + f.Field
+		}
+		return f.Field
+	})
+}
+
+// faultsOf has faults name their fields, and no place in a file: a body has none.
+func faultsOf(faults project.Errors, field func(*project.Error) string) project.Errors {
 	out := make(project.Errors, len(faults))
 	for i, f := range faults {
-		copied := *f
-		if rest, ok := strings.CutPrefix(f.Field, own); ok && (rest == "" || rest[0] == '.') {
-			copied.Field = "body" + rest
-		} else if f.Line > 0 { // the body alone was read
-			copied.Field = strings.TrimSuffix("body."+f.Field, ".")
-		}
-		copied.File, copied.Line, copied.Col = "", 0, 0 // a body has fields
-		out[i] = &copied
+		out[i] = &project.Error{Field: strings.TrimSuffix(field(f), "."), Msg: f.Msg}
 	}
 	return out
 }

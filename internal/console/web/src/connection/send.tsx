@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { call, url } from '../lib/api';
-import { hexSpaced, visible } from '../lib/format';
+import { escapes, hexSpaced, visible } from '../lib/format';
 import { useTask } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import type { Connection, SendAnswer } from '../lib/types';
@@ -84,10 +84,4 @@ export function Send({ of: c }: { of: Connection }) {
       </div>
     </Card>
   );
-}
-
-/** Text with \r, \n, \t, \0 and \\ as in a program. */
-function escapes(text: string): string {
-  const to: Record<string, string> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
-  return text.replace(/\\([rnt0\\])/g, (_, c: string) => to[c]!);
 }

@@ -106,6 +106,25 @@ export interface Stranger {
   reason: string;
 }
 
+export interface TriedIdentity {
+  found: boolean;
+  id: string;
+  id_hex: string;
+  known: boolean;
+  connection: string;
+  state: State | '';
+  secret: boolean;
+  reason: string;
+  detail: string;
+  quiet: boolean;
+  taken: number;
+  rest_hex: string;
+  rest_text: string;
+  held_hex: string;
+  answer_hex: string;
+  answer_text: string;
+}
+
 export interface Driver {
   name: string;
   title: string;

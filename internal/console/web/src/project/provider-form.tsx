@@ -71,6 +71,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
       {server && identity === 'common' && (
         <Identity
           of={(edit.spec['identity'] ?? {}) as Config}
+          provider={name}
           faults={faults}
           onChange={(i) => edit.set({ identity: i })}
         />
