@@ -23,7 +23,8 @@ func TestTry(t *testing.T) {
 		bytes string
 		want  want
 	}{
-		{"at once", project.Identity{}, ids("c0001"), "c0001\x01\x03", want{verdict: Found, id: "c0001", payload: "\x01\x03"}},
+		{"at once", project.Identity{}, ids("c0001"), "c0001\x01\x03", want{verdict: Found, id: "c0001",
+			payload: "\x01\x03"}},
 		{"its line end is nobody's", project.Identity{}, ids("c1"), "c1 \r\nhello", want{verdict: Found, id: "c1",
 			payload: "hello"}},
 		{"silence decides", project.Identity{}, ids("c1", "c10"), "c1", want{verdict: Found, quiet: true, id: "c1"}},

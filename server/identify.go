@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"time"
 
 	"linkd/codec"
@@ -107,11 +108,14 @@ func (s *session) proxyHeader(now int64, b []byte) []byte {
 			s.setRemote(src)
 		}
 		b = b[n:]
-		if s.loop.provider.limit.blocked(s.remote().Addr(), now) {
+		switch from := s.remote().Addr(); {
+		case s.loop.provider.srv.rules.turnsAway(from, now):
+			s.fail(ReasonBlocked, "")
+		case s.loop.provider.limit.blocked(from, now):
 			s.fail(ReasonLimited, "")
-			return b
+		default:
+			s.identifying(now)
 		}
-		s.identifying(now)
 	case codec.Rubbish:
 		s.fail(ReasonRubbish, "no PROXY header")
 	default:
@@ -140,6 +144,10 @@ func (s *session) identified(now int64, got codec.Identified) {
 			s.write(now, reply)
 		}
 		s.start(now)
+		return
+	}
+	if p := s.loop.provider; s.reason.stranger() && p.srv.rules.applies(Block, strangeness(p, got.ID, netip.Addr{}), now) {
+		s.reason = ReasonBlocked
 		return
 	}
 	if reply := s.set.framer.Refuse(s.loop.work[:0], got.ID); len(reply) > 0 {

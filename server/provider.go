@@ -217,6 +217,8 @@ func (p *provider) left(s *session, was phase, now int64) {
 		c.strangers[s.reason].Add(1)
 		p.limit.failed(s.remote().Addr(), now)
 		p.srv.strangers.note(p, s, now)
+	case s.reason == ReasonBlocked:
+		p.limit.failed(s.remote().Addr(), now)
 	}
 	switch {
 	case s.reason == ReasonTimeout:

@@ -44,6 +44,7 @@ type Server struct {
 	writes    writeCounters
 	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
+	rules     rules
 	limit     addressLimit
 
 	apply     sync.Mutex // one change at a time

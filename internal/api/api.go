@@ -140,6 +140,7 @@ func (a *API) routes() {
 	a.readRoutes(h)
 	a.configureRoutes(h)
 	a.actionRoutes(h)
+	a.strangerRoutes(h)
 	a.identityRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)

@@ -40,7 +40,6 @@ type driversInput struct {
 func (a *API) readRoutes(h huma.API) {
 	get(h, "/api/v1/providers", "Providers and how they are", a.providers)
 	get(h, "/api/v1/connections", "Connection points, page by page", a.connections)
-	get(h, "/api/v1/strangers", "Links that could not be bound", a.strangers)
 	get(h, "/api/v1/channels", "Channels of the project", a.channels)
 	get(h, "/api/v1/models", "Device models of the project", a.models)
 	get(h, "/api/v1/drivers", "Drivers, and which of them a connection may select", a.drivers)
@@ -79,10 +78,6 @@ func (a *API) connections(_ context.Context, in *connectionsInput) (*listOutput[
 		return nil, refusal("connections", err)
 	}
 	return &listOutput[Connection]{Body: List[Connection]{Items: views(items, connectionView), Next: next}}, nil
-}
-
-func (a *API) strangers(context.Context, *struct{}) (*listOutput[Stranger], error) {
-	return whole(views(a.core.Strangers(), strangerView)), nil
 }
 
 func (a *API) channels(context.Context, *struct{}) (*listOutput[Channel], error) {

@@ -106,6 +106,18 @@ export interface Stranger {
   reason: string;
 }
 
+export interface StrangerRule {
+  key: string;
+  action: 'ignore' | 'block';
+  provider: string;
+  id: string;
+  address: string;
+  who: string;
+  since: string;
+  count: number;
+  last_seen: string | null;
+}
+
 export interface TriedIdentity {
   found: boolean;
   id: string;
