@@ -22,6 +22,7 @@ import (
 	"linkd/internal/bus"
 	"linkd/internal/console"
 	"linkd/internal/doors"
+	"linkd/internal/logtail"
 	"linkd/internal/metrics"
 	"linkd/server"
 )
@@ -79,7 +80,8 @@ func serveCommand() *cli.Command {
 // serve runs linkd until a signal ends it: SIGHUP reads the file again, SIGTERM and SIGINT drain, a second one of these
 // exits at once with status 1.
 func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
+	tail := &logtail.Tail{}
+	log := slog.New(tail.Handler(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level})))
 	own, err := openData(dataDir(opt.data, opt.file), log)
 	if err != nil {
 		return err
@@ -102,7 +104,7 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	web, err := newAPI(opt, n, keeper, log)
+	web, err := newAPI(opt, n, keeper, tail, log)
 	if err != nil {
 		return errors.Join(err, n.abandon(opt.drain))
 	}
@@ -137,12 +139,13 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 }
 
 // newAPI is what answers over HTTP for a node.
-func newAPI(opt serving, n *node, keeper *doors.Keeper, log *slog.Logger) (*api.API, error) {
+func newAPI(opt serving, n *node, keeper *doors.Keeper, tail *logtail.Tail, log *slog.Logger) (*api.API, error) {
 	files, err := console.New()
 	if err != nil {
 		return nil, err
 	}
 	conf := api.Config{Core: n.srv, Doors: keeper, Editor: n.editor, Version: version(), Log: log, Console: files,
+		Revision: revision(), Tail: tail,
 		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}

@@ -19,6 +19,7 @@ import (
 
 	"linkd/internal/config"
 	"linkd/internal/doors"
+	"linkd/internal/logtail"
 	"linkd/project"
 	"linkd/server"
 )
@@ -61,6 +62,11 @@ type core interface {
 	// SubscribeValues' channel may stay open when the server stops; stop must be called.
 	SubscribeValues(q server.TagQuery) (values <-chan server.TagView, stop func(), err error)
 	Ready() error
+	// Limits is what the process may use, and Capacity how many links it admits, both as of its start.
+	Limits() server.Limits
+	Capacity() int
+	// FollowEvents has take called with every event; take must not block.
+	FollowEvents(take func(server.Event)) (stop func())
 }
 
 // console is the files of the web console.
@@ -80,6 +86,9 @@ type Config struct {
 	Console console        // the files of the web console, open to all; nil: there is none
 	Version string         // of linkd, for the OpenAPI description; empty means "dev"
 	Log     *slog.Logger   // what the HTTP server itself complains of; nil: nothing is logged
+
+	Revision string        // commit that was built; may be empty
+	Tail     *logtail.Tail // the last of linkd's log; nil: nothing is kept
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -102,6 +111,11 @@ type API struct {
 	cancel    context.CancelFunc
 	heartbeat time.Duration
 	linger    time.Duration
+
+	started  time.Time
+	recent   recent     // events, for a support bundle
+	unfollow func()     // ends recent
+	bundling sync.Mutex // held while a support bundle is made
 }
 
 // New returns an API that does not listen yet.
@@ -116,8 +130,9 @@ func New(cfg Config) *API {
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
 		needs: map[string]doors.Role{}, open: map[string]bool{},
 		origin: http.NewCrossOriginProtection(), sessions: doors.NewSessions(),
-		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
+		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor, started: time.Now(),
 	}
+	a.unfollow = a.core.FollowEvents(a.recent.take)
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.routes()
 	a.handler = a.guard(http.HandlerFunc(a.enterDoor))
@@ -147,6 +162,7 @@ func (a *API) routes() {
 	a.tokenRoutes(h)
 	a.sessionRoutes(h)
 	a.northRoutes(h)
+	a.systemRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }
 

@@ -28,6 +28,7 @@ type fakeCore struct {
 	kicked    string
 	forgotten string
 	query     server.ConnQuery
+	follow    func(server.Event)
 	known     int           // connections behind every address
 	rules     server.Server // has nothing but rules
 	fail      error         // of Send, Newcomer and Connections, when not nil
@@ -175,6 +176,13 @@ func (f *fakeCore) Newcomer(key string) (server.Newcomer, error) {
 		return server.Newcomer{}, fmt.Errorf("%w: no stranger %q", server.ErrNotFound, key)
 	}
 	return server.Newcomer{Provider: "s1", ID: []byte("c2")}, nil
+}
+
+func (f *fakeCore) Limits() server.Limits { return server.Limits{Memory: 1 << 30} }
+func (f *fakeCore) Capacity() int         { return 1000 }
+func (f *fakeCore) FollowEvents(take func(server.Event)) (stop func()) {
+	f.follow = take
+	return func() {}
 }
 
 // The rules are those of a server without strangers.

@@ -34,7 +34,8 @@ var below = map[string][]string{
 	"internal/payload":  {"server", "drivers/tags", "project"},
 	"internal/lastseen": {"internal/store", "server"},
 	"internal/config":   {"internal/store", "server", "project"},
-	"internal/api": {"internal/config", "internal/doors", "internal/payload", "internal/store",
+	"internal/api": {"internal/config", "internal/doors", "internal/limits", "internal/logtail", "internal/payload",
+		"internal/store",
 		"server", "codec", "routing", "drivers",
 		"project"},
 	"internal/console": {},
@@ -51,12 +52,13 @@ var below = map[string][]string{
 	"internal/prefetch":        {},
 	"internal/archtest":        {},
 	"internal/limits":          {},
+	"internal/logtail":         {},
 	"loadgen":                  {"internal/limits", "project"},
 	"bench":                    {"loadgen", "internal/limits", "project"},
 	"bench/guard":              {},
 	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
-		"internal/config", "internal/doors", "internal/lastseen", "server", "loadgen", "bench", "codec", "routing",
-		"drivers", "drivers/*", "outputs", "outputs/*", "project"},
+		"internal/config", "internal/doors", "internal/lastseen", "internal/logtail", "server", "loadgen", "bench",
+		"codec", "routing", "drivers", "drivers/*", "outputs", "outputs/*", "project"},
 }
 
 // owners says which folders alone may import a library, by the beginning of its path.

@@ -102,7 +102,7 @@ func (f Fleet) capacity() Limit {
 	l := Limit{Name: "capacity", Value: strconv.FormatUint(f.Capacity, 10), Needed: strconv.FormatUint(f.Links, 10),
 		Enough: f.Capacity >= f.Links, Why: "links that linkd admits, by its memory and open files when it was started"}
 	if !l.Enough {
-		l.Change = "more open files or memory, below, then start linkd again"
+		l.Change = "more open files or memory (see these), or a larger --capacity, then start linkd again"
 	}
 	return l
 }

@@ -58,7 +58,7 @@ func TestJudge(t *testing.T) {
 		TCPMem:     `sysctl -w net.ipv4.tcp_mem="1000000 1500000 2000000"`,
 		Ports:      `sysctl -w net.ipv4.ip_local_port_range="1024 65535"; more than that go to several addresses`,
 		"memory":   "a machine, or a control group (MemoryMax=), with 7812 MiB to spare",
-		"capacity": "more open files or memory, below, then start linkd again",
+		"capacity": "more open files or memory (see these), or a larger --capacity, then start",
 	} {
 		l := of(t, list, name)
 		if name == NrOpen { // a million and a half thousand fit in 2^20
