@@ -38,8 +38,8 @@ type part struct {
 
 func (a *API) bundleRoute(h huma.API, path string) {
 	op := operation(doors.Admin, http.MethodGet, path, "What helps to help: a zip file, without secrets")
-	op.Description = "Version, limits, metrics, the project, its changes, providers, the bus, strangers, the last events " +
-		"and log records, goroutines and the heap. Secrets of connections and options are left out."
+	op.Description = "Version, limits, metrics, the project, its changes, providers, the bus, strangers, the last " +
+		"events and log records, goroutines and the heap. Secrets of connections and options are left out."
 	op.Responses = map[string]*huma.Response{"200": {Description: "A zip file.",
 		Content: map[string]*huma.MediaType{
 			"application/zip": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}

@@ -96,10 +96,12 @@ export function valueJSON(text: string, type: string, now: Value): string {
   return JSON.stringify(text);
 }
 
-/** Hands a text to the person as a file. */
-export function download(name: string, text: string, type = 'text/plain'): void {
+/** Hands a text, or bytes, to the person as a file. */
+export function download(name: string, content: string | Blob, type = 'text/plain'): void {
   const a = document.createElement('a');
-  a.href = URL.createObjectURL(new Blob([text], { type: type + ';charset=utf-8' }));
+  a.href = URL.createObjectURL(
+    content instanceof Blob ? content : new Blob([content], { type: type + ';charset=utf-8' }),
+  );
   a.download = name;
   a.click();
   setTimeout(() => URL.revokeObjectURL(a.href), 1000);

@@ -253,6 +253,41 @@ export interface OutputState {
   queued_bytes: number;
 }
 
+export interface System {
+  version: string;
+  revision: string;
+  go: string;
+  started: string;
+  processors: number;
+  goroutines: number;
+  heap_bytes: number;
+  descriptors: number;
+  capacity: number;
+  sessions: number;
+  connections: number;
+  fleet: number;
+  limits: Limit[];
+}
+
+export interface Limit {
+  name: string;
+  value: string;
+  needed: string;
+  enough: boolean;
+  why: string;
+  change: string;
+}
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+export interface LogRecord {
+  number: number;
+  time: string;
+  level: Level;
+  message: string;
+  attrs: string;
+}
+
 export interface Token {
   id: string;
   name: string;
