@@ -29,6 +29,7 @@ export interface Provider {
   identifying: number;
   accepted: number;
   refused: number;
+  disabled: number;
 }
 
 export type Config = Record<string, unknown>;
@@ -53,6 +54,12 @@ export interface Connection {
   last_close_reason: string;
   channel: string;
   driver: string;
+}
+
+export interface ConnectionDetail extends Connection {
+  config: Config | null;
+  has_secret: boolean;
+  fleet: string;
 }
 
 export interface Fleet {

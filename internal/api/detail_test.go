@@ -1,0 +1,65 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestConnectionConfig: a connection is shown as a PUT takes it, the secret to an admin alone; what is shown can be put
+// back as it is.
+func TestConnectionConfig(t *testing.T) {
+	base, _ := configuredAPI(t)
+	put := func(path, body string, want int) string {
+		t.Helper()
+		resp, got := ask(t, "PUT", base+path, body)
+		if resp.StatusCode != want {
+			t.Fatalf("PUT %s: %d %s", path, resp.StatusCode, got)
+		}
+		return got
+	}
+	put("/providers/s2", `{"type":"tcp-server","local_ip":"127.0.0.1","local_port":0,"identity":{"preset":"regex",`+
+		`"pattern":"(?P<id>\\w+),(?P<secret>\\w+);"}}`, 201)
+	made := put("/connections/s2/c1", `{"title":"T","socket_conn_id":"x1","secret":"hush","enabled":false}`, 201)
+	put("/connections/s2/c2", `{"socket_conn_id":"x2"}`, 201)
+	put("/providers/out", `{"type":"tcp-client"}`, 201)
+	put("/connections/out/c1", `{"host":"192.0.2.1","port":502,"enabled":false}`, 201)
+
+	for _, x := range []struct{ path, token, want string }{
+		{"s2/c1", "admin", `"config":{"name":"c1","title":"T","socket_conn_id":"x1","secret":"hush","enabled":false},` +
+			`"has_secret":true,"fleet":""}`},
+		{"s2/c1", "operator", `"config":{"name":"c1","title":"T","socket_conn_id":"x1","enabled":false},` +
+			`"has_secret":true,"fleet":""}`},
+		{"s2/c1", "viewer", `"config":{"name":"c1","title":"T","socket_conn_id":"x1","enabled":false},"has_secret":true,`},
+		{"s2/c2", "admin", `"config":{"name":"c2","socket_conn_id":"x2"},"has_secret":false,"fleet":""}`},
+		{"out/c1", "viewer", `"config":{"name":"c1","host":"192.0.2.1","port":502,"enabled":false},"has_secret":false,`},
+		{"s1/f2", "admin", `"config":null,"has_secret":false,"fleet":"f{n}"}`},
+	} {
+		resp, got := ask(t, "GET", base+"/connections/"+x.path, "", "Authorization: Bearer "+x.token)
+		if resp.StatusCode != 200 || !strings.Contains(got, x.want) {
+			t.Errorf("%s as %s: %d %s\nwant …%s", x.path, x.token, resp.StatusCode, got, x.want)
+		}
+		if x.token != "admin" && strings.Contains(got, "hush") {
+			t.Errorf("%s is told the secret: %s", x.token, got)
+		}
+	}
+	if !strings.Contains(made, `"secret":"hush"`) {
+		t.Errorf("who has put it is shown %s", made)
+	}
+	_, got := ask(t, "GET", base+"/connections", "", "Authorization: Bearer viewer")
+	if strings.Contains(got, "hush") || strings.Contains(got, `"config"`) {
+		t.Errorf("the list has %s", got)
+	}
+	_, shown := ask(t, "GET", base+"/connections/s2/c1", "")
+	var c struct{ Config json.RawMessage }
+	if err := json.Unmarshal([]byte(shown), &c); err != nil {
+		t.Fatal(err)
+	}
+	if again := put("/connections/s2/c1", string(c.Config), 200); again != shown {
+		t.Errorf("put back, it is\n%s\nand was\n%s", again, shown)
+	}
+	_, got = ask(t, "GET", base+"/providers", "")
+	if !strings.Contains(got, `"name":"s2"`) || strings.Count(got, `"disabled":1`) != 2 {
+		t.Errorf("providers: %s", got)
+	}
+}
