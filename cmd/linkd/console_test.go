@@ -1,8 +1,6 @@
 package main_test
 
 import (
-	"errors"
-	"os/exec"
 	"regexp"
 	"strings"
 	"syscall"
@@ -41,25 +39,17 @@ func TestConsoleLink(t *testing.T) {
 	b.open(strings.TrimPrefix(strings.TrimSpace(out), in.url))
 	b.sees("admin", "live")
 
-	in.again(t, anyPorts...)
+	in.again(t)
 	if welcomeLink.MatchString(in.log.String()) {
 		t.Error("the second start prints a link too")
 	}
 }
 
 // again ends linkd and starts it with what it had, at the same address.
-func (in *instance) again(t *testing.T, flags ...string) {
+func (in *instance) again(t *testing.T) {
 	t.Helper()
 	if code := in.end(syscall.SIGTERM); code != 0 {
 		t.Fatalf("linkd ended with status %d", code)
 	}
-	addr := strings.TrimPrefix(in.url, "http://")
-	in.process = start(t, exec.Command(binary, append([]string{"serve", "-f", in.file, "--http", addr}, flags...)...))
-	eventually(t, "linkd is ready again", func() error {
-		if httpListening.FindStringSubmatch(in.log.String()) == nil {
-			return errors.New("it does not listen for HTTP")
-		}
-		_, err := in.request("GET", "/readyz", "")
-		return err
-	})
+	in.at(t, strings.TrimPrefix(in.url, "http://"))
 }
