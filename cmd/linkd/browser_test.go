@@ -41,7 +41,7 @@ type tab struct {
 func openTab(t *testing.T, base string) *tab {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(peer(t, "chromium")),
-		chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1280, 900), chromedp.Flag("lang", "en"),
+		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("lang", "en"),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("no-pings", true),
 		chromedp.Flag("force-prefers-reduced-motion", true), chromedp.DisableGPU,
 		chromedp.NoSandbox) // it shows linkd's pages alone, and needs rights for one that CI may not have
@@ -66,6 +66,7 @@ func openTab(t *testing.T, base string) *tab {
 		t.Fatalf("watch the browser: %v", err)
 	}
 	t.Cleanup(b.verdict)
+	b.size(1280, 900)
 	return b
 }
 
