@@ -58,7 +58,8 @@ func openTab(t *testing.T, base string) *tab {
 	if err := chromedp.Listen(ctx, b.heard); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
-	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	kept := int64(1 << 20) // bytes of answers, for those who ask for them again: nobody does
+	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{MaxTotalBufferSize: &kept, MaxResourceBufferSize: &kept})
 	if err == nil {
 		_, err = chromedp.Call(ctx, log.Enable, chromedp.Void{})
 	}
