@@ -59,7 +59,8 @@ func openTab(t *testing.T, base string) *tab {
 		t.Fatalf("start the browser: %v", err)
 	}
 	kept := int64(1 << 20) // bytes of answers, for those who ask for them again: nobody does
-	_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{MaxTotalBufferSize: &kept, MaxResourceBufferSize: &kept})
+	_, err := chromedp.Call(ctx, network.Enable,
+		network.EnableParams{MaxTotalBufferSize: &kept, MaxResourceBufferSize: &kept})
 	if err == nil {
 		_, err = chromedp.Call(ctx, log.Enable, chromedp.Void{})
 	}

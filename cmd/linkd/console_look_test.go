@@ -94,6 +94,9 @@ func TestConsoleLooks(t *testing.T) {
 		b.goes(p)
 		b.look(p.name+"-wide", axe)
 	}
+	b.open("/#/system")
+	b.find("link", "grafana/linkd.json")
+	b.find("link", "prometheus/rules.yml")
 	b.size(390, 844)
 	b.colours("dark")
 	for _, p := range append(views, dialogs...) {

@@ -25,7 +25,8 @@ func busy() string {
 	var project strings.Builder
 	project.WriteString("project: busy\nchannels:\n")
 	for ch := range 10 {
-		fmt.Fprintf(&project, "  - name: ch%d\n    driver: sim\n    poll: 100ms\n    devices:\n      - name: d1\n        tags:\n", ch)
+		fmt.Fprintf(&project, "  - name: ch%d\n    driver: sim\n    poll: 100ms\n    devices:\n", ch)
+		project.WriteString("      - name: d1\n        tags:\n")
 		for tag := range 10 {
 			fmt.Fprintf(&project, "          - {name: t%d, address: \"n + %d\"}\n", tag, 100*ch+tag)
 		}
@@ -33,8 +34,8 @@ func busy() string {
 	return project.String()
 }
 
-// TestConsoleSoak: a page that follows 1,000 value changes a second, and plots some, stays small. LINKD_SOAK, such as 1h,
-// says for how long; without it, it takes seconds. Tasks that are long are told, and no failure: other tests run too.
+// TestConsoleSoak: a page that follows 1,000 value changes a second, and plots some, stays small. LINKD_SOAK, such as
+// 1h, says for how long; without it, it takes seconds. Tasks that are long are told, and no failure: other tests run too.
 func TestConsoleSoak(t *testing.T) {
 	t.Parallel()
 	lasts, err := time.ParseDuration(cmp.Or(os.Getenv("LINKD_SOAK"), "12s"))
@@ -45,7 +46,8 @@ func TestConsoleSoak(t *testing.T) {
 	b := in.console(t)
 	tells[bool](b, `(() => {
 		window.tasks = [];
-		new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration))).observe({type: "longtask"});
+		new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration)))
+			.observe({type: "longtask"});
 		return true;
 	})()`)
 	b.open("/#/tags?plot=ch0/d1/t0,ch4/d1/t4,ch9/d1/t9")

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestConsoleStory goes through the three chapters of a Tcp Server as a newcomer does, in the browser alone, without a file
-// or a command: a provider, three connections, three channels with drivers; then devices dial in, a temperature moves, a
-// setpoint is written, and a mistake is taken back.
+// TestConsoleStory goes through the three chapters of a Tcp Server as a newcomer does, in the browser alone, without a
+// file or a command: a provider, three connections, three channels with drivers; then devices dial in, a temperature
+// moves, a setpoint is written, and a mistake is taken back.
 func TestConsoleStory(t *testing.T) {
 	t.Parallel()
 	peer(t, "socat")
@@ -88,7 +88,6 @@ func (b *tab) addsChannels() {
 		b.closed()
 		b.seesIn("main .facts", "s1/c"+n, "modbus-rtu")
 	}
-	b.click("link", "d1") // of ch_dev2
 	b.click("treeitem", "ch_dev1")
 	b.click("link", "d1")
 	b.paste("Name 1", "temperature\t\tinput:0\tint16\t0.1\t°C\n"+

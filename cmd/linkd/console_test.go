@@ -99,7 +99,8 @@ func TestConsoleStranger(t *testing.T) {
 	b.click("button", "Watch")
 	eventually(t, "what it goes on sending is a frame", func() error {
 		_, err := device.Write([]byte(evil))
-		if err == nil && !tells[bool](b, `[...document.querySelectorAll(".frame")].some((f) => f.innerText.includes(%s))`, evil) {
+		const shown = `[...document.querySelectorAll(".frame")].some((f) => f.innerText.includes(%s))`
+		if err == nil && !tells[bool](b, shown, evil) {
 			err = errors.New("there is none yet")
 		}
 		return err
@@ -145,7 +146,8 @@ func TestConsoleFrames(t *testing.T) {
 		`[...document.querySelectorAll(".frame")].every((f) => f.innerText.includes("01 06"))`)
 }
 
-// TestConsoleImport: 50,000 connections from a file, all or none; a wrong line is named. Then the fleet is there at once.
+// TestConsoleImport: 50,000 connections from a file, all or none; a wrong line is named. Then the fleet is there at
+// once.
 func TestConsoleImport(t *testing.T) {
 	t.Parallel()
 	const many = 50_000

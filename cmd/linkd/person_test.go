@@ -106,7 +106,7 @@ const middle = `async function() {
 	}
 	const hit = document.elementFromPoint(now.x, now.y);
 	const own = [this, ...(this.labels ?? [])];
-	if (!own.some((e) => e.contains(hit))) throw new Error("it is covered by " + (hit?.outerHTML ?? "nothing").slice(0, 200));
+	if (!own.some((e) => e.contains(hit))) throw new Error("it is covered by " + hit?.outerHTML.slice(0, 200));
 	return now;
 }`
 

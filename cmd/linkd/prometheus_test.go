@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// watched has something of all that is counted: a device that is polled and written, one that comes and goes, an output.
+// watched has something of all that is counted: a device that is polled and written, one that comes and goes, an
+// output.
 var watched = strings.NewReplacer(
 	"connections:\n", "connections:\n      - {name: c2, socket_conn_id: c0002}\n",
 	"channels:\n", "outputs: [{name: out, type: file, options: {path: OUT}}]\nchannels:\n").Replace(greenhouseModbus)
@@ -40,13 +41,10 @@ func startPrometheus(t *testing.T, in *instance) *prometheus {
 	}
 	_, block, _ := strings.Cut(string(guide), "```yaml\n")
 	block, _, _ = strings.Cut(block, "```")
-	rules, err := os.ReadFile("../../deploy/prometheus/rules.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := in.handsOut(t, "prometheus/rules.yml")
 	for name, content := range map[string]string{
 		"token":     token + "\n",
-		"rules.yml": strings.ReplaceAll(string(rules), "interval: 15s", "interval: 500ms"),
+		"rules.yml": strings.ReplaceAll(rules, "interval: 15s", "interval: 500ms"),
 		"prometheus.yml": "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\n" +
 			strings.NewReplacer("/etc/prometheus/linkd.token", filepath.Join(dir, "token"),
 				"127.0.0.1:8080", strings.TrimPrefix(in.url, "http://")).Replace(block),
@@ -55,8 +53,8 @@ func startPrometheus(t *testing.T, in *instance) *prometheus {
 			t.Fatal(err)
 		}
 	}
-	p := &prometheus{process: start(t, exec.Command(peer(t, "prometheus"), "--config.file", filepath.Join(dir, "prometheus.yml"),
-		"--storage.tsdb.path", filepath.Join(dir, "data"), "--web.listen-address", "127.0.0.1:0"))}
+	p := &prometheus{process: start(t, exec.Command(peer(t, "prometheus"), "--web.listen-address", "127.0.0.1:0",
+		"--config.file", filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path", filepath.Join(dir, "data")))}
 	listening := regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 	eventually(t, "Prometheus listens", func() error {
 		found := listening.FindStringSubmatch(p.log.String())
@@ -105,8 +103,18 @@ func (p *prometheus) finds(query string) error {
 	return fmt.Errorf("%s: no number in %v", query, data.Result)
 }
 
+// handsOut is a file of deploy, as linkd's console links it.
+func (in *instance) handsOut(t *testing.T, file string) string {
+	t.Helper()
+	b, err := in.request(http.MethodGet, "/deploy/"+file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 // deployed are the queries of the dashboard and the names of the recorded series, by where they stand.
-func deployed(t *testing.T) map[string]string {
+func (in *instance) deployed(t *testing.T) map[string]string {
 	t.Helper()
 	queries := map[string]string{}
 	var board struct {
@@ -115,11 +123,7 @@ func deployed(t *testing.T) map[string]string {
 			Targets []struct{ Expr string }
 		}
 	}
-	text, err := os.ReadFile("../../deploy/grafana/linkd.json")
-	if err == nil {
-		err = json.Unmarshal(text, &board)
-	}
-	if err != nil {
+	if err := json.Unmarshal([]byte(in.handsOut(t, "grafana/linkd.json")), &board); err != nil {
 		t.Fatal(err)
 	}
 	for _, panel := range board.Panels {
@@ -127,12 +131,9 @@ func deployed(t *testing.T) map[string]string {
 			queries[fmt.Sprintf("dashboard: %s %d", panel.Title, i+1)] = strings.ReplaceAll(target.Expr, "$instance", ".*")
 		}
 	}
-	text, err = os.ReadFile("../../deploy/prometheus/rules.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, found := range regexp.MustCompile(`record: (\S+)`).FindAllSubmatch(text, -1) {
-		queries["rule: "+string(found[1])] = string(found[1])
+	rules := in.handsOut(t, "prometheus/rules.yml")
+	for _, found := range regexp.MustCompile(`record: (\S+)`).FindAllStringSubmatch(rules, -1) {
+		queries["rule: "+found[1]] = found[1]
 	}
 	return queries
 }
@@ -145,7 +146,7 @@ func TestPrometheus(t *testing.T) {
 	simulated(t, "127.0.0.1:"+in.port(t, "s1"), "c{n:04}")
 	in.becomes(t, "ch_dev1/d1/temperature", "good", "")
 	p := startPrometheus(t, in)
-	missing := deployed(t)
+	missing := in.deployed(t)
 	if len(missing) < 30 {
 		t.Errorf("there are %d queries in deploy", len(missing))
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"linkd/deploy"
 	"linkd/internal/api"
 	"linkd/internal/bus"
 	"linkd/internal/console"
@@ -145,7 +146,7 @@ func newAPI(opt serving, n *node, keeper *doors.Keeper, sessions *doors.Sessions
 		return nil, err
 	}
 	conf := api.Config{Core: n.srv, Doors: keeper, Sessions: sessions, Editor: n.editor, Version: version(), Log: log,
-		Console: files,
+		Console: files, Deploy: deploy.Files,
 		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}

@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -78,6 +79,7 @@ type Config struct {
 	Bus      bus             // history, and how the bus is; nil: there is none
 	Metrics  http.Handler    // GET /metrics; nil: the path does not exist
 	Console  console         // the files of the web console, open to all; nil: there is none
+	Deploy   fs.FS           // GET /deploy/…: for those who watch linkd by other means; nil: there is none
 	Version  string          // of linkd, for the OpenAPI description; empty means "dev"
 	Log      *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
 }
