@@ -35,7 +35,7 @@ func busy() string {
 }
 
 // TestConsoleSoak: a page that follows 1,000 value changes a second, and plots some, stays small. LINKD_SOAK, such as
-// 1h, says for how long; without it, it takes seconds. Tasks that are long are told, and no failure: other tests run too.
+// 1h, says for how long; without it, it takes seconds. Long tasks are told, and are no failure: other tests run beside.
 func TestConsoleSoak(t *testing.T) {
 	t.Parallel()
 	lasts, err := time.ParseDuration(cmp.Or(os.Getenv("LINKD_SOAK"), "12s"))

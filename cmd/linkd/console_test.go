@@ -161,7 +161,7 @@ func TestConsoleImport(t *testing.T) {
 	}
 	good := list.String()
 	b.upload(good + "d1,one,two,three,four\n")
-	b.sees("50,001")
+	b.sees("50,001", "These are its first 10 lines", "d00009,Device 9,id00009")
 	b.click("button", "Import")
 	b.seesIn("[role=alert]", "50002:", "d1,one,two,three,four")
 	b.upload(strings.Replace(good, "d00002,", "2d,", 1) + "d00007,again,id00007\n")

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { ask, call, Problem, url } from '../lib/api';
 import { download, number } from '../lib/format';
 import { useGet, useTask } from '../lib/hooks';
@@ -22,13 +22,14 @@ export function Import({ at }: { at: Route }) {
 }
 
 const previewed = 10; // lines
+const edited = 100_000; // characters that are edited here: a browser is slow with a field that has more
 
 function Wizard({ providers, provider }: { providers: Provider[]; provider: string }) {
   const [text, setText] = useState('');
   const [done, setDone] = useState<Plan | null>(null);
   const task = useTask();
   const chosen = providers.find((p) => p.name === provider);
-  const lines = text.split(/\r?\n/).filter((l) => l.trim());
+  const lines = useMemo(() => text.split(/\r?\n/).filter((l) => l.trim()), [text]);
   const start = () =>
     task.run(async () => {
       setDone(null);
@@ -73,17 +74,21 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
           </label>
         }
       >
-        <label class="field">
-          <span class="hint">{t('import.hint', { columns: columnsOf(chosen) })}</span>
-          <textarea
-            class="mono"
-            rows={10}
-            spellcheck={false}
-            value={text}
-            placeholder={exampleOf(chosen)}
-            onInput={(e) => setText(e.currentTarget.value)}
-          />
-        </label>
+        {text.length > edited ? (
+          <Long lines={lines} onDiscard={() => setText('')} />
+        ) : (
+          <label class="field">
+            <span class="hint">{t('import.hint', { columns: columnsOf(chosen) })}</span>
+            <textarea
+              class="mono"
+              rows={10}
+              spellcheck={false}
+              value={text}
+              placeholder={exampleOf(chosen)}
+              onInput={(e) => setText(e.currentTarget.value)}
+            />
+          </label>
+        )}
         <p class="muted">{t('import.lines', { n: number(Math.max(0, lines.length - 1)) })}</p>
       </Card>
       <Card title={t('import.step3')}>
@@ -104,6 +109,23 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
           </Button>
         </div>
       </Card>
+    </>
+  );
+}
+
+/** A list that is too long to be edited here. */
+function Long({ lines, onDiscard }: { lines: string[]; onDiscard: () => void }) {
+  return (
+    <>
+      <p class="hint">{t('import.first', { n: previewed })}</p>
+      <pre class="mono scroll" tabIndex={0}>
+        {lines.slice(0, previewed + 1).join('\n')}
+      </pre>
+      <div class="row">
+        <Button small onClick={onDiscard}>
+          {t('grid.discard')}
+        </Button>
+      </div>
     </>
   );
 }
