@@ -166,7 +166,8 @@ func TestConsoleImport(t *testing.T) {
 	b.seesIn("[role=alert]", "50002:", "d1,one,two,three,four")
 	b.upload(strings.Replace(good, "d00002,", "2d,", 1) + "d00007,again,id00007\n")
 	b.click("button", "Import")
-	b.seesIn("[role=alert]", `name "2d" is not a name`, "d00007 already")
+	b.seesIn("[role=alert] li", `name "2d" is not a name`, "Line 4:", "2d,Device 2,id00002")
+	b.seesIn("[role=alert] li", "d00007 already", "Line 50002:", "d00007,again,id00007")
 	b.shot("faults")
 	if n := in.connections(t, "s1"); n != 1 {
 		t.Errorf("a list with faults has left %d connections, want the one before", n)

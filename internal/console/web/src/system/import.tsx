@@ -8,6 +8,7 @@ import type { List, Plan, Provider } from '../lib/types';
 import { Button, Card, ErrorBox, Page, View } from '../ui/basic';
 import { Select } from '../ui/form';
 import { PlanList } from '../project/changes';
+import { linesOf } from './lines';
 
 /** Adds connections from a list: paste it or open a file, look at it, import it. */
 export function Import({ at }: { at: Route }) {
@@ -134,15 +135,21 @@ function Long({ lines, onDiscard }: { lines: string[]; onDiscard: () => void }) 
 function LineFaults({ error, lines }: { error: Problem | null; lines: string[] }) {
   if (!error) return null;
   if (error.faults.length === 0) return <ErrorBox error={error} />;
+  const shown = error.faults.slice(0, previewed * 5);
+  const at = linesOf(shown, lines);
   return (
     <div class="error-box" role="alert">
       <ul class="line-faults">
-        {error.faults.slice(0, previewed * 5).map((f, i) => {
-          const line = Number(/(?:^|\D)(\d+):\d+: /.exec(f.message)?.[1] ?? /line (\d+)/.exec(f.message)?.[1] ?? 0);
+        {shown.map((f, i) => {
+          const line = at[i] ?? 0;
           return (
             <li key={i}>
               <p>{f.message}</p>
-              {line > 0 && <code>{lines[line - 1]}</code>}
+              {line > 0 && (
+                <p>
+                  <span class="muted">{t('import.line', { n: line })}</span> <code>{lines[line - 1]}</code>
+                </p>
+              )}
             </li>
           );
         })}
