@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -106,6 +107,7 @@ var neededRoles = map[string]doors.Role{
 	"GET /api/v1/tokens":                   doors.Admin,
 	"POST /api/v1/tokens":                  doors.Admin,
 	"DELETE /api/v1/tokens/{id}":           doors.Admin,
+	"GET /deploy/rules.yml":                doors.Viewer,
 
 	"GET /api/v1/connections/{provider}/{name}":            doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tap":        doors.Viewer,
@@ -142,12 +144,15 @@ var neededRoles = map[string]doors.Role{
 	"POST /api/v1/revisions/{revision}/undo":       doors.Admin,
 }
 
+// deployed is what is handed out to those who watch linkd.
+var deployed = fstest.MapFS{"rules.yml": {Data: []byte("groups: []")}}
+
 var param = regexp.MustCompile(`\{[^}]*\}`)
 
 // TestDoors walks all patterns with all roles.
 func TestDoors(t *testing.T) {
 	f := newFakeCore()
-	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler(),
+	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler(), Deploy: deployed,
 		Console: fakeConsole{}})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // streams end at once

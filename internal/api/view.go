@@ -55,7 +55,7 @@ type Connection struct {
 // ConnectionDetail is a connection point with its configuration.
 type ConnectionDetail struct {
 	Connection
-	Config    *ConnectionSpec `json:"config" doc:"As a PUT takes it, its secret for an admin alone; null for one of a fleet."`
+	Config    *ConnectionSpec `json:"config" doc:"As a PUT takes it, the secret for an admin; null for one of a fleet."`
 	HasSecret bool            `json:"has_secret"`
 	Fleet     string          `json:"fleet" doc:"Whose number it is; empty for one that is listed."`
 }

@@ -5,6 +5,7 @@ import { load } from './load.mjs';
 const { SSE } = await load('lib/sse.ts');
 const { csvOf, tableOf } = await load('tags/series.ts');
 const { piecesOf } = await load('connection/lives.ts');
+const { linesOf } = await load('system/lines.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
 
 test('server-sent events are the same however the stream is cut', () => {
@@ -106,4 +107,20 @@ test('a tag is the same after a visit to the grid', () => {
   };
   assert.deepEqual(specOf(rowOf(tag)), tag);
   assert.deepEqual(specOf({ name: 't', scale: 'ten', clamp: '1;2' }), { name: 't', scale: 'ten', clamp: [1, 2] });
+});
+
+test('a fault of an import is found in its line', () => {
+  const faults = [
+    { location: '', message: '3:1: 5 cells for 3 columns; write one for each, empty or not' },
+    { location: 'providers.s1.connections.7.name', message: 'name "2d" is not a name; start with a letter' },
+    { location: 'providers.s1.connections.a1.socket_conn_id', message: 'socket_conn_id "i1" is there already' },
+    { location: 'providers.s1.connections.gone.title', message: 'too long' },
+    { location: 'providers.s1', message: 'no' },
+  ];
+  for (const list of [
+    ['name;title;socket_conn_id', 'a1;one, or two;i1', '2d;;i2', '', '"a1";again;i3'],
+    ['socket_conn_id\tname', 'i1\ta1', 'i2\t2d', '', 'i3\ta1'],
+    ['{"name":"b1"}', '{"name":"a1"}', '{"title":"x","name":"2d"}', '', '{"name":"a1","title":"again"}'],
+  ])
+    assert.deepEqual(linesOf(faults, list), [3, 3, 5, 0, 0], list[0]);
 });

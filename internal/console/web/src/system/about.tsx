@@ -36,6 +36,8 @@ export function About() {
               [t('system.processors'), number(s.processors)],
               [t('system.api'), <a href="/api/openapi.json">OpenAPI</a>],
               [t('system.metrics'), <a href="/metrics">Prometheus</a>],
+              [t('system.dashboard'), <Offered file="grafana/linkd.json" />],
+              [t('system.rules'), <Offered file="prometheus/rules.yml" />],
             ]}
           />
         )}
@@ -43,6 +45,13 @@ export function About() {
     </Card>
   );
 }
+
+/** A file for those who watch linkd by other means. */
+const Offered = ({ file }: { file: string }) => (
+  <a href={'/deploy/' + file} download>
+    {file}
+  </a>
+);
 
 function Bundle() {
   const task = useTask();
