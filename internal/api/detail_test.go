@@ -63,3 +63,35 @@ func TestConnectionConfig(t *testing.T) {
 		t.Errorf("providers: %s", got)
 	}
 }
+
+// TestImportDryRun: what a list would change is told and not done; a sheet's tabs are taken as well as commas.
+func TestImportDryRun(t *testing.T) {
+	base, _ := configuredAPI(t)
+	const sheet = "name\ttitle\tsocket_conn_id\nc1\tmoved\tc0001\nn1\t\tx1\nn2\t\tx2\n"
+	for _, x := range []struct {
+		query, kind, body string
+		status            int
+		want              string
+	}{
+		{"?dry_run=true", "text/tab-separated-values", sheet, 200, `"changes":["~ connection s1/c1","+ connection s1/n1",` +
+			`"+ connection s1/n2"],"total":3}`},
+		{"?dry_run=true", "text/csv", strings.ReplaceAll(sheet, "\t", ";"), 200, `"total":3}`},
+		{"?dry_run=true", "text/csv", sheet + "n3\t\tx2\n", 422, "x2"},
+		{"?dry_run=true", "text/csv", sheet + "n3\t\n", 422, `"message":"5:`},
+	} {
+		resp, got := ask(t, "POST", base+"/providers/s1/connections"+x.query, x.body, "Content-Type: "+x.kind)
+		if resp.StatusCode != x.status || !strings.Contains(got, x.want) {
+			t.Errorf("%q: %d %s\nwant %d %s", x.body, resp.StatusCode, got, x.status, x.want)
+		}
+	}
+	if resp, got := ask(t, "GET", base+"/connections/s1/n1", ""); resp.StatusCode != 404 {
+		t.Errorf("it was done: %s", got)
+	}
+	if _, got := ask(t, "GET", base+"/revisions", ""); strings.Count(got, `"revision":`) != 1 {
+		t.Errorf("there is a revision more: %s", got)
+	}
+	resp, got := ask(t, "POST", base+"/providers/s1/connections", sheet, "Content-Type: text/tab-separated-values")
+	if resp.StatusCode != 200 || !strings.Contains(got, `"total":3}`) {
+		t.Errorf("done: %d %s", resp.StatusCode, got)
+	}
+}

@@ -305,7 +305,8 @@ export interface Token {
 
 export interface Plan {
   revision: number;
-  changes: string[];
+  changes: string[]; // the first of them
+  total: number;
 }
 
 export interface Revision {
