@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestConsoleDecides: a stranger is ignored in one click and blocked in two, by its id unless its address is chosen, and
-// both are taken back.
+// TestConsoleDecides: a stranger is ignored in one click and blocked in two, by its id unless its address is chosen,
+// and both are taken back.
 func TestConsoleDecides(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouse, anyPorts...)
@@ -76,8 +76,8 @@ func TestConsoleTries(t *testing.T) {
 	b.seesIn("dialog .try", "Its id is one of those", "64 61 74 61")
 }
 
-// TestConsoleSystem: what the machine lets linkd have, for the fleet that is there and for a larger one; the log, as it is
-// written; a support bundle.
+// TestConsoleSystem: what the machine lets linkd have, for the fleet that is there and for a larger one; the log, as it
+// is written; a support bundle.
 func TestConsoleSystem(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouse, anyPorts...)
