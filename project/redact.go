@@ -29,25 +29,22 @@ func (p *Project) Redacted() *Project {
 		})
 		out.Providers = append(out.Providers, &copied)
 	}
-	out.Channels = redactedAll(p.Channels, (*Channel).Redacted)
+	out.Channels = redactedAll(p.Channels, func(c *Channel) *Channel {
+		copied := *c
+		copied.Options = RedactedOptions(c.Options)
+		copied.Devices = redactedAll(c.Devices, func(d *Device) *Device {
+			hidden := *d
+			hidden.Options = RedactedOptions(d.Options)
+			return &hidden
+		})
+		return &copied
+	})
 	out.Outputs = redactedAll(p.Outputs, func(o *Output) *Output {
 		copied := *o
-		copied.Options = redactedOptions(o.Options)
+		copied.Options = RedactedOptions(o.Options)
 		return &copied
 	})
 	return out
-}
-
-// Redacted returns c without the secrets that options of it and of its devices hold.
-func (c *Channel) Redacted() *Channel {
-	copied := *c
-	copied.Options = redactedOptions(c.Options)
-	copied.Devices = redactedAll(c.Devices, func(d *Device) *Device {
-		hidden := *d
-		hidden.Options = redactedOptions(d.Options)
-		return &hidden
-	})
-	return &copied
 }
 
 func redactedAll[T any](list []*T, redact func(*T) *T) []*T {
@@ -58,7 +55,8 @@ func redactedAll[T any](list []*T, redact func(*T) *T) []*T {
 	return out
 }
 
-func redactedOptions(m map[string]any) map[string]any {
+// RedactedOptions returns options without the secrets that they hold. See Redacted.
+func RedactedOptions(m map[string]any) map[string]any {
 	if m == nil {
 		return nil
 	}

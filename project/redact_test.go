@@ -85,11 +85,11 @@ func TestRedactedText(t *testing.T) {
 			t.Errorf("%q: %q, want %q", s, got, want)
 		}
 	}
-	if got := redactedOptions(nil); got != nil {
+	if got := RedactedOptions(nil); got != nil {
 		t.Errorf("no options: %v", got)
 	}
 	v := map[string]any{"token": nil, "auth": true, "n": 1.5}
-	if got := redactedOptions(v); !reflect.DeepEqual(got, map[string]any{"token": nil, "auth": true, "n": 1.5}) {
+	if got := RedactedOptions(v); !reflect.DeepEqual(got, map[string]any{"token": nil, "auth": true, "n": 1.5}) {
 		t.Errorf("got %v", got)
 	}
 }

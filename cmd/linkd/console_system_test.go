@@ -103,3 +103,48 @@ func TestConsoleSystem(t *testing.T) {
 	})
 	b.shot("system")
 }
+
+// TestConsoleOutputs: an output is added with its options, faults at their fields, and is changed and removed.
+func TestConsoleOutputs(t *testing.T) {
+	t.Parallel()
+	in := serve(t, greenhouse, anyPorts...)
+	b := in.console(t)
+	b.click("link", "System")
+	b.click("button", "Add Output")
+	b.enter("Name", "hook")
+	b.choose("Type", "webhook · HTTP POST of batches")
+	b.click("DisclosureTriangle", "More")
+	b.enter("batch", "2.5")
+	b.enter("headers", "X-Key: abc")
+	b.click("button", "Save")
+	b.seesIn("dialog .field", `url is ""; write http://HOST/PATH`)
+	b.seesIn("dialog .field", "batch is 2.5; write a whole number from 1 to 100000")
+	b.shot("faults")
+	b.enter("url", "http://127.0.0.1:9/in")
+	b.enter("batch", "25")
+	b.click("button", "Save")
+	b.closed()
+	b.seesIn("main table", "hook", "webhook")
+	var o struct{ Options map[string]any }
+	in.read(t, "/outputs/hook", &o)
+	if o.Options["url"] != "http://127.0.0.1:9/in" || o.Options["batch"] != 25.0 || len(o.Options) != 3 {
+		t.Errorf("the options are %v", o.Options)
+	}
+	b.click("button", "Edit")
+	b.holds("its batch is shown", `[...document.querySelectorAll("dialog input")].some((i) => i.value === "25")`)
+	b.enter("batch", "")
+	b.click("button", "Save")
+	b.closed()
+	eventually(t, "the option has its default", func() error {
+		o.Options = nil
+		if in.read(t, "/outputs/hook", &o); o.Options["batch"] != nil {
+			return errors.New("it has not")
+		}
+		return nil
+	})
+	b.click("button", "Delete")
+	b.seesIn("dialog", "Delete output hook?")
+	b.click("button", "Delete")
+	b.closed()
+	b.sees("No outputs are configured")
+}

@@ -151,7 +151,8 @@ func newAPI(opt serving, n *node, keeper *doors.Keeper, sessions *doors.Sessions
 	}
 	conf := api.Config{Core: n.srv, Doors: keeper, Sessions: sessions, Editor: n.editor, Version: version(), Log: log,
 		Console: files, Deploy: deploy.Files, Revision: revision(), Tail: tail,
-		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
+		OutputTypes: outputTypes(),
+		Metrics:     metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}
 	}

@@ -92,6 +92,8 @@ type Config struct {
 
 	Revision string        // commit that was built; may be empty
 	Tail     *logtail.Tail // the last of linkd's log; nil: nothing is kept
+
+	OutputTypes []OutputType // that this linkd can make
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -168,6 +170,7 @@ func (a *API) routes() {
 	a.tokenRoutes(h)
 	a.sessionRoutes(h)
 	a.northRoutes(h)
+	a.outputTypeRoutes(h)
 	a.systemRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }

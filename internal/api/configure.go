@@ -177,6 +177,7 @@ func (a *API) channelNoun() noun[Channel] {
 			}
 			return channelView(x), x.Document(), nil
 		},
+		hide: func(v *Channel, from doors.Role) { v.hide(from) },
 		put: func(who string, _ target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadChannel, doc, func(x *project.Channel) (bool, error) {
 				return a.cfg.Editor.PutChannel(who, x, m)

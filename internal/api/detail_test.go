@@ -95,3 +95,22 @@ func TestImportDryRun(t *testing.T) {
 		t.Errorf("done: %d %s", resp.StatusCode, got)
 	}
 }
+
+// TestOptionsOfViewers: a meter's password is in a channel's options, and for an admin alone.
+func TestOptionsOfViewers(t *testing.T) {
+	base, _ := configuredAPI(t)
+	const meter = `{"connection":"s1/f1","driver":"dlt645","poll":"10s","options":{"password":"471147","level":2,` +
+		`"operator":"00000001"},"devices":[{"name":"d1","address":"000000000001",` +
+		`"tags":[{"name":"e","address":"00010000"}]}]}`
+	if resp, got := ask(t, "PUT", base+"/channels/meters", meter); resp.StatusCode != 201 {
+		t.Fatalf("%d %s", resp.StatusCode, got)
+	}
+	for _, path := range []string{"/channels", "/channels/meters"} {
+		for token, sees := range map[string]bool{"viewer": false, "operator": false, "admin": true} {
+			_, got := ask(t, "GET", base+path, "", "Authorization: Bearer "+token)
+			if strings.Contains(got, "471147") != sees || !strings.Contains(got, `"level":2`) {
+				t.Errorf("%s as %s: %s", path, token, got)
+			}
+		}
+	}
+}

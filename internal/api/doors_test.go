@@ -102,6 +102,7 @@ var neededRoles = map[string]doors.Role{
 	"POST /api/v1/session/code":            doors.Viewer,
 	"POST /api/v1/identity/try":            doors.Viewer,
 	"GET /api/v1/system":                   doors.Viewer,
+	"GET /api/v1/output-types":             doors.Viewer,
 	"GET /api/v1/system/log":               doors.Operator,
 	"GET /api/v1/system/bundle":            doors.Admin,
 	"GET /api/v1/tokens":                   doors.Admin,

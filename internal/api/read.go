@@ -80,8 +80,12 @@ func (a *API) connections(_ context.Context, in *connectionsInput) (*listOutput[
 	return &listOutput[Connection]{Body: List[Connection]{Items: views(items, connectionView), Next: next}}, nil
 }
 
-func (a *API) channels(context.Context, *struct{}) (*listOutput[Channel], error) {
-	return whole(views(a.core.Project().Channels, channelView)), nil
+func (a *API) channels(ctx context.Context, _ *struct{}) (*listOutput[Channel], error) {
+	list := views(a.core.Project().Channels, channelView)
+	for i := range list {
+		list[i].hide(caller(ctx).Role)
+	}
+	return whole(list), nil
 }
 
 func (a *API) models(context.Context, *struct{}) (*listOutput[Model], error) {

@@ -30,7 +30,8 @@ const maxAnswer = 64 << 10
 // Kind returns the description.
 func Kind() *outputs.Kind {
 	return &outputs.Kind{Type: "webhook", Title: "HTTP POST of batches",
-		Formats: []string{"json", "ndjson", "influx", "protobuf"}, Compile: compile}
+		Formats: []string{"json", "ndjson", "influx", "protobuf"}, Compile: compile,
+		Ask: func(o *outputs.Options, _ string) { ask(o) }}
 }
 
 func compile(cfg *project.Output) (outputs.Maker, error) {

@@ -260,6 +260,27 @@ export interface OutputState {
   queued_bytes: number;
 }
 
+export interface OutputDetail {
+  name: string;
+  title: string;
+  type: string;
+  format: string;
+  options: Config;
+}
+
+export interface OutputType {
+  type: string;
+  title: string;
+  formats: { format: string; options: OutputOption[] }[];
+}
+
+export interface OutputOption {
+  key: string;
+  kind: 'text' | 'choice' | 'secret' | 'number' | 'flag' | 'duration' | 'size' | 'list' | 'texts';
+  default: string;
+  choices: string[];
+}
+
 export interface System {
   version: string;
   revision: string;

@@ -1,6 +1,6 @@
 import { t } from '../lib/i18n';
 import type { Config } from '../lib/types';
-import { Input, Select, type Faults } from '../ui/form';
+import { Input, Parsed, Select, type Faults } from '../ui/form';
 import { TryIdentity } from './identity-try';
 import { listOf, listText, numberOf } from './spec';
 
@@ -98,13 +98,15 @@ export function Identity({ of, provider, faults, onChange }: Props) {
         {takes.includes('prefix') && plain('prefix', t('identity.prefix'), 'hex:00 01 02 03')}
         {takes.includes('suffix') && plain('suffix', t('identity.suffix'), 'hex:00 01 02 03')}
         {takes.includes('heartbeat') && (
-          <Input
+          <Parsed
             label={t('identity.heartbeat')}
-            value={listText(of['heartbeat'])}
+            value={of['heartbeat']}
+            read={listOf}
+            write={listText}
             mono
             placeholder="LOG, hex:FE"
             error={faults.of('body.identity.heartbeat')}
-            onInput={(v) => set('heartbeat', listOf(v))}
+            onChange={(v) => set('heartbeat', v)}
           />
         )}
         {takes.includes('ack') && plain('ack', t('identity.ack'))}
