@@ -124,7 +124,8 @@ func telegrafRecipe(t *testing.T, plugin string) string {
 	case strings.HasPrefix(first, "[[inputs."+plugin+"]]"):
 		return first
 	case strings.HasPrefix(second, "[[inputs."+plugin+"]]"):
-		return second + first[strings.Index(first, "  data_format"):]
+		_, rest, _ := strings.Cut(first, "data_format")
+		return second + "  data_format" + rest
 	}
 	t.Fatalf("docs/bus.md has nothing of %s", plugin)
 	return ""
