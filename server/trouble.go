@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Connection points by trouble. There is no list in that order: a page is one walk over the points, which keeps the best
-// of what comes behind the cursor. A million points take some 60 ms of one core at worst (BenchmarkTroubleMillion), and
-// one walk is made at a time; what is kept is bounded by the page, and a point that changes costs nothing more.
+// Connection points by trouble. There is no list in that order: a page is one walk over the points, which keeps the
+// best of what comes behind the cursor. A million points take some 60 ms of one core at worst (BenchmarkTroubleMillion),
+// and one walk is made at a time; what is kept is bounded by the page, and a point that changes costs nothing more.
 
 // class is how much trouble a connection point is.
 type class uint8
