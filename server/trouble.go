@@ -9,7 +9,7 @@ import (
 )
 
 // Connection points by trouble. There is no list in that order: a page is one walk over the points, which keeps the
-// best of what comes behind the cursor. A million points take some 60 ms of one core at worst (BenchmarkTroubleMillion),
+// best of what comes behind the cursor. A million points take some 60 ms of a core at worst (BenchmarkTroubleMillion),
 // and one walk is made at a time; what is kept is bounded by the page, and a point that changes costs nothing more.
 
 // class is how much trouble a connection point is.

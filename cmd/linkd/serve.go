@@ -143,6 +143,7 @@ func newAPI(opt serving, n *node, keeper *doors.Keeper, log *slog.Logger) (*api.
 		return nil, err
 	}
 	conf := api.Config{Core: n.srv, Doors: keeper, Editor: n.editor, Version: version(), Log: log, Console: files,
+		Trends:  n.trends,
 		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}

@@ -99,6 +99,13 @@ var neededRoles = map[string]doors.Role{
 	"POST /api/v1/tokens":                 doors.Admin,
 	"DELETE /api/v1/tokens/{id}":          doors.Admin,
 
+	"GET /api/v1/fleet/series":                 doors.Viewer,
+	"GET /api/v1/fleet/trouble":                doors.Viewer,
+	"POST /api/v1/connections/actions/kick":    doors.Operator,
+	"POST /api/v1/connections/actions/enable":  doors.Admin,
+	"POST /api/v1/connections/actions/disable": doors.Admin,
+	"POST /api/v1/connections/actions/move":    doors.Admin,
+
 	"GET /api/v1/connections/{provider}/{name}":            doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tap":        doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tunnel":     doors.Operator,
