@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -81,15 +82,17 @@ type trends interface {
 
 // Config is what an API is made of. Core and Doors are required.
 type Config struct {
-	Core    core
-	Doors   doorkeeper     // who may come in
-	Editor  *config.Editor // changes the configuration; nil: it can only be read
-	Bus     bus            // history, and how the bus is; nil: there is none
-	Trends  trends         // how the fleet was lately; nil: the paths do not exist
-	Metrics http.Handler   // GET /metrics; nil: the path does not exist
-	Console console        // the files of the web console, open to all; nil: there is none
-	Version string         // of linkd, for the OpenAPI description; empty means "dev"
-	Log     *slog.Logger   // what the HTTP server itself complains of; nil: nothing is logged
+	Core     core
+	Doors    doorkeeper      // who may come in
+	Sessions *doors.Sessions // of browsers; nil: they end with the API
+	Editor   *config.Editor  // changes the configuration; nil: it can only be read
+	Bus      bus             // history, and how the bus is; nil: there is none
+	Trends   trends          // how the fleet was lately; nil: the paths do not exist
+	Metrics  http.Handler    // GET /metrics; nil: the path does not exist
+	Console  console         // the files of the web console, open to all; nil: there is none
+	Deploy   fs.FS           // GET /deploy/…: for those who watch linkd by other means; nil: there is none
+	Version  string          // of linkd, for the OpenAPI description; empty means "dev"
+	Log      *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -122,10 +125,13 @@ func New(cfg Config) *API {
 	if cfg.Version == "" {
 		cfg.Version = "dev"
 	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = doors.NewSessions()
+	}
 	a := &API{
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
 		needs: map[string]doors.Role{}, open: map[string]bool{},
-		origin: http.NewCrossOriginProtection(), sessions: doors.NewSessions(),
+		origin: http.NewCrossOriginProtection(), sessions: cfg.Sessions,
 		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())

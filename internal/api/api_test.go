@@ -246,6 +246,12 @@ func TestPlain(t *testing.T) {
 	if resp, got := ask(t, "GET", base+"/metrics", ""); resp.StatusCode != 200 || got != "metrics" {
 		t.Errorf("metrics: %d %q", resp.StatusCode, got)
 	}
+	if resp, got := ask(t, "GET", base+"/deploy/rules.yml", ""); resp.StatusCode != 200 || got != "groups: []" {
+		t.Errorf("a file: %d %q", resp.StatusCode, got)
+	}
+	if resp, _ := ask(t, "GET", base+"/deploy/", ""); resp.StatusCode != 404 {
+		t.Errorf("the list of files: %d", resp.StatusCode)
+	}
 	if resp, got := ask(t, "GET", base+"/", ""); resp.StatusCode != 200 || got != "console /" {
 		t.Errorf("page: %d %s", resp.StatusCode, got)
 	}

@@ -226,7 +226,7 @@ func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base strin
 func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
 	metrics := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }
-	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics),
+	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics), Deploy: deployed,
 		Console: fakeConsole{}, Trends: fakeTrends{}})
 	for _, p := range prepare {
 		p(a)

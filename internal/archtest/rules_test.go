@@ -49,11 +49,12 @@ var below = map[string][]string{
 	"outputs/nats":             {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/catalog":          {"outputs", "outputs/*", "project"},
 	"internal/prefetch":        {},
+	"deploy":                   {},
 	"internal/archtest":        {},
 	"loadgen":                  {"project"},
 	"bench":                    {"loadgen", "project"},
 	"bench/guard":              {},
-	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
+	"cmd/linkd": {"deploy", "internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
 		"internal/config", "internal/doors", "internal/lastseen", "internal/trend", "server", "loadgen", "bench",
 		"codec", "routing", "drivers", "drivers/*", "outputs", "outputs/*", "project"},
 }
