@@ -145,7 +145,7 @@ func (a *API) act(ctx context.Context, o BulkOptions, x act) (*actOutput, error)
 	}
 	b.Only = o.DryRun
 	switch {
-	case o.DryRun || o.IfMatch == out.ETag:
+	case o.DryRun || strings.Trim(o.IfMatch, `"`) == strings.Trim(out.ETag, `"`):
 	case o.IfMatch == "":
 		return nil, huma.NewError(http.StatusPreconditionRequired,
 			"If-Match: missing; ask with dry_run=true, look at what would be done, and send the ETag of the answer")
