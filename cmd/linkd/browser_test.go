@@ -30,6 +30,8 @@ type tab struct {
 	t    *testing.T
 	ctx  context.Context
 	base string // URL of linkd
+	// verdict fails the test for what must not have happened, once: when the test is over, or before linkd is ended.
+	verdict func()
 
 	mu       sync.Mutex
 	wrong    []string
@@ -55,6 +57,7 @@ func openTab(t *testing.T, base string) *tab {
 		cancel()
 	})
 	b := &tab{t: t, ctx: ctx, base: base}
+	b.verdict = sync.OnceFunc(b.judge)
 	if err := chromedp.Listen(ctx, b.heard); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
@@ -150,8 +153,8 @@ func (b *tab) expectOutage(away bool) {
 	b.outage = away
 }
 
-// verdict fails the test for what must not have happened; a failed test has a picture of its page.
-func (b *tab) verdict() {
+// judge is verdict; a failed test has a picture of its page.
+func (b *tab) judge() {
 	b.mu.Lock()
 	wrong, requests := b.wrong, b.requests
 	b.mu.Unlock()

@@ -67,6 +67,7 @@ func TestConsoleRestart(t *testing.T) {
 		t.Error("the page was loaded anew")
 	}
 	b.holds("nothing is red any more", `!document.querySelector(".error-box")`)
+	b.verdict() // the linkd that was started last is ended first
 }
 
 // TestConsoleBetweenStreams: what happens after a view was read and before its stream of events has begun is shown too.

@@ -41,6 +41,7 @@ func TestConsoleLink(t *testing.T) {
 	b.open(strings.TrimPrefix(strings.TrimSpace(out), in.url))
 	b.sees("admin", "live")
 
+	b.verdict()
 	in.again(t)
 	if welcomeLink.MatchString(in.log.String()) {
 		t.Error("the second start prints a link too")
