@@ -33,7 +33,8 @@ var below = map[string][]string{
 	"internal/payload":  {"server", "drivers/tags", "project"},
 	"internal/lastseen": {"internal/store", "server"},
 	"internal/config":   {"internal/store", "server", "project"},
-	"internal/api": {"internal/config", "internal/doors", "internal/payload", "internal/store",
+	"internal/trend":    {"server"},
+	"internal/api": {"internal/config", "internal/doors", "internal/payload", "internal/store", "internal/trend",
 		"server", "codec", "routing", "drivers",
 		"project"},
 	"internal/console": {},
@@ -48,13 +49,14 @@ var below = map[string][]string{
 	"outputs/nats":             {"outputs", "internal/payload", "server", "drivers/tags", "project"},
 	"outputs/catalog":          {"outputs", "outputs/*", "project"},
 	"internal/prefetch":        {},
+	"deploy":                   {},
 	"internal/archtest":        {},
 	"loadgen":                  {"project"},
 	"bench":                    {"loadgen", "project"},
 	"bench/guard":              {},
-	"cmd/linkd": {"internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
-		"internal/config", "internal/doors", "internal/lastseen", "server", "loadgen", "bench", "codec", "routing",
-		"drivers", "drivers/*", "outputs", "outputs/*", "project"},
+	"cmd/linkd": {"deploy", "internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
+		"internal/config", "internal/doors", "internal/lastseen", "internal/trend", "server", "loadgen", "bench",
+		"codec", "routing", "drivers", "drivers/*", "outputs", "outputs/*", "project"},
 }
 
 // owners says which folders alone may import a library, by the beginning of its path.
