@@ -83,7 +83,8 @@ func TestFramesBefore(t *testing.T) {
 	first := []string{"in! c0001\n", "in hello", "out hello", "in again", "out again"}
 	w.wantFrames("c1", first...)
 	f := w.kept("c1")
-	if f[1].Session != f[0].Session || f[1].Session == 0 || f[1].Length != 5 || f[1].Remote != netip.MustParseAddrPort("10.0.0.1:1000") {
+	if f[1].Session != f[0].Session || f[1].Session == 0 || f[1].Length != 5 ||
+		f[1].Remote != netip.MustParseAddrPort("10.0.0.1:1000") {
 		t.Errorf("the second frame: %+v", f[1])
 	}
 	w.pass(time.Second)
@@ -333,8 +334,9 @@ func TestRing(t *testing.T) {
 	of := ends{}
 	for at := int64(1); at < 20_000; at++ {
 		if rng.IntN(50) == 0 {
-			of = ends{session: rng.Uint64(), remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(at)}), 7),
-				local: netip.MustParseAddrPort("[2001:db8::1]:502")}
+			of = ends{session: rng.Uint64(),
+				remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(at)}), 7),
+				local:  netip.MustParseAddrPort("[2001:db8::1]:502")}
 			r.begin(at, of)
 			continue
 		}

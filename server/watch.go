@@ -106,9 +106,11 @@ func (p *provider) setWatched(n uint32, on bool) {
 }
 
 // Tap returns what passes between the device and the driver of a connection, through all its sessions: the frames that
-// are kept (see Frames), and those that follow, none missing or twice. The function ends it and must be called. A reader
-// that falls 1,024 frames behind loses frames: see Frame.Lost. Errors wrap ErrNotFound or ErrBusy, or are ctx's.
-func (s *Server) Tap(ctx context.Context, provider, name string) (kept []Frame, live <-chan Frame, stop func(), err error) {
+// are kept (see Frames), and those that follow, none missing or twice. stop ends it and must be called. A reader that
+// falls 1,024 frames behind loses frames: see Frame.Lost. Errors wrap ErrNotFound or ErrBusy, or are ctx's.
+func (s *Server) Tap(
+	ctx context.Context, provider, name string,
+) (kept []Frame, live <-chan Frame, stop func(), err error) {
 	p, n, err := s.lookup(provider, name)
 	if err != nil {
 		return nil, nil, nil, err
