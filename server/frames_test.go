@@ -306,8 +306,8 @@ func TestFramesOff(t *testing.T) {
 	})
 }
 
-// TestFrameBlocks: loops share what there is, one that comes too late has one block all the same, and what an ended loop
-// had is there for others.
+// TestFrameBlocks: loops share what there is, one that comes too late has one block all the same, and what an ended
+// loop had is there for others.
 func TestFrameBlocks(t *testing.T) {
 	w, _ := crowd(t, 1)
 	late := &simHost{sim: w}

@@ -69,8 +69,8 @@ func demoCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			d := &demo{devices: c.Int("devices"), out: c.App.Writer}
 			opt := serving{http: c.String("http"), drain: 10 * time.Second, ready: d.ready, anyBus: true,
-				anyMQTT: true,
-				bus:     bus.Config{Listen: defaultBus, MQTT: c.String("mqtt-listen")}}
+				anyMQTT: true, frames: server.DefaultFrames,
+				bus: bus.Config{Listen: defaultBus, MQTT: c.String("mqtt-listen")}}
 			switch {
 			case c.NArg() > 0:
 				return usagef("argument %q; this command takes flags only", c.Args().First())
