@@ -21,7 +21,7 @@ export function startFeed(): void {
   stopFeed();
   let was: StreamState['is'] = 'opening';
   open = new Stream(
-    '/events' + wanted,
+    () => '/events' + wanted,
     (name, data) => {
       for (const h of [...handlers]) {
         if (name === 'value') h.value?.(data as TagValue);
