@@ -5,13 +5,15 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
-// Frames of links are kept in rings, so that what passed before somebody looked is there too. Each loop has some, made
-// in blocks as links come, until the server's share is used up; then a link without a ring costs one look at a number.
+// Frames of links are kept in rings, so that what passed before somebody looked is there too. Each loop has some, which
+// it takes from the server in blocks as links come, until there are no more. A link without a ring costs a look at a
+// number.
 // A ring whose link has ended stays as it is until another link needs it: the next one of its connection point goes on
 // in it. A link that somebody looks at takes one from a link that nobody does.
 
@@ -20,33 +22,53 @@ const (
 	DefaultFrames = 4 << 20
 	MostFrames    = 64 << 20
 
-	ringBlock  = 16 // rings that are made at once
+	ringBlock  = 16 // rings that a loop takes at once
 	blockBytes = ringBlock * ringBytes
 )
 
-// blocks is how many more blocks of rings the loops may make. A loop that has none makes one all the same.
+type block [ringBlock][ringBytes]byte
+
+// blocks is the memory of all rings, which the loops take from. A loop that finds none left, and has none, makes one.
 type blocks struct {
 	off  bool
-	left atomic.Int64
+	left atomic.Int32 // len(free)
+	mu   sync.Mutex
+	free []*block
 }
 
-func (b *blocks) set(bytes int) {
-	if bytes == 0 {
-		bytes = DefaultFrames
-	}
+// make takes the memory, and has it of the system at once: what links cost is then the same whether their frames are
+// kept or not.
+func (b *blocks) make(bytes int) {
 	b.off = bytes < 0
-	b.left.Store(int64(min(max(bytes, 0), MostFrames) / blockBytes))
+	all := make([]block, min(max(bytes, 0), MostFrames)/blockBytes)
+	clear(all)
+	for i := range all {
+		b.give(&all[i])
+	}
 }
 
-func (b *blocks) take() bool {
-	if b.left.Load() <= 0 {
-		return false
+func (b *blocks) give(list ...*block) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free = append(b.free, list...)
+	b.left.Store(int32(len(b.free)))
+}
+
+// take returns a block, nil when there is none.
+func (b *blocks) take() *block {
+	if b.left.Load() == 0 {
+		return nil
 	}
-	if b.left.Add(-1) < 0 {
-		b.left.Add(1)
-		return false
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := len(b.free) - 1
+	if n < 0 {
+		return nil
 	}
-	return true
+	x := b.free[n]
+	b.free = b.free[:n]
+	b.left.Store(int32(n))
+	return x
 }
 
 // rings are those of one loop. all[0] is no ring: it holds together those without a link, the one to take first next
@@ -54,7 +76,7 @@ func (b *blocks) take() bool {
 type rings struct {
 	all   []ring
 	of    map[uint32]uint16 // by connection point
-	taken int64             // of the server's blocks
+	taken []*block          // of the server's
 }
 
 // record keeps b, and shows it to those who tap.
@@ -138,19 +160,21 @@ func (l *loop) spareRing(looked bool) uint16 {
 // moreRings makes a block of rings, if the loop may.
 func (l *loop) moreRings() {
 	rs := &l.rings
-	switch took := l.provider.srv.blocks.take(); {
-	case took:
-		rs.taken++
+	b := l.provider.srv.blocks.take()
+	switch {
+	case b != nil:
+		rs.taken = append(rs.taken, b)
 	case len(rs.all) > 0:
 		return
+	default:
+		b = new(block)
 	}
 	if len(rs.all) == 0 {
 		rs.all, rs.of = make([]ring, 1, 1+ringBlock), make(map[uint32]uint16, ringBlock)
 		rs.all[0].point = noPoint - 1 // no one's that could be taken
 	}
-	block := new([ringBlock][ringBytes]byte)
-	for i := range block {
-		rs.all = append(rs.all, ring{buf: &block[i], point: noPoint})
+	for i := range b {
+		rs.all = append(rs.all, ring{buf: &b[i], point: noPoint})
 		rs.link(uint16(len(rs.all)-1), rs.all[0].next)
 	}
 }

@@ -291,19 +291,39 @@ func TestFramesOff(t *testing.T) {
 	w := newSimWith(t, cfg, 2, threeDevices)
 	l := w.dial(0, "10.0.0.1:1000").send("c0002\nhello")
 	w.wantFrames("c2")
-	w.meanwhile(func() {
-		kept, live, stop, err := w.srv.Tap(t.Context(), "s1", "c2")
-		if err != nil || len(kept) > 0 {
-			t.Errorf("kept %v, %v", kept, err)
-			return
-		}
-		defer stop()
-		w.drain()
-		l.send("more")
-		if f := <-live; string(f.Data) != "more" {
-			t.Errorf("tapped %q", f.Data)
-		}
-	})
+	var kept []Frame
+	var live <-chan Frame
+	var stop func()
+	var err error
+	w.meanwhile(func() { kept, live, stop, err = w.srv.Tap(t.Context(), "s1", "c2") })
+	if err != nil || len(kept) > 0 {
+		t.Fatalf("kept %v, %v", kept, err)
+	}
+	defer stop()
+	l.send("more")
+	if len(live) != 1 || string((<-live).Data) != "more" {
+		t.Error("what passes is not tapped")
+	}
+}
+
+// TestTunnelOfOneSession: who has a tunnel to a session gets what its device sends: nothing of the identity, and nothing
+// of the next session.
+func TestTunnelOfOneSession(t *testing.T) {
+	w := newSim(t, threeDevices)
+	l := w.dial(0, "10.0.0.1:1000").send("c0002\n")
+	tun, err := w.srv.Tunnel("s1", "c2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tun.Close()
+	w.drain()
+	l.send("first")
+	w.dial(1, "10.0.0.2:1000").send("c0002\nsecond")
+	var got []byte
+	w.meanwhile(func() { got, err = io.ReadAll(tun) })
+	if string(got) != "first" || err != nil {
+		t.Errorf("the tunnel has %q, %v", got, err)
+	}
 }
 
 // TestFrameBlocks: loops share what there is, one that comes too late has one block all the same, and what an ended

@@ -7,6 +7,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func New(cfg Config) *Server {
 		s.capacity = s.limits.Capacity()
 	}
 	s.loops.Store(new([]*loop))
-	s.blocks.set(cfg.Frames)
+	s.blocks.make(cmp.Or(cfg.Frames, DefaultFrames))
 	s.reports, s.keeper = newReports(s), newKeeper(s)
 	return s
 }
@@ -180,7 +181,7 @@ func (s *Server) dropLoop(l *loop) {
 	s.loopsMu.Unlock()
 	l.handOver()
 	l.retire()
-	s.blocks.left.Add(l.rings.taken)
+	s.blocks.give(l.rings.taken...)
 }
 
 // loopOf returns the loop of a session, nil when it has ended.

@@ -26,8 +26,8 @@ type watchers struct {
 type watcher struct {
 	c    chan Frame
 	lost atomic.Uint64
-	// payload: it wants what the device sends to the driver, and nothing else.
-	payload bool
+	// of is the session of which it wants what the device sends to the driver; 0: it wants everything.
+	of handle
 	// behind are the loops that have not handed over yet what they kept; until then the watcher gets nothing of them.
 	// Guarded by the watchers' mu.
 	behind map[*loop]bool
@@ -42,7 +42,7 @@ func (s *session) tapped(kind frameKind, at int64, b []byte) {
 	p.watch.mu.RLock()
 	defer p.watch.mu.RUnlock()
 	for _, w := range p.watch.m[s.point] {
-		if w.payload && kind != 0 || w.behind[s.loop] {
+		if w.of != 0 && (w.of != s.handle() || kind != 0) || w.behind[s.loop] {
 			continue
 		}
 		f := kind.frame(at, slices.Clone(b), s.number)
@@ -151,7 +151,7 @@ func (s *Server) Send(ctx context.Context, provider, name string, data []byte, w
 	if err != nil {
 		return SendResult{}, err
 	}
-	w := &watcher{c: make(chan Frame, watchFrames), payload: true}
+	w := &watcher{c: make(chan Frame, watchFrames), of: h}
 	if wait > 0 {
 		defer p.tap(n, w)() // posted before the bytes are: the session is watched when they leave
 	}
@@ -213,7 +213,7 @@ func (s *Server) Tunnel(provider, name string) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{c: make(chan Frame, watchFrames), payload: true}
+	w := &watcher{c: make(chan Frame, watchFrames), of: h}
 	t := &tunnel{srv: s, session: h, frames: w.c, stop: p.tap(n, w), ended: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	go t.watchSession()
