@@ -200,21 +200,9 @@ func (l *loop) leaveFrames(s *session) {
 	s.ring = 0
 	l.rings.all[n].owner = 0
 	l.rings.link(n, 0)
-	if l.provider.removed(s.point) {
-		l.forgetRing(n)
-	}
 }
 
-// forgetRing empties a ring without a link: its connection point is no more, and its number will be another's.
-func (l *loop) forgetRing(n uint16) {
-	rs := &l.rings
-	delete(rs.of, rs.all[n].point)
-	rs.all[n].clear(noPoint)
-	rs.unlink(n)
-	rs.link(n, rs.all[0].next)
-}
-
-// forgetFrames has the loops empty the rings of connection points that have been removed.
+// forgetFrames has the loops empty the rings of connection points that have been removed: their numbers will be others'.
 func (p *provider) forgetFrames() {
 	if len(p.pts.buried) == 0 {
 		return
@@ -224,14 +212,19 @@ func (p *provider) forgetFrames() {
 	}
 }
 
-// forgetFrames empties the rings of connection points that have been removed; those of links that are about to end are
-// emptied then.
+// forgetFrames empties the rings of connection points that have been removed. The letters that end their links have come
+// before.
 func (l *loop) forgetFrames() {
-	for n := 1; n < len(l.rings.all); n++ {
-		r := &l.rings.all[n]
-		if r.point != noPoint && r.owner == 0 && l.provider.removed(r.point) {
-			l.forgetRing(uint16(n))
+	rs := &l.rings
+	for i := 1; i < len(rs.all); i++ {
+		n, r := uint16(i), &rs.all[i]
+		if r.point == noPoint || r.owner != 0 || !l.provider.removed(r.point) {
+			continue
 		}
+		delete(rs.of, r.point)
+		r.clear(noPoint)
+		rs.unlink(n)
+		rs.link(n, rs.all[0].next)
 	}
 }
 

@@ -229,9 +229,11 @@ func TestFramesOfMany(t *testing.T) {
 		t.Fatal("the ring is that of a link which somebody has looked at")
 	}
 	links[3].hangUp(io.EOF)
+	links[2].hangUp(io.EOF)
 	w.dial(0, "10.0.0.9:1000").send("c0050\nx")
-	w.wantFrames("c50", "in! c0050\n", "in x") // the ring of one that has gone
+	w.wantFrames("c50", "in! c0050\n", "in x") // the ring of one that has gone, the longest ago
 	w.wantFrames("c3")
+	w.wantFrames("c2", "in! c0002\n", "in hello")
 }
 
 // TestFramesTapped: rings of links that are tapped now go to nobody; who finds no other gets what passes from then on.
