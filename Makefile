@@ -5,13 +5,16 @@ FUZZTIME ?= 60s
 LINT     := tools/bin/golangci-lint
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo run check lint test bench-core bench-drivers bench-guard fuzz packages clean
+.PHONY: help build console demo run check lint test bench-core bench-drivers bench-guard fuzz packages clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/linkd
 	$(GO) build -o bin/linkd ./cmd/linkd
+
+console: ## build the web console, whose bundle is committed: after a change below internal/console/web
+	scripts/console
 
 demo: build ## build linkd and serve a simulated fleet that dials in
 	bin/linkd demo
@@ -37,6 +40,7 @@ packages:
 
 # Without CI set, fuzz targets run on their seeds alone, as part of go test.
 test: packages check ## everything that CI runs: check, all tests with the race detector; with CI=1 drivers are fuzzed too
+	scripts/console check
 	cd bench/peers && $(GO) vet ./... && $(GO) test -race ./...
 	$(GO) test -race -timeout 30m ./...
 	@[ -z "$$CI" ] || GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz drivers

@@ -202,7 +202,8 @@ func (l *loop) leaveFrames(s *session) {
 	l.rings.link(n, 0)
 }
 
-// forgetFrames has the loops empty the rings of connection points that have been removed: their numbers will be others'.
+// forgetFrames has the loops empty the rings of connection points that have been removed: their numbers will be used
+// again.
 func (p *provider) forgetFrames() {
 	if len(p.pts.buried) == 0 {
 		return
@@ -212,8 +213,8 @@ func (p *provider) forgetFrames() {
 	}
 }
 
-// forgetFrames empties the rings of connection points that have been removed. The letters that end their links have come
-// before.
+// forgetFrames empties the rings of connection points that have been removed. The letters that end their links come
+// before this one.
 func (l *loop) forgetFrames() {
 	rs := &l.rings
 	for i := 1; i < len(rs.all); i++ {

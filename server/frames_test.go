@@ -308,8 +308,8 @@ func TestFramesOff(t *testing.T) {
 	}
 }
 
-// TestTunnelOfOneSession: who has a tunnel to a session gets what its device sends: nothing of the identity, and nothing
-// of the next session.
+// TestTunnelOfOneSession: who has a tunnel to a session gets what its device sends: nothing of the identity, nothing of
+// the next session.
 func TestTunnelOfOneSession(t *testing.T) {
 	w := newSim(t, threeDevices)
 	l := w.dial(0, "10.0.0.1:1000").send("c0002\n")

@@ -139,6 +139,7 @@ type instance struct {
 	*process
 	url  string
 	file string
+	args []string // of serve, but for --http
 }
 
 var httpListening = regexp.MustCompile(`msg="http listening".* addr=(\S+)`)
@@ -156,11 +157,21 @@ func serve(t *testing.T, content string, flags ...string) *instance {
 	return in
 }
 
-// launch is serve with a file that is there, of a linkd that may end in any way.
+// launch is serve with a file that is there, or "" for none, of a linkd that may end in any way.
 func launch(t *testing.T, file string, flags ...string) *instance {
 	t.Helper()
-	cmd := exec.Command(binary, append([]string{"serve", "-f", file, "--http", "127.0.0.1:0"}, flags...)...)
-	in := &instance{process: start(t, cmd), file: file}
+	in := &instance{file: file, args: append([]string{"serve"}, flags...)}
+	if file != "" {
+		in.args = append(in.args, "-f", file)
+	}
+	in.at(t, "127.0.0.1:0")
+	return in
+}
+
+// at starts linkd with its API at an address.
+func (in *instance) at(t *testing.T, addr string) {
+	t.Helper()
+	in.process = start(t, exec.Command(binary, append(in.args, "--http", addr)...))
 	eventually(t, "linkd is ready", func() error {
 		select {
 		case <-in.gone:
@@ -175,7 +186,6 @@ func launch(t *testing.T, file string, flags ...string) *instance {
 		_, err := in.request(http.MethodGet, "/readyz", "")
 		return err
 	})
-	return in
 }
 
 // write makes a project file.

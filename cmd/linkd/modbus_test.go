@@ -70,10 +70,10 @@ func (in *instance) cli(args ...string) (out string, status int) {
 	return string(b), cmd.ProcessState.ExitCode()
 }
 
-// slave is a libmodbus RTU slave on a pseudo-terminal, behind a socat that dials in and sends its id first.
+// slave is a libmodbus RTU slave on a pseudo-terminal, behind a socat that dials in to s1 and sends its id first.
 type slave struct{ line, program *process }
 
-func startSlave(t *testing.T, in *instance) *slave {
+func startSlave(t *testing.T, in *instance, id string) *slave {
 	t.Helper()
 	socat, gcc := peer(t, "socat"), peer(t, "gcc")
 	dir := t.TempDir()
@@ -83,7 +83,7 @@ func startSlave(t *testing.T, in *instance) *slave {
 		peer(t, "libmodbus") // never there: says how to install what is missing
 		t.Fatalf("build the slave: %v\n%s", err, out)
 	}
-	dtu := fmt.Sprintf(`SYSTEM:(printf c0001; cat) | "%s" - TCP\:127.0.0.1\:%s`, socat, in.port(t, "s1"))
+	dtu := fmt.Sprintf(`SYSTEM:(printf %s; cat) | "%s" - TCP\:127.0.0.1\:%s`, id, socat, in.port(t, "s1"))
 	s := &slave{line: start(t, exec.Command(socat, "PTY,link="+line+",rawer", dtu))}
 	eventually(t, "the line is there", func() error {
 		_, err := filepath.EvalSymlinks(line)
@@ -103,7 +103,7 @@ func startSlave(t *testing.T, in *instance) *slave {
 func TestLibmodbus(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouseModbus)
-	s := startSlave(t, in)
+	s := startSlave(t, in, "c0001")
 	if r := in.becomes(t, "ch_dev1/d1/temperature", "good", ""); r.Value != 21.5 {
 		t.Errorf("temperature is %v, want 21.5", r.Value)
 	}
@@ -148,7 +148,7 @@ func TestLibmodbus(t *testing.T) {
 	if err != nil || json.Unmarshal(b, &res) != nil || res.Result != "queued" {
 		t.Fatalf("write with a ttl while offline: %s, %v; want queued", b, err)
 	}
-	s = startSlave(t, in)
+	s = startSlave(t, in, "c0001")
 	eventually(t, "the write that waited has reached the slave", func() error {
 		if !strings.Contains(s.program.log.String(), "holding 0 = 300") {
 			return errors.New(s.program.log.String())
@@ -162,7 +162,7 @@ func TestMbpoll(t *testing.T) {
 	t.Parallel()
 	mbpoll, socat := peer(t, "mbpoll"), peer(t, "socat")
 	in := serve(t, greenhouse) // its driver is raw: mbpoll is the master
-	startSlave(t, in)
+	startSlave(t, in, "c0001")
 	in.online(t, "s1/c1", 0)
 	tunnel := in.tunnel(t, "s1/c1")
 	line := filepath.Join(t.TempDir(), "line")
@@ -177,5 +177,13 @@ func TestMbpoll(t *testing.T) {
 		if err != nil || !strings.Contains(string(out), want) {
 			t.Fatalf("mbpoll: %v, want %q in:\n%s", err, want, out)
 		}
+	}
+}
+
+// warmer raises its temperature by a degree.
+func (s *slave) warmer(t *testing.T) {
+	t.Helper()
+	if err := s.program.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
 	}
 }

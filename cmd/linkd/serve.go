@@ -18,6 +18,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"linkd/deploy"
 	"linkd/internal/api"
 	"linkd/internal/bus"
 	"linkd/internal/console"
@@ -108,7 +109,9 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 	if err != nil {
 		return err
 	}
-	web, err := newAPI(opt, n, keeper, log)
+	sessions := doors.OpenSessions(own.dir, keeper, log)
+	defer sessions.Save()
+	web, err := newAPI(opt, n, keeper, sessions, log)
 	if err != nil {
 		return errors.Join(err, n.abandon(opt.drain))
 	}
@@ -143,12 +146,13 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 }
 
 // newAPI is what answers over HTTP for a node.
-func newAPI(opt serving, n *node, keeper *doors.Keeper, log *slog.Logger) (*api.API, error) {
+func newAPI(opt serving, n *node, keeper *doors.Keeper, sessions *doors.Sessions, log *slog.Logger) (*api.API, error) {
 	files, err := console.New()
 	if err != nil {
 		return nil, err
 	}
-	conf := api.Config{Core: n.srv, Doors: keeper, Editor: n.editor, Version: version(), Log: log, Console: files,
+	conf := api.Config{Core: n.srv, Doors: keeper, Sessions: sessions, Editor: n.editor, Version: version(), Log: log,
+		Console: files, Deploy: deploy.Files, Trends: n.trends,
 		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}

@@ -155,7 +155,7 @@ func TestSimonvetterClient(t *testing.T) {
 	t.Run("rtuovertcp", func(t *testing.T) {
 		t.Parallel()
 		in := serve(t, greenhouse) // its driver is raw
-		s := startSlave(t, in)
+		s := startSlave(t, in, "c0001")
 		in.online(t, "s1/c1", 0)
 		c := modbusClient(t, "rtuovertcp://"+in.tunnel(t, "s1/c1"))
 		got, err := c.ReadRegisters(0, 2, modbus.INPUT_REGISTER)

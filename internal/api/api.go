@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -19,6 +20,7 @@ import (
 
 	"linkd/internal/config"
 	"linkd/internal/doors"
+	"linkd/internal/trend"
 	"linkd/project"
 	"linkd/server"
 )
@@ -42,6 +44,8 @@ type core interface {
 	Connections(q server.ConnQuery) (items []server.ConnView, next string, err error)
 	Connection(provider, name string) (server.ConnView, error)
 	Kick(provider, name string) error
+	Select(q server.ConnQuery, do func(provider string, name []byte, state server.State)) error
+	KickAll(ctx context.Context, q server.ConnQuery) (closed int, err error)
 	Send(ctx context.Context, provider, name string, data []byte, wait time.Duration) (server.SendResult, error)
 	Frames(ctx context.Context, provider, name string) ([]server.Frame, error)
 	// Tap's channel may close when the server stops; stop ends it early and may be called more than once.
@@ -70,16 +74,26 @@ type console interface {
 	http.Handler
 }
 
+// trends is what the fleet was like lately.
+type trends interface {
+	Series(span trend.Span) trend.Series
+	Worst() (worst []trend.Comer, since time.Time)
+	Quietest(ctx context.Context) (quiet []server.QuietView, at time.Time, err error)
+}
+
 // Config is what an API is made of. Core and Doors are required.
 type Config struct {
-	Core    core
-	Doors   doorkeeper     // who may come in
-	Editor  *config.Editor // changes the configuration; nil: it can only be read
-	Bus     bus            // history, and how the bus is; nil: there is none
-	Metrics http.Handler   // GET /metrics; nil: the path does not exist
-	Console console        // the files of the web console, open to all; nil: there is none
-	Version string         // of linkd, for the OpenAPI description; empty means "dev"
-	Log     *slog.Logger   // what the HTTP server itself complains of; nil: nothing is logged
+	Core     core
+	Doors    doorkeeper      // who may come in
+	Sessions *doors.Sessions // of browsers; nil: they end with the API
+	Editor   *config.Editor  // changes the configuration; nil: it can only be read
+	Bus      bus             // history, and how the bus is; nil: there is none
+	Trends   trends          // how the fleet was lately; nil: the paths do not exist
+	Metrics  http.Handler    // GET /metrics; nil: the path does not exist
+	Console  console         // the files of the web console, open to all; nil: there is none
+	Deploy   fs.FS           // GET /deploy/…: for those who watch linkd by other means; nil: there is none
+	Version  string          // of linkd, for the OpenAPI description; empty means "dev"
+	Log      *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -112,10 +126,13 @@ func New(cfg Config) *API {
 	if cfg.Version == "" {
 		cfg.Version = "dev"
 	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = doors.NewSessions()
+	}
 	a := &API{
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
 		needs: map[string]doors.Role{}, open: map[string]bool{},
-		origin: http.NewCrossOriginProtection(), sessions: doors.NewSessions(),
+		origin: http.NewCrossOriginProtection(), sessions: cfg.Sessions,
 		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
@@ -140,6 +157,8 @@ func (a *API) routes() {
 	a.readRoutes(h)
 	a.configureRoutes(h)
 	a.actionRoutes(h)
+	a.bulkRoutes(h)
+	a.fleetRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)
 	a.frameRoutes(h)

@@ -119,6 +119,14 @@ func (f *fakeCore) Kick(provider, name string) error {
 	return f.online(provider, name)
 }
 
+func (f *fakeCore) Select(q server.ConnQuery, do func(string, []byte, server.State)) error {
+	f.query = q
+	do("s1", []byte("c1"), server.Online)
+	return f.fail
+}
+
+func (f *fakeCore) KickAll(context.Context, server.ConnQuery) (int, error) { return 1, nil }
+
 func (f *fakeCore) Send(_ context.Context, p, name string, b []byte, wait time.Duration) (server.SendResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -226,8 +234,8 @@ func start(t *testing.T, f *fakeCore, prepare ...func(*API)) (a *API, base strin
 func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (a *API, base string) {
 	t.Helper()
 	metrics := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }
-	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics),
-		Console: fakeConsole{}})
+	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics), Deploy: deployed,
+		Console: fakeConsole{}, Trends: fakeTrends{}})
 	for _, p := range prepare {
 		p(a)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -82,6 +83,7 @@ func (d *fakeDoors) Audit(who, did, what string, err error) {
 var neededRoles = map[string]doors.Role{
 	"GET /metrics":                        doors.Viewer,
 	"GET /api/openapi.json":               doors.Viewer,
+	"GET /deploy/rules.yml":               doors.Viewer,
 	"GET /api/v1/providers":               doors.Viewer,
 	"GET /api/v1/connections":             doors.Viewer,
 	"GET /api/v1/strangers":               doors.Viewer,
@@ -98,6 +100,13 @@ var neededRoles = map[string]doors.Role{
 	"GET /api/v1/tokens":                  doors.Admin,
 	"POST /api/v1/tokens":                 doors.Admin,
 	"DELETE /api/v1/tokens/{id}":          doors.Admin,
+
+	"GET /api/v1/fleet/series":                 doors.Viewer,
+	"GET /api/v1/fleet/trouble":                doors.Viewer,
+	"POST /api/v1/connections/actions/kick":    doors.Operator,
+	"POST /api/v1/connections/actions/enable":  doors.Admin,
+	"POST /api/v1/connections/actions/disable": doors.Admin,
+	"POST /api/v1/connections/actions/move":    doors.Admin,
 
 	"GET /api/v1/connections/{provider}/{name}":            doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tap":        doors.Viewer,
@@ -135,12 +144,15 @@ var neededRoles = map[string]doors.Role{
 	"POST /api/v1/revisions/{revision}/undo":       doors.Admin,
 }
 
+// deployed is what is handed out to those who watch linkd.
+var deployed = fstest.MapFS{"rules.yml": {Data: []byte("groups: []")}}
+
 var param = regexp.MustCompile(`\{[^}]*\}`)
 
 // TestDoors walks all patterns with all roles.
 func TestDoors(t *testing.T) {
 	f := newFakeCore()
-	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler(),
+	a := New(Config{Core: f, Doors: &fakeDoors{}, Editor: edited(t, f), Metrics: http.NotFoundHandler(), Deploy: deployed,
 		Console: fakeConsole{}})
 	gone, cancel := context.WithCancel(t.Context())
 	cancel() // streams end at once
@@ -231,8 +243,8 @@ func TestRolesAreDescribed(t *testing.T) {
 			}
 		}
 	}
-	// Signing in, which is open, but not the metrics and the description itself.
-	if want := len(neededRoles) + 1 - 2; described != want {
+	// Signing in, which is open, but not the metrics, the description itself, and what is handed out under /deploy.
+	if want := len(neededRoles) + 1 - 3; described != want {
 		t.Errorf("%d operations are described, want %d", described, want)
 	}
 }

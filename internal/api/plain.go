@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -35,6 +36,9 @@ func (a *API) plainRoutes(spec *huma.OpenAPI) {
 	if a.cfg.Metrics != nil {
 		a.handle(doors.Viewer, "GET /metrics", a.cfg.Metrics)
 	}
+	if a.cfg.Deploy != nil {
+		a.deployRoutes(a.cfg.Deploy)
+	}
 	described, err := json.Marshal(spec)
 	if err != nil {
 		panic(fmt.Sprintf("api: the description cannot be written: %v", err)) // the routes are fixed: a test sees it
@@ -43,6 +47,21 @@ func (a *API) plainRoutes(spec *huma.OpenAPI) {
 		w.Header().Set("Content-Type", "application/openapi+json")
 		_, _ = w.Write(described)
 	}))
+}
+
+// deployRoutes serve files as they are: what the build has put into linkd, a handful.
+func (a *API) deployRoutes(files fs.FS) {
+	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			a.handle(doors.Viewer, "GET /deploy/"+name, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.ServeFileFS(w, r, files, name)
+			}))
+		}
+		return err
+	})
+	if err != nil {
+		panic(fmt.Sprintf("api: the files of deploy cannot be listed: %v", err)) // they are in memory: a test sees it
+	}
 }
 
 func plain(w http.ResponseWriter, status int, line string) {

@@ -138,6 +138,17 @@ func (k *Keeper) Check(token string, from netip.Addr) (Identity, error) {
 	return e.identity, nil
 }
 
+// identity is whose the token with an id is.
+func (k *Keeper) identity(id string) (who Identity, known bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	e, known := k.tokens[id]
+	if known {
+		who = e.identity
+	}
+	return who, known
+}
+
 // Add makes a token for somebody. It is in the answer alone: nothing else has it ever again.
 func (k *Keeper) Add(name string, role Role, who string) (token string, made Token, err error) {
 	k.changes.Lock()

@@ -3,6 +3,7 @@ package doors
 import (
 	"context"
 	"crypto/sha256"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -14,10 +15,14 @@ const (
 	mostOfOne    = 50             // of one token, likewise: nobody can end all the sessions of the others
 )
 
-// Sessions are the browsers that have signed in with a token. They are in memory alone: a restart ends them all. Its
-// methods are safe for concurrent use.
+// Sessions are the browsers that have signed in with a token. Those of OpenSessions outlive a restart. Its methods are
+// safe for concurrent use.
 type Sessions struct {
-	now func() time.Time
+	now  func() time.Time
+	file string // empty: they are in memory alone
+	log  *slog.Logger
+
+	saving sync.Mutex // held while the file is written; taken before mu
 
 	mu   sync.Mutex
 	open map[[sha256.Size]byte]*session // by the digest of its key, so that a look-up tells nothing of the key
@@ -32,28 +37,32 @@ type session struct {
 	running int // requests that go on
 }
 
-// NewSessions returns Sessions of nobody.
+// NewSessions returns Sessions of nobody, which end with the process.
 func NewSessions() *Sessions {
 	return &Sessions{now: time.Now, open: map[[sha256.Size]byte]*session{}}
 }
 
 // Open signs somebody in. The key holds 256 random bits; nothing else has it.
 func (s *Sessions) Open(who Identity) (key string) {
+	key = newSecret()
+	s.mu.Lock()
+	s.makeRoom(who.ID)
+	s.add(digest(key), who, s.now())
+	s.mu.Unlock()
+	s.Save()
+	return key
+}
+
+// add has a session begin, or go on. The caller holds mu.
+func (s *Sessions) add(at [sha256.Size]byte, who Identity, seen time.Time) {
 	life := who.life
 	if life == nil {
 		life = context.Background()
 	}
-	one := &session{in: s, who: who}
+	one := &session{in: s, who: who, seen: seen}
 	one.who.life, one.end = context.WithCancel(life)
 	one.who.session = one
-	key = newSecret()
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.makeRoom(who.ID)
-	one.seen = s.now()
-	s.open[digest(key)] = one
-	return key
+	s.open[at] = one
 }
 
 // Check says whose session it is. The error is ErrNoSession where it has ended, or never was.
@@ -76,8 +85,9 @@ func (s *Sessions) Check(key string) (Identity, error) {
 // Close signs the browser out: what it has open ends. One that is not there is none of its business.
 func (s *Sessions) Close(key string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.drop(digest(key))
+	s.mu.Unlock()
+	s.Save()
 }
 
 // makeRoom ends what is over, and what is one too many once token has one more. The caller holds mu.

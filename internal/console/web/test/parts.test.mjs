@@ -4,9 +4,11 @@ import { load } from './load.mjs';
 
 const { SSE } = await load('lib/sse.ts');
 const { csvOf, tableOf } = await load('tags/series.ts');
+const { livesOf, rate, sheetOf, took } = await load('fleet/series.ts');
 const { piecesOf } = await load('connection/lives.ts');
 const { Frames, compare, matching } = await load('connection/frames.ts');
 const { hexBytes, hexOfText } = await load('lib/format.ts');
+const { linesOf } = await load('system/lines.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
 
 test('server-sent events are the same however the stream is cut', () => {
@@ -146,4 +148,40 @@ test('a reply is compared with the one that was expected', () => {
   assert.deepEqual(['0', '0g', '01 3'].map(hexBytes), [null, null, null]);
   assert.equal(hexBytes(''), '');
   assert.equal(hexOfText('é\n'), 'c3a90a');
+});
+
+test('closes have a line for each of the most frequent reasons, and one for the rest', () => {
+  const closes = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((r, i) => [r, [i, null, i]]));
+  const series = { since: '', step_s: 10, times: [10, 20, 30], lines: { opened: [1, 2, 3] }, closes };
+  const { names, data } = livesOf(series, 'opened', (r) => r, 'rest');
+  assert.deepEqual(names, ['opened', 'g', 'f', 'e', 'd', 'c', 'rest']);
+  assert.deepEqual(data[1], [1, 2, 3]);
+  assert.deepEqual(data[2], [6, null, 6]);
+  assert.deepEqual(data.at(-1), [1, 0, 1]);
+  assert.deepEqual(livesOf({ ...series, closes: {} }, 'opened', (r) => r, 'rest').names, ['opened']);
+  assert.deepEqual(sheetOf({ ...series, lines: {} }, [['opened', 'x']]).data, [
+    [10, 20, 30],
+    [null, null, null],
+  ]);
+});
+
+test('rates and times are short', () => {
+  assert.deepEqual([0, 0.001, 0.1234, 12.34, 1234.5].map(rate), ['0', '1e-3', '0.12', '12', '1235']);
+  assert.deepEqual([0, 0.0123, 0.999, 1, 12.345].map(took), ['0 ms', '12 ms', '0.999 s', '1 s', '12.3 s']);
+});
+
+test('a fault of an import is found in its line', () => {
+  const faults = [
+    { location: '', message: '3:1: 5 cells for 3 columns; write one for each, empty or not' },
+    { location: 'providers.s1.connections.7.name', message: 'name "2d" is not a name; start with a letter' },
+    { location: 'providers.s1.connections.a1.socket_conn_id', message: 'socket_conn_id "i1" is there already' },
+    { location: 'providers.s1.connections.gone.title', message: 'too long' },
+    { location: 'providers.s1', message: 'no' },
+  ];
+  for (const list of [
+    ['name;title;socket_conn_id', 'a1;one, or two;i1', '2d;;i2', '', '"a1";again;i3'],
+    ['socket_conn_id\tname', 'i1\ta1', 'i2\t2d', '', 'i3\ta1'],
+    ['{"name":"b1"}', '{"name":"a1"}', '{"title":"x","name":"2d"}', '', '{"name":"a1","title":"again"}'],
+  ])
+    assert.deepEqual(linesOf(faults, list), [3, 3, 5, 0, 0], list[0]);
 });

@@ -11,26 +11,37 @@ const handlers = new Set<Handler>();
 let wanted = '';
 let open: Stream | null = null;
 let pending = 0;
+let rereading = 0;
+
+const rereadPause = 2000; // ms after events were lost: a page that was too slow is not given more to do at once
 
 export const feedState = new Store<StreamState>({ is: 'opening' });
 
-/** Grows each time the feed is there again: what was read before may be out of date. */
+/** Grows each time the feed begins, or has lost something: what was read before may be out of date. */
 export const feedAge = new Store(0);
+
+const older = () => feedAge.set(feedAge.value + 1);
+
+function lost(): void {
+  rereading ||= window.setTimeout(() => {
+    rereading = 0;
+    older();
+  }, rereadPause);
+}
 
 export function startFeed(): void {
   stopFeed();
-  let was: StreamState['is'] = 'opening';
   open = new Stream(
     () => '/events' + wanted,
     (name, data) => {
+      if (name === 'lost') lost();
       for (const h of [...handlers]) {
         if (name === 'value') h.value?.(data as TagValue);
         else h.event?.(data as Event);
       }
     },
     (state) => {
-      if (state.is === 'live' && was === 'stale') feedAge.set(feedAge.value + 1);
-      was = state.is;
+      if (state.is === 'live') older();
       feedState.set(state);
     },
   );

@@ -60,6 +60,7 @@ export async function signOut(): Promise<void> {
 }
 
 export function watchSession(): void {
+  route.follow((to) => to.parts[0] === 'code' && void enter()); // a link that was opened in this tab
   whenSignedOut(() => {
     if (who.value.is === 'in') void checkSession();
   });

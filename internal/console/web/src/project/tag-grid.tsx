@@ -72,53 +72,55 @@ export function TagGrid<V>({ tags, from, base, save }: Props<V>) {
   const words = faultList(faults, rows, base);
   return (
     <>
-      <div class="scroll">
-        <table class="grid" ref={box} onPaste={onPaste} onKeyDown={onKeyDown}>
-          <thead>
-            <tr>
-              {shown.map((c) => (
-                <th key={c.key} style={{ minWidth: c.width }}>
-                  {t(`column.${c.key as 'name'}`)}
-                </th>
-              ))}
-              {admin && (
-                <th>
-                  <span class="unseen">{t('field.actions')}</span>
-                </th>
-              )}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row, i) => (
-              <tr key={i}>
-                {shown.map((c, j) => (
-                  <td key={c.key}>
-                    <Cell
-                      column={c}
-                      row={row}
-                      at={[i, j]}
-                      fault={words(i, c.key)}
-                      disabled={!admin}
-                      onChange={(v) => change(rows.map((r, k) => (k === i ? { ...r, [c.key]: v } : r)))}
-                    />
-                  </td>
+      {rows.length > 0 && (
+        <div class="scroll">
+          <table class="grid" ref={box} onPaste={onPaste} onKeyDown={onKeyDown}>
+            <thead>
+              <tr>
+                {shown.map((c) => (
+                  <th key={c.key} style={{ minWidth: c.width }}>
+                    {t(`column.${c.key as 'name'}`)}
+                  </th>
                 ))}
                 {admin && (
-                  <td class="acts">
-                    <Button
-                      icon="remove"
-                      kind="quiet"
-                      small
-                      label={t('grid.remove', { name: row['name'] || i + 1 })}
-                      onClick={() => change(rows.filter((_, k) => k !== i))}
-                    />
-                  </td>
+                  <th>
+                    <span class="unseen">{t('field.actions')}</span>
+                  </th>
                 )}
               </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+            </thead>
+            <tbody>
+              {rows.map((row, i) => (
+                <tr key={i}>
+                  {shown.map((c, j) => (
+                    <td key={c.key}>
+                      <Cell
+                        column={c}
+                        row={row}
+                        at={[i, j]}
+                        fault={words(i, c.key)}
+                        disabled={!admin}
+                        onChange={(v) => change(rows.map((r, k) => (k === i ? { ...r, [c.key]: v } : r)))}
+                      />
+                    </td>
+                  ))}
+                  {admin && (
+                    <td class="acts">
+                      <Button
+                        icon="remove"
+                        kind="quiet"
+                        small
+                        label={t('grid.remove', { name: row['name'] || i + 1 })}
+                        onClick={() => change(rows.filter((_, k) => k !== i))}
+                      />
+                    </td>
+                  )}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
       {rows.length === 0 && <Empty>{t('tags.none')}</Empty>}
       {faults.rest().map((f) => (
         <p class="fault" role="alert" key={f}>

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { ask, call, Problem, url } from '../lib/api';
 import { download, number } from '../lib/format';
 import { useGet, useTask } from '../lib/hooks';
@@ -8,6 +8,7 @@ import type { List, Plan, Provider } from '../lib/types';
 import { Button, Card, ErrorBox, Page, View } from '../ui/basic';
 import { Select } from '../ui/form';
 import { PlanList } from '../project/changes';
+import { linesOf } from './lines';
 
 /** Adds connections from a list: paste it or open a file, look at it, import it. */
 export function Import({ at }: { at: Route }) {
@@ -22,13 +23,14 @@ export function Import({ at }: { at: Route }) {
 }
 
 const previewed = 10; // lines
+const edited = 100_000; // characters that are edited here: a browser is slow with a field that has more
 
 function Wizard({ providers, provider }: { providers: Provider[]; provider: string }) {
   const [text, setText] = useState('');
   const [done, setDone] = useState<Plan | null>(null);
   const task = useTask();
   const chosen = providers.find((p) => p.name === provider);
-  const lines = text.split(/\r?\n/).filter((l) => l.trim());
+  const lines = useMemo(() => text.split(/\r?\n/).filter((l) => l.trim()), [text]);
   const start = () =>
     task.run(async () => {
       setDone(null);
@@ -73,17 +75,21 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
           </label>
         }
       >
-        <label class="field">
-          <span class="hint">{t('import.hint', { columns: columnsOf(chosen) })}</span>
-          <textarea
-            class="mono"
-            rows={10}
-            spellcheck={false}
-            value={text}
-            placeholder={exampleOf(chosen)}
-            onInput={(e) => setText(e.currentTarget.value)}
-          />
-        </label>
+        {text.length > edited ? (
+          <Long lines={lines} onDiscard={() => setText('')} />
+        ) : (
+          <label class="field">
+            <span class="hint">{t('import.hint', { columns: columnsOf(chosen) })}</span>
+            <textarea
+              class="mono"
+              rows={10}
+              spellcheck={false}
+              value={text}
+              placeholder={exampleOf(chosen)}
+              onInput={(e) => setText(e.currentTarget.value)}
+            />
+          </label>
+        )}
         <p class="muted">{t('import.lines', { n: number(Math.max(0, lines.length - 1)) })}</p>
       </Card>
       <Card title={t('import.step3')}>
@@ -108,19 +114,42 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
   );
 }
 
+/** A list that is too long to be edited here. */
+function Long({ lines, onDiscard }: { lines: string[]; onDiscard: () => void }) {
+  return (
+    <>
+      <p class="hint">{t('import.first', { n: previewed })}</p>
+      <pre class="mono scroll" tabIndex={0}>
+        {lines.slice(0, previewed + 1).join('\n')}
+      </pre>
+      <div class="row">
+        <Button small onClick={onDiscard}>
+          {t('grid.discard')}
+        </Button>
+      </div>
+    </>
+  );
+}
+
 /** What is wrong, each with its line of the list. */
 function LineFaults({ error, lines }: { error: Problem | null; lines: string[] }) {
   if (!error) return null;
   if (error.faults.length === 0) return <ErrorBox error={error} />;
+  const shown = error.faults.slice(0, previewed * 5);
+  const at = linesOf(shown, lines);
   return (
     <div class="error-box" role="alert">
       <ul class="line-faults">
-        {error.faults.slice(0, previewed * 5).map((f, i) => {
-          const line = Number(/(?:^|\D)(\d+):\d+: /.exec(f.message)?.[1] ?? /line (\d+)/.exec(f.message)?.[1] ?? 0);
+        {shown.map((f, i) => {
+          const line = at[i] ?? 0;
           return (
             <li key={i}>
               <p>{f.message}</p>
-              {line > 0 && <code>{lines[line - 1]}</code>}
+              {line > 0 && (
+                <p>
+                  <span class="muted">{t('import.line', { n: line })}</span> <code>{lines[line - 1]}</code>
+                </p>
+              )}
             </li>
           );
         })}

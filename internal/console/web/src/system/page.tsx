@@ -58,6 +58,8 @@ function About() {
               [t('system.ready'), ready || none],
               [t('system.api'), <a href="/api/openapi.json">OpenAPI</a>],
               [t('system.metrics'), <a href="/metrics">Prometheus</a>],
+              [t('system.dashboard'), <Offered file="grafana/linkd.json" />],
+              [t('system.rules'), <Offered file="prometheus/rules.yml" />],
             ]}
           />
         )}
@@ -65,6 +67,13 @@ function About() {
     </Card>
   );
 }
+
+/** A file for those who watch linkd by other means. */
+const Offered = ({ file }: { file: string }) => (
+  <a href={'/deploy/' + file} download>
+    {file}
+  </a>
+);
 
 function BusCard() {
   const turn = useNow(poll);
