@@ -92,7 +92,7 @@ func TestFramesBefore(t *testing.T) {
 	w.wantFrames("c1", first...)
 	w.pass(time.Second)
 	w.dial(1, "10.0.0.2:1000").send("c0001\nback")
-	all := append(first, "in! c0001\n", "in back", "out back")
+	all := slices.Concat(first, []string{"in! c0001\n", "in back", "out back"})
 	w.wantFrames("c1", all...)
 	f = w.kept("c1")
 	if last := f[len(f)-1]; last.Session == f[0].Session || last.Remote.Port() != 1000 || last.Remote == f[0].Remote {
