@@ -130,6 +130,7 @@ func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*
 	orphans = p.pts.reclaim()
 	p.removeConns() // first all that goes, so that its names and ids are free for what comes
 	missing := p.removeNumbers()
+	p.forgetFrames()
 	p.addConns()
 	p.addNumbers(missing)
 	p.reconcileChannels(next, chans)
@@ -221,7 +222,7 @@ func (p *provider) updateConn(n uint32, c *project.ConnPt) {
 	pt := p.pts.lock(n)
 	old := p.pts.conns[pt.origin]
 	p.pts.conns[pt.origin] = c
-	pt.flags = pt.flags&pointWatched | connFlags(c)
+	pt.flags = pt.flags&(pointWatched|pointFlapped) | connFlags(c)
 	owner := pt.binding.Owner()
 	p.pts.unlock(n)
 	if p.dialer != nil {

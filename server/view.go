@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -33,6 +34,7 @@ type ConnView struct {
 	SocketConnID string // Common; empty otherwise
 	RemoteIP     string // Fix IP: the configured address or CIDR; empty otherwise
 	State        State
+	Flapping     bool      // two devices fight over it, or did within the last ten minutes
 	RemoteAddr   string    // of the session that is online; empty otherwise
 	Since        time.Time // when the state began
 	Session      uint64    // number of the newest session; 0 when there was none
@@ -49,9 +51,21 @@ type ConnQuery struct {
 	Provider string
 	State    State
 	Search   string // case-insensitive substring of name, title or id
+	Sort     Sort
 	Limit    int    // at most this many; values outside 1..1000 mean 100
 	Cursor   string // from the page before; empty: the first page
 }
+
+// Sort is the order of connection points.
+type Sort string
+
+const (
+	// ByPlace is the order of the project.
+	ByPlace Sort = ""
+	// ByTrouble has those first that flap, then the offline ones, those that were never seen, the online ones and the
+	// disabled ones; of each, first what became so last.
+	ByTrouble Sort = "trouble"
+)
 
 // ProviderView is one provider at one moment.
 type ProviderView struct {
@@ -110,13 +124,18 @@ const (
 	Out Direction = "out" // to the device
 )
 
-// Frame is a piece of a link's bytes as Tap sees it: what the driver receives and sends.
+// Frame is a piece of a link's bytes: what the driver receives and sends, and how the device said who it is.
 type Frame struct {
-	Time time.Time
-	Dir  Direction
-	Data []byte // owned by the receiver
-	Text string // what the driver makes of it; may be empty
-	Lost uint64 // frames dropped before this one because the reader was too slow
+	Time     time.Time // no two frames of an event loop have the same: later ones have later ones
+	Dir      Direction
+	Data     []byte // owned by the receiver
+	Length   int    // of the frame; more than Data has where only its beginning was kept
+	Text     string // what the driver makes of it; may be empty
+	Identity bool   // how the link said who it is, or what it was answered: nothing that a driver sees
+	Session  uint64 // its number
+	Lost     uint64 // frames dropped before this one because the reader was too slow
+	// Remote and Local are the link's ends, of frames that were kept alone.
+	Remote, Local netip.AddrPort
 }
 
 // DriverView is a driver as a connection sees it.

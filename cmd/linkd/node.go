@@ -15,6 +15,7 @@ import (
 	"linkd/internal/config"
 	"linkd/internal/doors"
 	"linkd/internal/lastseen"
+	"linkd/internal/trend"
 	"linkd/project"
 	"linkd/server"
 )
@@ -31,6 +32,7 @@ type node struct {
 	editor *config.Editor
 	seen   *lastseen.Keeper
 	north  *north
+	trends *trend.Recorder
 }
 
 // reactor is what runs a project: the links, and the outputs.
@@ -59,7 +61,12 @@ func startNode(opt serving, own *data, keeper *doors.Keeper, log *slog.Logger) (
 		return nil, err
 	}
 	drivers := catalog.New()
-	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity, Shelf: shelf})
+	frames := opt.frames
+	if frames == 0 {
+		frames = -1
+	}
+	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity, Shelf: shelf,
+		Frames: frames})
 	n := &node{log: log, srv: srv}
 	n.editor = config.New(config.Config{Store: own.store, Reactor: reactor{srv, n}, Catalog: newCatalogue(drivers),
 		Log: log})
@@ -102,6 +109,8 @@ func (n *node) start(opt serving, own *data, keeper *doors.Keeper, waiting []ser
 	if n.seen, err = lastseen.Start(own.store, n.srv, n.log); err != nil {
 		return err
 	}
+	n.trends = trend.New(n.srv)
+	n.trends.Start()
 	return n.srv.Restore(waiting)
 }
 
@@ -130,6 +139,9 @@ func (n *node) reload(file string) {
 
 // stop closes the links and then stores the rest.
 func (n *node) stop(ctx context.Context) error {
+	if n.trends != nil {
+		n.trends.Close()
+	}
 	err := n.srv.Drain(ctx)
 	if n.seen != nil {
 		err = errors.Join(err, n.seen.Close())

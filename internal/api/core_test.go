@@ -35,6 +35,7 @@ type fakeCore struct {
 	notReady  error
 
 	frames chan server.Frame
+	kept   []server.Frame
 	events chan server.Event
 	stops  chan string   // what was stopped
 	far    chan net.Conn // the device's end of each tunnel
@@ -122,6 +123,14 @@ func (f *fakeCore) Kick(provider, name string) error {
 	return f.online(provider, name)
 }
 
+func (f *fakeCore) Select(q server.ConnQuery, do func(string, []byte, server.State)) error {
+	f.query = q
+	do("s1", []byte("c1"), server.Online)
+	return f.fail
+}
+
+func (f *fakeCore) KickAll(context.Context, server.ConnQuery) (int, error) { return 1, nil }
+
 func (f *fakeCore) Send(_ context.Context, p, name string, b []byte, wait time.Duration) (server.SendResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,11 +141,18 @@ func (f *fakeCore) Send(_ context.Context, p, name string, b []byte, wait time.D
 	return server.SendResult{Sent: len(b), Received: []byte("ok\xff\r\n")}, nil
 }
 
-func (f *fakeCore) Tap(provider, name string) (<-chan server.Frame, func(), error) {
+func (f *fakeCore) Frames(_ context.Context, provider, name string) ([]server.Frame, error) {
 	if _, err := f.find(provider, name); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return f.frames, func() { f.stops <- "tap" }, nil
+	return f.kept, f.fail
+}
+
+func (f *fakeCore) Tap(_ context.Context, provider, name string) ([]server.Frame, <-chan server.Frame, func(), error) {
+	if _, err := f.find(provider, name); err != nil {
+		return nil, nil, nil, err
+	}
+	return f.kept, f.frames, func() { f.stops <- "tap" }, nil
 }
 
 func (f *fakeCore) Subscribe() (<-chan server.Event, func()) {
@@ -244,7 +260,7 @@ func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (
 	t.Helper()
 	metrics := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }
 	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics), Deploy: deployed,
-		Console: fakeConsole{}})
+		Console: fakeConsole{}, Trends: fakeTrends{}})
 	for _, p := range prepare {
 		p(a)
 	}

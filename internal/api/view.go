@@ -41,6 +41,7 @@ type Connection struct {
 	SocketConnID    string     `json:"socket_conn_id" doc:"Common; empty otherwise."`
 	RemoteIP        string     `json:"remote_ip" doc:"Fix IP: the configured address or CIDR; empty otherwise."`
 	State           string     `json:"state" enum:"online,offline,disabled"`
+	Flapping        bool       `json:"flapping" doc:"Two devices fight over it, or did within the last ten minutes."`
 	RemoteAddr      string     `json:"remote_addr" doc:"Of the session that is online."`
 	Since           *time.Time `json:"since" doc:"When the state began; null when it always was so."`
 	Session         uint64     `json:"session" doc:"Number of the newest session; 0 when there was none."`
@@ -82,17 +83,6 @@ type Driver struct {
 	Reason     string   `json:"reason" doc:"Why it is not selectable."`
 }
 
-// Frame is a piece of a link's bytes on a tap.
-type Frame struct {
-	TS   time.Time `json:"ts"`
-	Dir  string    `json:"dir" enum:"in,out"`
-	Hex  string    `json:"hex"`
-	Text string    `json:"text" doc:"The same as text; bytes that are no UTF-8 show as U+FFFD."`
-	// Decoded is what the driver makes of the bytes.
-	Decoded string `json:"decoded,omitempty" doc:"What the driver makes of them."`
-	Lost    uint64 `json:"lost" doc:"Frames dropped before this one."`
-}
-
 // Event is one thing that happened, on the event stream.
 type Event struct {
 	Time       time.Time `json:"time"`
@@ -124,7 +114,7 @@ func providerView(p server.ProviderView) Provider {
 func connectionView(c server.ConnView) Connection {
 	v := Connection{
 		Provider: c.Provider, Name: c.Name, Title: c.Title, SocketConnID: c.SocketConnID, RemoteIP: c.RemoteIP,
-		State: string(c.State), RemoteAddr: c.RemoteAddr, Session: c.Session, BytesIn: c.BytesIn,
+		State: string(c.State), Flapping: c.Flapping, RemoteAddr: c.RemoteAddr, Session: c.Session, BytesIn: c.BytesIn,
 		BytesOut: c.BytesOut, Reconnects: c.Reconnects, LastCloseReason: c.LastClose, Channel: c.Channel,
 		Driver: c.Driver,
 	}
@@ -146,13 +136,6 @@ func strangerView(s server.Stranger) Stranger {
 func driverView(d server.DriverView) Driver {
 	links := append([]string{}, d.Links...)
 	return Driver{Name: d.Name, Title: d.Title, Links: links, Selectable: d.Selectable, Reason: d.Reason}
-}
-
-func frameView(f server.Frame) Frame {
-	return Frame{
-		TS: f.Time.UTC(), Dir: string(f.Dir), Hex: hex.EncodeToString(f.Data), Text: text(f.Data),
-		Decoded: text([]byte(f.Text)), Lost: f.Lost,
-	}
 }
 
 func eventView(e server.Event) Event {

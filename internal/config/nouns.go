@@ -227,7 +227,7 @@ func (e *Editor) Import(who, provider string, list []*project.ConnPt, only bool)
 	what := fmt.Sprintf("%d connections into %s", len(list), provider)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.edit(store.Change{Who: who, What: what}, only, copied(inside(provider, func(in *project.Provider) error {
+	return e.edit(store.Change{Who: who, What: what}, only, altered(inside(provider, func(in *project.Provider) error {
 		at := make(map[string]int, len(in.Connections))
 		in.Connections = slices.Grow(slices.Clone(in.Connections), len(list))
 		for i, c := range in.Connections {
@@ -246,11 +246,11 @@ func (e *Editor) Import(who, provider string, list []*project.ConnPt, only bool)
 
 // alter is a change of the project: change gets a copy of it.
 func (e *Editor) alter(who, what string, change func(*project.Project) error) (Outcome, error) {
-	return e.change(who, what, copied(change))
+	return e.change(who, what, altered(change))
 }
 
-// copied has change change a copy.
-func copied(change func(*project.Project) error) func(*project.Project) (*project.Project, error) {
+// altered is a change of a project as edit takes it.
+func altered(change func(*project.Project) error) func(*project.Project) (*project.Project, error) {
 	return func(p *project.Project) (*project.Project, error) {
 		next := *p
 		return &next, change(&next)

@@ -4,7 +4,10 @@ import { load } from './load.mjs';
 
 const { SSE } = await load('lib/sse.ts');
 const { csvOf, tableOf } = await load('tags/series.ts');
+const { livesOf, rate, sheetOf, took } = await load('fleet/series.ts');
 const { piecesOf } = await load('connection/lives.ts');
+const { Frames, compare, matching } = await load('connection/frames.ts');
+const { hexBytes, hexOfText } = await load('lib/format.ts');
 const { linesOf } = await load('system/lines.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
 
@@ -107,6 +110,64 @@ test('a tag is the same after a visit to the grid', () => {
   };
   assert.deepEqual(specOf(rowOf(tag)), tag);
   assert.deepEqual(specOf({ name: 't', scale: 'ten', clamp: '1;2' }), { name: 't', scale: 'ten', clamp: [1, 2] });
+});
+
+test('frames are counted, bounded, and known by the newest of them', () => {
+  const frames = new Frames();
+  const at = (ns) => ({ ts: `2026-01-02T03:04:05${ns}Z`, dir: 'in', hex: '00', session: 1, lost: 0 });
+  for (const ns of ['', '.5', '.51', '.500000001']) frames.add(at(ns));
+  assert.equal(frames.newest, '2026-01-02T03:04:05.51Z');
+  for (let i = 0; i < 3000; i++) frames.add({ ...at('.6'), lost: 1 });
+  assert.deepEqual([frames.count, frames.list.length, frames.lost], [3004, 2000, 3000]);
+  assert.equal(frames.list[0].n, 1005);
+});
+
+test('frames are found by direction, hex byte by byte, text and meaning', () => {
+  const list = [
+    { dir: 'in', hex: '0102', decoded: 'unit 1' },
+    { dir: 'out', hex: '1011', decoded: 'read holding' },
+    { dir: 'in', hex: '48692110' },
+  ];
+  const found = (dir, typed) => matching(list, dir, typed).map((f) => list.indexOf(f));
+  assert.deepEqual(found('both', ''), [0, 1, 2]);
+  assert.deepEqual(found('in', ' '), [0, 2]);
+  assert.deepEqual(found('both', '10'), [1, 2]);
+  assert.deepEqual(found('out', '10:11'), [1]);
+  assert.deepEqual(found('both', 'hi!'), [2]);
+  assert.deepEqual(found('both', 'HOLD'), [1]);
+  assert.deepEqual(found('in', 'hold'), []);
+});
+
+test('a reply is compared with the one that was expected', () => {
+  assert.deepEqual(compare('0103', '0103'), { is: 'same' });
+  assert.deepEqual(compare('', '0103'), { is: 'none' });
+  assert.deepEqual(compare('010302', '0103'), { is: 'more', bytes: 1 });
+  assert.deepEqual(compare('01', '0103'), { is: 'short', bytes: 1 });
+  assert.deepEqual(compare('0183', '0103ff'), { is: 'differs', at: 2, got: '83', want: '03' });
+  assert.equal(hexBytes(' 01:03 FF\t0a0B '), '0103ff0a0b');
+  assert.deepEqual(['0', '0g', '01 3'].map(hexBytes), [null, null, null]);
+  assert.equal(hexBytes(''), '');
+  assert.equal(hexOfText('é\n'), 'c3a90a');
+});
+
+test('closes have a line for each of the most frequent reasons, and one for the rest', () => {
+  const closes = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((r, i) => [r, [i, null, i]]));
+  const series = { since: '', step_s: 10, times: [10, 20, 30], lines: { opened: [1, 2, 3] }, closes };
+  const { names, data } = livesOf(series, 'opened', (r) => r, 'rest');
+  assert.deepEqual(names, ['opened', 'g', 'f', 'e', 'd', 'c', 'rest']);
+  assert.deepEqual(data[1], [1, 2, 3]);
+  assert.deepEqual(data[2], [6, null, 6]);
+  assert.deepEqual(data.at(-1), [1, 0, 1]);
+  assert.deepEqual(livesOf({ ...series, closes: {} }, 'opened', (r) => r, 'rest').names, ['opened']);
+  assert.deepEqual(sheetOf({ ...series, lines: {} }, [['opened', 'x']]).data, [
+    [10, 20, 30],
+    [null, null, null],
+  ]);
+});
+
+test('rates and times are short', () => {
+  assert.deepEqual([0, 0.001, 0.1234, 12.34, 1234.5].map(rate), ['0', '1e-3', '0.12', '12', '1235']);
+  assert.deepEqual([0, 0.0123, 0.999, 1, 12.345].map(took), ['0 ms', '12 ms', '0.999 s', '1 s', '12.3 s']);
 });
 
 test('a fault of an import is found in its line', () => {

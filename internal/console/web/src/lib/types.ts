@@ -45,6 +45,7 @@ export interface Connection {
   socket_conn_id: string;
   remote_ip: string;
   state: State;
+  flapping: boolean;
   remote_addr: string;
   since: string | null;
   session: number;
@@ -86,7 +87,10 @@ export interface Frame {
   dir: 'in' | 'out';
   hex: string;
   text: string;
+  length?: number; // of the whole frame, where hex is its beginning
   decoded?: string;
+  identity?: boolean;
+  session: number;
   lost: number;
 }
 
@@ -328,6 +332,30 @@ export interface Plan {
   revision: number;
   changes: string[]; // the first of them
   total: number;
+}
+
+/** What an act on many connections does, or would do. */
+export interface Act {
+  matching: number;
+  count: number;
+  sample: string[];
+  plan: Plan | null;
+  undo: number;
+}
+
+export interface Series {
+  since: string;
+  step_s: number;
+  times: number[];
+  lines: Record<string, (number | null)[]>;
+  closes: Record<string, (number | null)[]>;
+}
+
+export interface Trouble {
+  worst: (Connection & { comes: number; reason: string })[];
+  worst_since: string;
+  quietest: (Connection & { quiet_s: number })[];
+  quietest_at: string;
 }
 
 export interface Revision {
