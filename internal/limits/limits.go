@@ -68,10 +68,9 @@ func RaiseDescriptors() (uint64, error) {
 	if err != nil || soft >= hard {
 		return soft, err
 	}
-	if unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: hard, Max: hard}) != nil {
-		return soft, nil // it is what it was
-	}
-	return hard, nil
+	_ = unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: hard, Max: hard}) // refused: it is what it was
+	soft, _, err = Descriptors()
+	return soft, err
 }
 
 // OpenDescriptors is how many files the process has open.
