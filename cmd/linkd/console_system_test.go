@@ -10,6 +10,7 @@ import (
 // and both are taken back.
 func TestConsoleDecides(t *testing.T) {
 	t.Parallel()
+	axe := axeCore(t)
 	in := serve(t, greenhouse, anyPorts...)
 	in.dial(t, "s1", "c0001")
 	in.online(t, "s1/c1", 0)
@@ -29,12 +30,12 @@ func TestConsoleDecides(t *testing.T) {
 	b.seesIn("dialog", "Carriers put thousands of devices behind one address")
 	b.click("button", "Block")
 	b.seesIn("dialog", "known devices come from 127.0.0.1 too (connections: 1)")
-	b.shot("asked")
+	b.look("asked", axe)
 	b.click("radio", "This id")
 	b.click("button", "Block")
 	b.closed()
 	b.seesIn("main .card", "blocked", "c0098", "ignored", "c0099")
-	b.shot("decided")
+	b.look("decided", axe)
 	if c := in.connection(t, "s1/c1"); c.State != "online" {
 		t.Errorf("a known device from the same address is %+v", c)
 	}
@@ -50,6 +51,7 @@ func TestConsoleDecides(t *testing.T) {
 // is not yet.
 func TestConsoleTries(t *testing.T) {
 	t.Parallel()
+	axe := axeCore(t)
 	in := serve(t, greenhouse, anyPorts...)
 	b := in.console(t)
 	b.open("/#/project/provider/s1")
@@ -63,7 +65,7 @@ func TestConsoleTries(t *testing.T) {
 	b.seesIn("dialog .try", "these bytes can never become an id")
 	b.choose("Preset", "fixed")
 	b.seesIn("dialog .try", "preset fixed has no length; write the bytes of an id")
-	b.shot("tried")
+	b.look("tried", axe)
 	b.keys("\x1b")
 	b.closed()
 
@@ -80,6 +82,7 @@ func TestConsoleTries(t *testing.T) {
 // is written; a support bundle.
 func TestConsoleSystem(t *testing.T) {
 	t.Parallel()
+	axe := axeCore(t)
 	in := serve(t, greenhouse, anyPorts...)
 	b := in.console(t)
 	b.click("link", "System")
@@ -88,7 +91,7 @@ func TestConsoleSystem(t *testing.T) {
 	b.enter("For so many connections", "10000000")
 	b.seesIn("main .card", "Not enough for 10,000,000 connections", "sysctl -w net.core.somaxconn=65536",
 		"/etc/sysctl.d/linkd.conf")
-	b.shot("limits")
+	b.look("limits", axe)
 	b.seesIn(".log", "http listening", "did=\"sign in\"")
 	b.click("radio", "error")
 	b.seesIn(".log", "Nothing was logged at this level")
@@ -101,12 +104,13 @@ func TestConsoleSystem(t *testing.T) {
 		}
 		return nil
 	})
-	b.shot("system")
+	b.look("system", axe)
 }
 
 // TestConsoleOutputs: an output is added with its options, faults at their fields, and is changed and removed.
 func TestConsoleOutputs(t *testing.T) {
 	t.Parallel()
+	axe := axeCore(t)
 	in := serve(t, greenhouse, anyPorts...)
 	b := in.console(t)
 	b.click("link", "System")
@@ -119,7 +123,7 @@ func TestConsoleOutputs(t *testing.T) {
 	b.click("button", "Save")
 	b.seesIn("dialog .field", `url is ""; write http://HOST/PATH`)
 	b.seesIn("dialog .field", "batch is 2.5; write a whole number from 1 to 100000")
-	b.shot("faults")
+	b.look("faults", axe)
 	b.enter("url", "http://127.0.0.1:9/in")
 	b.enter("batch", "25")
 	b.click("button", "Save")
