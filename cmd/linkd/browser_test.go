@@ -24,7 +24,7 @@ import (
 const shots = "../../bin/shots"
 
 // tab is a page of a browser of its own. It keeps what must not happen: requests to other hosts, errors that no code of
-// the page caught, what the page says on the console as an error, violations of its policy, dialogs. The test fails for
+// the page caught, what the page says on the console as an error, violations of its policy, an alert. The test fails for
 // each.
 type tab struct {
 	t    *testing.T
@@ -114,7 +114,7 @@ func (b *tab) heard(event any) {
 			b.failed(e.Entry)
 		}
 	case *page.EventJavascriptDialogOpening:
-		b.fault("a dialog: " + e.Message)
+		b.fault("an alert: " + e.Message)
 		go func() { // the fault tells
 			_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
 		}()
