@@ -24,8 +24,8 @@ import (
 const shots = "../../bin/shots"
 
 // tab is a page of a browser of its own. It keeps what must not happen: requests to other hosts, errors that no code of
-// the page caught, what the page says on the console as an error, violations of its policy, an alert. The test fails for
-// each.
+// the page caught, what the browser's console calls an error, violations of the page's policy, alerts. The test fails
+// for each.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context
