@@ -194,8 +194,8 @@ func (c *Config) validate() error {
 	say(!slices.Contains(Modes(), c.Mode), "mode %q; give one of %s", c.Mode, strings.Join(Modes(), ", "))
 	c.Slave.validate(c, say)
 	c.Faults.validate(c, say)
-	say(c.Verify != "" && !c.describesItself(), "verify with mode %s; it belongs to %s and %s",
-		c.Mode, ModbusRTU, ModbusTCP)
+	say(c.Verify != "" && !c.answers(), "verify with mode %s; it belongs to %s, %s and %s",
+		c.Mode, ModbusRTU, ModbusTCP, DLT645)
 	c.validateLedger(say)
 	say(c.Confirm != ConfirmSent && c.Confirm != ConfirmEcho, "confirm %q; give sent or echo", c.Confirm)
 	largest := maxSize

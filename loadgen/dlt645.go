@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -33,6 +34,9 @@ const (
 	meterHead    = 10 // up to the length
 	mostMeter    = 200
 	mostUnitNo   = 1000 // three digits
+	// Under 0F000000 and the identifiers after it, which the standard does not have, a meter says where and when it was
+	// read: the value of an input register block, see selfDescribing, of eight bytes.
+	selfIdentifier = 0x0F000000
 )
 
 func dlt645() *dialect {
@@ -100,12 +104,16 @@ func wrapMeter(dst []byte, q *request, pdu []byte) []byte {
 type meters struct {
 	first    int // number of device 0
 	from, to int // units
+	self     *selfDescribing
 }
+
+// meterNumber is the digits on a meter, as a number.
+func meterNumber(device, unit int) uint64 { return uint64(device%1e9*mostUnitNo + unit) }
 
 // unit says which of the device's meters is meant, 0 when none is, and puts its address into q.
 func (m *meters) unit(q *request, dev int) int {
 	for u := m.from; u <= m.to; u++ {
-		digits := uint64((m.first+dev)%1e9*mostUnitNo + u)
+		digits := meterNumber(m.first+dev, u)
 		own := [6]byte{}
 		for i := range own {
 			own[i] = bcd(digits % 100)
@@ -131,7 +139,14 @@ func (m *meters) answer(dst []byte, q *request, dev int, now int64) []byte {
 	case len(q.pdu) != 5:
 		return append(dst, code|meterRefusal, meterNoData)
 	}
-	value, size := measured(binary.LittleEndian.Uint32(q.pdu[1:]), (m.first+dev)*mostUnits+int(q.unit), now)
+	identifier := binary.LittleEndian.Uint32(q.pdu[1:])
+	if block := identifier - selfIdentifier; block <= blockMask {
+		dst = append(append(dst, code|meterAnswer), q.pdu[1:]...)
+		dst, _ = m.self.read(dst, place{dev: dev, unit: q.unit, input: true, addr: int(block) * 4}, 4, now)
+		slices.Reverse(dst[len(dst)-8:]) // the lowest byte first
+		return dst
+	}
+	value, size := measured(identifier, (m.first+dev)*mostUnits+int(q.unit), now)
 	if size == 0 {
 		return append(dst, code|meterRefusal, meterNoData)
 	}

@@ -42,12 +42,21 @@ func TestMeterFrames(t *testing.T) {
 	}
 }
 
+// metersOf are the meters of a device, one.
+func metersOf(device int) *meters {
+	self := newSelfDescribing(&Config{From: device, Slave: Slave{UnitFrom: 1, UnitTo: 1}}, 0, 1)
+	return &meters{first: device, from: 1, to: 1, self: self}
+}
+
 func TestMeterAnswers(t *testing.T) {
-	m := &meters{first: 12, from: 1, to: 1}
+	m := metersOf(12)
 	d := dlt645()
 	now := int64(time.Hour)
 	for name, tt := range map[string]struct{ question, want string }{
 		"energy":           {"11 00 00 01 00", "91 00 00 01 00 00 51 38 00"},
+		// Device 12, unit 1, block 2, counter 1.
+		"where and when":   {"11 02 00 00 0F", "91 02 00 00 0F 01 00 04 00 01 0C 00 00"},
+		"the end of those": {"11 00 40 00 0F", "D1 02"},
 		"no such data":     {"11 00 00 99 99", "D1 02"},
 		"write":            {"14 00 00 01 00", "D4 04"},
 		"address":          {"13", "93 01 20 01 00 00 00"},
@@ -75,10 +84,11 @@ func TestMeterAnswers(t *testing.T) {
 
 // FuzzMeter: whatever the server sends, a question is found within what came, and its answer is a frame.
 func FuzzMeter(f *testing.F) {
-	for _, s := range []string{meterQuestion, meterCaptured, "68 AA AA AA AA AA AA 68 13 00 DF 16", "FE FE 68"} {
+	for _, s := range []string{meterQuestion, meterCaptured, "68 AA AA AA AA AA AA 68 13 00 DF 16", "FE FE 68",
+		"68 AA AA AA AA AA AA 68 11 04 35 33 33 42 BE 16"} {
 		f.Add(unhex(f, s))
 	}
-	d, m := dlt645(), &meters{first: 1, from: 1, to: 1}
+	d, m := dlt645(), metersOf(1)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = b[:min(len(b), maxRequest)]
 		from, to := d.find(b)
@@ -89,7 +99,9 @@ func FuzzMeter(f *testing.F) {
 			return
 		}
 		q := d.open(b[from:to])
-		m.unit(&q, 0)
+		if q.unit = byte(m.unit(&q, 0)); q.unit == 0 {
+			return
+		}
 		a := d.wrap(nil, &q, m.answer(nil, &q, 0, 1))
 		if n := meterLength(a); n != len(a) || n > maxAnswer {
 			t.Fatalf("the answer % X to % X is no frame", a, q.pdu)

@@ -120,10 +120,14 @@ const (
 )
 
 // describe says where a self-describing value is of.
-func describe(v uint64) string {
-	table := "input"
-	if v>>tableShift&1 != 0 {
-		table = "holding"
+func (c *Config) describe(v uint64) string {
+	block := v >> blockShift & blockMask
+	address := fmt.Sprintf("input:%d", block*4)
+	switch {
+	case c.Mode == DLT645:
+		address = fmt.Sprintf("%08X", selfIdentifier|block)
+	case v>>tableShift&1 != 0:
+		address = fmt.Sprintf("holding:%d", block*4)
 	}
-	return fmt.Sprintf("device %d, unit %d, %s:%d", v>>deviceShift, v>>unitShift&0xFF, table, v>>blockShift&blockMask*4)
+	return fmt.Sprintf("device %d, unit %d, %s", v>>deviceShift, v>>unitShift&0xFF, address)
 }

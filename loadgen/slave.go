@@ -42,10 +42,9 @@ const (
 )
 
 // answers reports whether the devices answer what the server asks.
-func (c *Config) answers() bool { return c.describesItself() || c.Mode == DLT645 }
-
-// describesItself reports whether the devices have registers that a verdict can be given over.
-func (c *Config) describesItself() bool { return c.Mode == ModbusRTU || c.Mode == ModbusTCP }
+func (c *Config) answers() bool {
+	return c.Mode == ModbusRTU || c.Mode == ModbusTCP || c.Mode == DLT645
+}
 
 func (s *Slave) setDefaults() {
 	s.UnitFrom = or(s.UnitFrom, 1)
@@ -84,6 +83,8 @@ func (s *Slave) validate(c *Config, say func(wrong bool, format string, args ...
 	}
 	say(s.Registers != SelfDescribing && s.Registers != Greenhouse, "registers %q; give %s or %s", s.Registers,
 		SelfDescribing, Greenhouse)
+	say(s.Registers == Greenhouse && c.Mode == DLT645, "registers %s with mode %s; a meter has what meters have",
+		Greenhouse, DLT645)
 	say(s.Registers != SelfDescribing && c.Verify != "", "verify with registers %s; it needs %s", s.Registers,
 		SelfDescribing)
 	say(c.Duration == 0, "mode %s without a duration; give how long the devices answer", c.Mode)

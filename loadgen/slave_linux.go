@@ -13,7 +13,7 @@ type slave struct {
 	cfg       *Slave
 	dialect   *dialect
 	registers registers
-	self      *selfDescribing // the registers, where they are that
+	self      *selfDescribing // the registers where they are that, or what meters show besides
 	meters    *meters         // DL/T 645 has these instead
 	asked     []asked         // by device
 	answers   []answer        // those outstanding, and free places
@@ -59,7 +59,8 @@ func newSlave(cfg *Config, first, count int) *slave {
 	switch {
 	case cfg.Mode == DLT645:
 		s.dialect = dlt645()
-		s.meters = &meters{first: cfg.From + first, from: s.cfg.UnitFrom, to: s.cfg.UnitTo}
+		s.self = newSelfDescribing(cfg, first, count)
+		s.meters = &meters{first: cfg.From + first, from: s.cfg.UnitFrom, to: s.cfg.UnitTo, self: s.self}
 	case s.cfg.Registers == Greenhouse:
 		s.registers = newGreenhouses(cfg, first, count)
 	default:
@@ -323,7 +324,7 @@ func (w *worker) check() {
 		}
 		if out.Example == "" {
 			right := w.slave.self.claim(v.dev-w.first, v.unit, v.input) | uint64(v.addr/4)<<blockShift
-			out.Example = fmt.Sprintf("what was read of %s is %s, answer %d", describe(right), describe(v.value),
+			out.Example = fmt.Sprintf("what was read of %s is %s, answer %d", w.cfg.describe(right), w.cfg.describe(v.value),
 				v.value&counterMask)
 		}
 	}

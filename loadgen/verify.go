@@ -15,8 +15,9 @@ import (
 )
 
 // The verdict. The server's values come as server-sent events named value, one tag each; the names tell which device a
-// value claims to be of: connection NAME<number>, device NAME<unit>, address holding:A or input:A, type uint64. The
-// worker that owns the device compares the value with what the device sent: see selfDescribing.check.
+// value claims to be of: connection NAME<number>, device NAME<unit>, address holding:A or input:A, or a meter's
+// identifier, type uint64. The worker that owns the device compares the value with what the device sent: see
+// selfDescribing.check.
 
 // ErrVerify is wrapped by errors of the stream of values. Without it there is no verdict.
 var ErrVerify = errors.New("loadgen: the values could not be followed")
@@ -201,14 +202,24 @@ func (f *follower) readValue(body []byte) (shown, bool) {
 	}
 	number, ok1 := tailNumber(item.Connection)
 	unit, ok2 := tailNumber(item.Device)
-	table, digits, _ := strings.Cut(item.Address, ":")
-	addr, err1 := strconv.Atoi(digits)
-	value, err2 := strconv.ParseUint(string(item.Value), 10, 64)
-	v := shown{dev: number - f.cfg.From, unit: unit, input: table == "input", addr: addr, value: value,
-		at: item.TS.UnixNano()}
-	ours := ok1 && ok2 && err1 == nil && err2 == nil && addr%4 == 0 && (v.input || table == "holding") &&
+	addr, input, ok3 := f.cfg.readAddress(item.Address)
+	value, err := strconv.ParseUint(string(item.Value), 10, 64)
+	v := shown{dev: number - f.cfg.From, unit: unit, input: input, addr: addr, value: value, at: item.TS.UnixNano()}
+	ours := ok1 && ok2 && ok3 && err == nil &&
 		v.dev >= 0 && v.dev < f.cfg.Devices && unit >= f.cfg.Slave.UnitFrom && unit <= f.cfg.Slave.UnitTo
 	return v, ours
+}
+
+// readAddress reads the address of a tag that describes itself; false when it is none.
+func (c *Config) readAddress(text string) (addr int, input, ok bool) {
+	if c.Mode == DLT645 {
+		n, err := strconv.ParseUint(text, 16, 32)
+		block := n - selfIdentifier
+		return int(block&blockMask) * 4, true, err == nil && block <= blockMask
+	}
+	table, digits, _ := strings.Cut(text, ":")
+	addr, err := strconv.Atoi(digits)
+	return addr, table == "input", err == nil && addr%4 == 0 && (table == "input" || table == "holding")
 }
 
 // tailNumber reads the digits at the end of a name.

@@ -18,13 +18,24 @@ import (
 // closeTime is how long an output that is removed or changed may go on delivering what it has.
 const closeTime = 5 * time.Second
 
-// Hub runs the outputs of a project, and hands all of them what happens. Its methods are safe for concurrent use.
+// Source is where reports and events come from: the server.
+type Source interface {
+	FollowReports(take func([]server.Report)) (stop func())
+	FollowEvents(take func(server.Event)) (stop func())
+}
+
+// Hub runs the outputs of a project, and hands all of them what happens. Without outputs it follows nothing: a report
+// that nobody wants is not even made. Its methods are safe for concurrent use.
 type Hub struct {
-	table Table
-	env   Env
-	apply sync.Mutex // one Apply at a time
-	mu    sync.RWMutex
-	list  []*running
+	table  Table
+	env    Env
+	source Source
+
+	apply  sync.Mutex // one Apply at a time; guards follow
+	follow []func()   // each ends following; empty: the hub does not
+
+	mu   sync.RWMutex
+	list []*running
 }
 
 // running is an output that was made, or could not be.
@@ -42,8 +53,10 @@ type Status struct {
 	Stats
 }
 
-// NewHub makes a Hub without outputs. Each gets env, with a directory of its own in env.Dir.
-func NewHub(table Table, env Env) *Hub { return &Hub{table: table, env: env} }
+// NewHub makes a Hub without outputs. Each gets env, with a directory of its own in env.Dir, and what source says.
+func NewHub(table Table, env Env, source Source) *Hub {
+	return &Hub{table: table, env: env, source: source}
+}
 
 // Apply makes list the outputs that run: those that it does not change go on. The error says which could not be made;
 // the others run.
@@ -84,7 +97,21 @@ func (h *Hub) Apply(list []*project.Output) error {
 		}
 	}
 	h.set(next)
+	h.listen(slices.ContainsFunc(next, func(r *running) bool { return r.sink != nil }))
 	return errors.Join(errs...)
+}
+
+// listen has the hub follow the source, or not. The caller holds apply, and not mu: a source may wait for who is told.
+func (h *Hub) listen(want bool) {
+	switch {
+	case want && len(h.follow) == 0:
+		h.follow = []func(){h.source.FollowReports(h.reports), h.source.FollowEvents(h.event)}
+	case !want:
+		for _, stop := range h.follow {
+			stop()
+		}
+		h.follow = nil
+	}
 }
 
 func (h *Hub) set(list []*running) {
@@ -109,8 +136,8 @@ func (h *Hub) start(conf *project.Output) *running {
 	return r
 }
 
-// Reports hands reports to all outputs. It never blocks for long: an output copies them and returns.
-func (h *Hub) Reports(list []server.Report) {
+// reports hands reports to all outputs. It never blocks for long: an output copies them and returns.
+func (h *Hub) reports(list []server.Report) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, r := range h.list {
@@ -120,8 +147,8 @@ func (h *Hub) Reports(list []server.Report) {
 	}
 }
 
-// Event hands an event to all outputs.
-func (h *Hub) Event(e server.Event) {
+// event hands an event to all outputs.
+func (h *Hub) event(e server.Event) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	for _, r := range h.list {
@@ -151,6 +178,7 @@ func (h *Hub) Status() []Status {
 func (h *Hub) Close(ctx context.Context) error {
 	h.apply.Lock()
 	defer h.apply.Unlock()
+	h.listen(false)
 	h.mu.RLock()
 	list := slices.Clone(h.list)
 	h.mu.RUnlock()

@@ -43,6 +43,31 @@ func (b *book) take() []string {
 	return b.lines
 }
 
+// source is one that can be followed once.
+type source struct {
+	reports func([]server.Report)
+	event   func(server.Event)
+}
+
+func (s *source) FollowReports(take func([]server.Report)) func() {
+	if s.reports != nil {
+		panic("followed twice")
+	}
+	s.reports = take
+	return func() { s.reports = nil }
+}
+
+func (s *source) FollowEvents(take func(server.Event)) func() {
+	s.event = take
+	return func() { s.event = nil }
+}
+
+func (s *source) tell() {
+	if s.reports != nil {
+		s.reports(nil)
+	}
+}
+
 // TestHub: outputs begin and end as the project changes, those that it does not change go on, and one that cannot be
 // made stands in nobody's way.
 func TestHub(t *testing.T) {
@@ -59,18 +84,22 @@ func TestHub(t *testing.T) {
 			return noted{b, o.Name}, nil
 		}, nil
 	}}}
-	h := NewHub(table, Env{Dir: "data", Log: slog.New(slog.DiscardHandler)})
+	src := &source{}
+	h := NewHub(table, Env{Dir: "data", Log: slog.New(slog.DiscardHandler)}, src)
 	out := func(name string, options map[string]any) *project.Output {
 		return &project.Output{Name: name, Type: "x", Options: options}
 	}
 	step := func(want string, list ...*project.Output) error {
 		t.Helper()
 		err := h.Apply(list)
-		h.Reports(nil)
+		src.tell()
 		if got := strings.Join(b.take(), ", "); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 		return err
+	}
+	if err := step(""); err != nil || src.reports != nil || src.event != nil {
+		t.Errorf("%v; without an output it follows %v", err, src)
 	}
 	if err := step("a made, b made, a reports, b reports", out("a", nil), out("b", nil)); err != nil {
 		t.Error(err)
@@ -88,11 +117,17 @@ func TestHub(t *testing.T) {
 	if err := step("b made, a reports, b reports", out("a", nil), out("b", nil)); err != nil {
 		t.Error(err)
 	}
-	h.Event(server.Event{})
+	if err := step("a closed, b closed"); err != nil || src.reports != nil || src.event != nil {
+		t.Errorf("%v; without an output any more it follows %v", err, src)
+	}
+	if err := step("a made, b made, a reports, b reports", out("a", nil), out("b", nil)); err != nil {
+		t.Error(err)
+	}
+	src.event(server.Event{})
 	if err := h.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	h.Reports(nil)
+	src.tell()
 	got := b.take()
 	slices.Sort(got)
 	if strings.Join(got, ", ") != "a closed, a event, b closed, b event" {

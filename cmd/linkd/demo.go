@@ -63,14 +63,15 @@ func demoCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "devices", Value: 50, Usage: "how many greenhouses dial in"},
 			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: demoHTTP},
+			&cli.StringFlag{Name: "bus-listen", Usage: "`ADDR` of NATS; empty: none", Value: defaultBus},
 			&cli.StringFlag{Name: "mqtt-listen", Usage: "`ADDR` of MQTT; empty: none", Value: "127.0.0.1:1883"},
 			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "warn"},
 		},
 		Action: func(c *cli.Context) error {
 			d := &demo{devices: c.Int("devices"), out: c.App.Writer}
-			opt := serving{http: c.String("http"), drain: 10 * time.Second, ready: d.ready, anyBus: true,
-				anyMQTT: true,
-				bus:     bus.Config{Listen: defaultBus, MQTT: c.String("mqtt-listen")}}
+			opt := serving{http: c.String("http"), drain: 10 * time.Second, ready: d.ready,
+				anyBus: !c.IsSet("bus-listen"), anyMQTT: true,
+				bus: bus.Config{Listen: c.String("bus-listen"), MQTT: c.String("mqtt-listen")}}
 			switch {
 			case c.NArg() > 0:
 				return usagef("argument %q; this command takes flags only", c.Args().First())

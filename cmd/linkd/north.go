@@ -98,12 +98,11 @@ type northConfig struct {
 	log    *slog.Logger
 }
 
-// startNorth starts the bus, and a hub without outputs, and has both follow the server.
+// startNorth starts the bus, which follows the server, and a hub, which does while there are outputs.
 func startNorth(ctx context.Context, c northConfig) (*north, error) {
 	n := &north{srv: c.srv, external: c.opt.bus.URL != "", log: c.log}
 	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Project: c.name, Dir: filepath.Join(c.own.dir, "outputs"),
-		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf})
-	n.unfollow = []func(){c.srv.FollowReports(n.hub.Reports), c.srv.FollowEvents(n.hub.Event)}
+		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf}, c.srv)
 	if c.opt.noBus {
 		return n, nil
 	}
@@ -122,7 +121,7 @@ func startNorth(ctx context.Context, c northConfig) (*north, error) {
 		return nil, errors.Join(fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bus: ")), n.close(ctx))
 	}
 	n.bus.Store(b)
-	n.unfollow = append(n.unfollow, c.srv.FollowReports(b.Take), c.srv.FollowEvents(b.Event))
+	n.unfollow = []func(){c.srv.FollowReports(b.Take), c.srv.FollowEvents(b.Event)}
 	if err := b.Serve(c.srv); err != nil {
 		return nil, errors.Join(err, n.close(ctx))
 	}

@@ -50,12 +50,12 @@ func follow(t *testing.T, in *instance, flag string, args ...string) (r loadgen.
 // at all, and which redial: no value that linkd shows is another's.
 func TestNoMixUp(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []string{"modbus-rtu", "modbus-tcp"} {
+	for _, mode := range []string{"modbus-rtu", "modbus-tcp", "dlt645"} {
 		t.Run(mode, func(t *testing.T) {
 			fleet := []string{"--mode", mode, "--devices", "200", "--units", "1-2", "--preset", "usr",
 				"--latency", "lognormal(60ms,0.5)", "--late", "2%", "--drop", "1%", "--fragment",
 				"--churn", "20%/min", "--ramp", "400", "--duration", "8s"}
-			if mode == "modbus-rtu" { // without a checksum, what falls between the pieces of an answer is part of it
+			if mode != "modbus-tcp" { // without a checksum, what falls between the pieces of an answer is part of it
 				fleet = append(fleet, "--garbage", "2%", "--heartbeat", "1s", "--heartbeat-inside", "2%")
 			}
 			in := serve(t, printed(t, fleet...))
@@ -69,7 +69,7 @@ func TestNoMixUp(t *testing.T) {
 			p := r.Polls
 			for name, n := range map[string]int64{"late": p.Late, "dropped": p.Dropped, "in pieces": p.Fragmented,
 				"with rubbish": p.Garbage, "heartbeats inside": p.BeatInside, "redials": p.Churned} {
-				if n == 0 && (mode == "modbus-rtu" || name != "heartbeats inside" && name != "with rubbish") {
+				if n == 0 && (mode != "modbus-tcp" || name != "heartbeats inside" && name != "with rubbish") {
 					t.Errorf("no %s: %v", name, p)
 				}
 			}
@@ -131,6 +131,10 @@ func TestPolledUsage(t *testing.T) {
 		{append(modbus, "--latency", "slow"), `--latency: "slow": "slow" is no value; give 20ms`},
 		{append(modbus, "--churn", "1%"), `--churn: "1%"; give a share in a time, such as 1%/min`},
 		{append(modbus, "--registers", "mine"), `registers "mine"; give self or greenhouse`},
+		{[]string{"--mode", "dlt645", "--duration", "1s", "--registers", "greenhouse"},
+			"registers greenhouse with mode dlt645; a meter has what meters have"},
+		{[]string{"--mode", "dlt645", "--duration", "1s", "--devices", "10001"},
+			"a project for 10001 devices with meters; give at most 10000"},
 		{append(modbus, "--heartbeat-inside", "1%"), "heartbeat inside with preset auto, which has none of its own"},
 		{[]string{"--mode", "modbus-rtu"}, "mode modbus-rtu without a duration; give how long the devices answer"},
 		{[]string{"--drop", "1%"},

@@ -2,78 +2,180 @@ package main_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// TestBusRecipes runs the MQTT commands of docs/bus.md as they stand there, against the demo.
+// TestBusRecipes runs the recipes of docs/bus.md as they stand there, against the demo.
 func TestBusRecipes(t *testing.T) {
 	t.Parallel()
+	path := "PATH=" + readers(t) + string(os.PathListSeparator) + os.Getenv("PATH")
 	peer(t, "mosquitto_sub")
 	peer(t, "mosquitto_pub")
-	port := freePort(t)
-	demo := start(t, exec.Command(binary, "demo", "--devices", "2", "--http", "127.0.0.1:0", "--log-level", "info",
-		"--mqtt-listen", "127.0.0.1:"+port))
-	in := &instance{process: demo}
-	eventually(t, "the demo listens", func() error {
-		found := httpListening.FindStringSubmatch(demo.log.String())
-		if found == nil {
-			return fmt.Errorf("it does not: %s", demo.log)
-		}
-		in.url = "http://" + found[1]
-		return nil
-	})
+	in, nats, mqtt := startDemo(t)
 	token, err := exec.Command(binary, "token", "show", "--url", in.url).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("commands", func(t *testing.T) {
-		for _, recipe := range recipes(t, "mosquitto_") {
-			line := strings.Replace(recipe, "-p 1883", "-p "+port, 1)
-			if strings.HasPrefix(line, "mosquitto_sub") {
-				line += " -C 3 -W 30"
-			}
+	env := append(os.Environ(), path, "LINKD_TOKEN="+strings.TrimSpace(string(token)))
+	here := strings.NewReplacer("-p 1883", "-p "+mqtt, "127.0.0.1:1883", "127.0.0.1:"+mqtt, "127.0.0.1:4222", nats)
+	setpoint := 28
+	for _, recipe := range append(recipes(t, "mosquitto_"), recipes(t, "nats ")...) {
+		line, says := here.Replace(recipe), ""
+		switch {
+		case strings.HasPrefix(line, "mosquitto_sub"):
+			line, says = line+" -C 3 -W 30", `"temperature":{"v":`
+		case strings.Contains(line, " sub "):
+			line, says = line+" --count 3", `"temperature":{"v":`
+		case strings.Contains(line, " req "):
+			setpoint++
+			line, says = strings.TrimSuffix(line, "28")+strconv.Itoa(setpoint), `"result":"confirmed"`
+		case strings.Contains(line, " stream get "):
+			says = `"temperature":{"v":`
+		}
+		eventually(t, recipe, func() error { // a stream that was just made has no message
 			cmd := exec.Command("sh", "-c", line)
-			cmd.Env = append(os.Environ(), "LINKD_TOKEN="+strings.TrimSpace(string(token)))
+			cmd.Env = env
 			out, err := cmd.CombinedOutput()
-			if err != nil {
-				t.Errorf("%s: %v: %s", recipe, err, out)
+			if err != nil || !strings.Contains(string(out), says) {
+				return fmt.Errorf("%w: %s", err, out)
 			}
-			if strings.HasPrefix(line, "mosquitto_sub") && !strings.Contains(string(out), `"temperature":{"v":`) {
-				t.Errorf("%s says %s", recipe, out)
-			}
+			return nil
+		})
+		if strings.Contains(recipe, "setpoint 28") || strings.Contains(recipe, "setpoint -m 28") {
+			eventually(t, "the setpoint is the device's", func() error { return reads(in, "ch_g1/d1/setpoint", setpoint) })
 		}
+	}
+	for _, plugin := range []string{"nats_consumer", "mqtt_consumer"} {
+		t.Run(plugin, func(t *testing.T) { telegraf(t, env, here.Replace(telegrafRecipe(t, plugin))) })
+	}
+}
+
+// startDemo starts a demo of two greenhouses, and returns where its bus takes clients of NATS and the port of MQTT's.
+func startDemo(t *testing.T) (in *instance, nats, mqtt string) {
+	t.Helper()
+	mqtt = freePort(t)
+	demo := start(t, exec.Command(binary, "demo", "--devices", "2", "--http", "127.0.0.1:0", "--log-level", "info",
+		"--bus-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:"+mqtt))
+	in = &instance{process: demo}
+	eventually(t, "the demo listens", func() error {
+		http, bus := httpListening.FindStringSubmatch(demo.log.String()), busListening.FindStringSubmatch(demo.log.String())
+		if http == nil || bus == nil {
+			return fmt.Errorf("it does not: %s", demo.log)
+		}
+		in.url, nats = "http://"+http[1], bus[1]
+		return nil
 	})
-	eventually(t, "the setpoint that was published is the device's", func() error {
-		out, err := exec.Command(binary, "read", "ch_g1/d1/setpoint", "-o", "json", "--url", in.url).CombinedOutput()
-		var tag struct{ Value float64 }
-		if err == nil {
-			err = json.Unmarshal(out, &tag)
+	return in, nats, mqtt
+}
+
+var busListening = regexp.MustCompile(`msg="the bus listens" nats=(\S+)`)
+
+// reads fails unless a tag has a value.
+func reads(in *instance, tag string, want int) error {
+	out, err := exec.Command(binary, "read", tag, "-o", "json", "--url", in.url).CombinedOutput()
+	var got struct{ Value float64 }
+	if err == nil {
+		err = json.Unmarshal(out, &got)
+	}
+	if err == nil && got.Value != float64(want) {
+		err = fmt.Errorf("it is %v", got.Value)
+	}
+	return err
+}
+
+// telegraf runs Telegraf with a recipe, and fails unless a temperature comes out of it as a number.
+func telegraf(t *testing.T, env []string, recipe string) {
+	const around = "[agent]\ninterval = \"1s\"\nflush_interval = \"1s\"\n[[outputs.file]]\nfiles = [\"stdout\"]\n"
+	file := filepath.Join(t.TempDir(), "telegraf.conf")
+	if err := os.WriteFile(file, []byte(around+recipe), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(readers(t), "telegraf"), file)
+	cmd.Env = env
+	p := start(t, cmd)
+	point := regexp.MustCompile(`_consumer,channel=ch_g1,connection=s1/g1,device=d1,.*tags_temperature_v=\d+.* \d{19}`)
+	eventually(t, "Telegraf has a temperature", func() error {
+		if !point.MatchString(p.log.String()) {
+			return errors.New(p.log.String())
 		}
-		if err == nil && tag.Value != 28 {
-			err = fmt.Errorf("it is %v", tag.Value)
-		}
-		return err
+		return nil
 	})
+}
+
+// telegrafRecipe is what docs/bus.md says of a plugin of Telegraf; what it says of the first is for all.
+func telegrafRecipe(t *testing.T, plugin string) string {
+	t.Helper()
+	found := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(busDoc(t), -1)
+	if len(found) != 2 {
+		t.Fatalf("docs/bus.md has %d pieces of TOML", len(found))
+	}
+	first, second := found[0][1], found[1][1]
+	switch {
+	case strings.HasPrefix(first, "[[inputs."+plugin+"]]"):
+		return first
+	case strings.HasPrefix(second, "[[inputs."+plugin+"]]"):
+		_, rest, _ := strings.Cut(first, "data_format")
+		return second + "  data_format" + rest
+	}
+	t.Fatalf("docs/bus.md has nothing of %s", plugin)
+	return ""
+}
+
+// cacheHome is where Go keeps what it has built; tests have another.
+var cacheHome = os.Getenv("XDG_CACHE_HOME")
+
+// readersBuilt builds what testdata/readers has, once.
+var readersBuilt = sync.OnceValues(func() (string, error) {
+	dir, err := filepath.Abs("../../bin/readers")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir+"/", "github.com/nats-io/natscli/nats", "./telegraf")
+	cmd.Dir, cmd.Env = "testdata/readers", append(os.Environ(), "XDG_CACHE_HOME="+cacheHome)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return dir, nil
+})
+
+// readers is the folder of the programs that read the bus and are no package of Debian: nats, and Telegraf with its
+// readers of NATS and MQTT alone.
+func readers(t *testing.T) string {
+	t.Helper()
+	dir, err := readersBuilt()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // recipes are the commands of docs/bus.md that begin with a word.
 func recipes(t *testing.T, word string) []string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/bus.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^`+word+`.*$`).FindAllString(string(text), -1)
+	found := regexp.MustCompile(`(?m)^`+word+`.*$`).FindAllString(busDoc(t), -1)
 	if len(found) < 2 {
 		t.Fatalf("docs/bus.md has %d commands with %s", len(found), word)
 	}
 	return found
+}
+
+func busDoc(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/bus.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // freePort is a port of loopback that nobody listens on now.

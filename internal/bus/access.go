@@ -132,7 +132,7 @@ func rightsOf(project string) map[doors.Role]*nats.Permissions {
 			"$JS.ACK."+stream+".>", "$JS.FC."+stream+".>")
 	}
 	act := append(append([]string{}, read...), s.cmd+">", s.tx+">")
-	manage := append(append([]string{}, act...), "$JS.API.>")
+	manage := append(append([]string{}, act...), "$JS.API.>", "$JS.ACK.>", "$JS.FC.>") // of streams of their own too
 	// MQTT's linkd/PROJECT/# stands for the level above too.
 	hear := &nats.SubjectPermission{Allow: []string{s.all, strings.TrimSuffix(s.all, ".>"), "_INBOX.>"}}
 	to := map[doors.Role]*nats.Permissions{}

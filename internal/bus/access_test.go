@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"linkd/internal/doors"
+	"linkd/internal/payload"
 	"linkd/server"
 )
 
@@ -167,6 +169,7 @@ func TestRights(t *testing.T) {
 		{"write", func(nc *nats.Conn) { nc.Publish("linkd.p.cmd.ch.d1.set", []byte("1")) }, []string{"operator", "admin"}},
 		{"send", func(nc *nats.Conn) { nc.Publish("linkd.p.tx.s1.c1", []byte("x")) }, []string{"operator", "admin"}},
 		{"forge a report", func(nc *nats.Conn) { nc.Publish("linkd.p.tags.ch.d1", []byte("{}")) }, nil},
+		{"forge history", func(nc *nats.Conn) { nc.Publish("linkd_history.p.01", []byte("{}")) }, nil},
 		{"forge an event", func(nc *nats.Conn) { nc.Publish("linkd.p.conn.s1.c1", []byte("{}")) }, nil},
 		{"read the stream", func(nc *nats.Conn) { nc.Publish("$JS.API.STREAM.INFO.linkd_p_tags", nil) },
 			[]string{"viewer", "operator", "admin"}},
@@ -198,33 +201,55 @@ func TestRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	consume(t, nc, 3)
+	consume(t, nc, "linkd_p_tags", 3)
+}
+
+// A stream of an admin's own has each report as a message on its device's subject.
+func TestStreamOfOnesOwn(t *testing.T) {
+	b, _ := served(t, roles)
+	nc := client(t, b, "admin")
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "readings", Subjects: []string{"linkd.p.tags.>"},
+		AllowDirect: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(b, "d1", 0, 3)
+	take(b, "d2", 0, 1)
+	consume(t, nc, "readings", 4)
+	last, err := s.GetLastMsgForSubject(t.Context(), "linkd.p.tags.ch.d1")
+	if want := payload.AppendJSON(nil, new(reportOf("d1", 2))); err != nil || !bytes.Equal(last.Data, want) {
+		t.Errorf("%+v, %v", last, err)
+	}
 }
 
 // consume reads n reports as a client does that keeps its place.
-func consume(t *testing.T, nc *nats.Conn, n int) {
+func consume(t *testing.T, nc *nats.Conn, stream string, n int) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := js.CreateOrUpdateConsumer(t.Context(), "linkd_p_tags", jetstream.ConsumerConfig{Durable: "telegraf",
+	c, err := js.CreateOrUpdateConsumer(t.Context(), stream, jetstream.ConsumerConfig{Durable: "reader",
 		AckPolicy: jetstream.AckExplicitPolicy})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.Fetch(n, jetstream.FetchMaxWait(within))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for m := range got.Messages() {
+	for n > 0 {
+		m, err := c.Next(jetstream.FetchMaxWait(within))
+		if err != nil {
+			t.Fatalf("%d reports did not come: %v", n, err)
+		}
 		if err := m.DoubleAck(t.Context()); err != nil {
 			t.Error(err)
 		}
-		n--
+		n -= bytes.Count(m.Data(), []byte("\n")) + 1
 	}
 	if n != 0 {
-		t.Errorf("%d reports did not come", n)
+		t.Errorf("%d reports came too much", -n)
 	}
 }
 

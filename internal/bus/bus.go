@@ -117,6 +117,7 @@ func (b *Bus) begin(ctx context.Context) (err error) {
 	if b.tags, err = b.lane(tagsKind, b.cfg.Spool-share); err != nil {
 		return err
 	}
+	b.tags.packs = newPacker(b.subjects.packs)
 	if b.conn, err = b.lane(connKind, share); err != nil {
 		return err
 	}

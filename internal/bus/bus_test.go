@@ -104,12 +104,15 @@ func sentOf(b *Bus, kind string) KindStats {
 // numbers are the n of a device's reports in the stream, in its order.
 func numbers(t *testing.T, b *Bus, device string) (all []int) {
 	t.Helper()
-	err := b.read(t.Context(), tagStream("p"), "linkd.p.tags.ch."+device, time.Time{}, func(m *stored) bool {
-		var r struct{ Tags map[string]struct{ V any } }
-		if err := json.Unmarshal(m.data, &r); err != nil {
-			t.Errorf("%s: %v", m.data, err)
-		}
-		all = append(all, int(r.Tags["n"].V.(float64)))
+	d := b.subjects.find("ch", device)
+	err := b.read(t.Context(), tagStream("p"), d.subject, time.Time{}, func(m *stored) bool {
+		d.each(m.data, func(report []byte) {
+			var r struct{ Tags map[string]struct{ V any } }
+			if err := json.Unmarshal(report, &r); err != nil {
+				t.Errorf("%s: %v", report, err)
+			}
+			all = append(all, int(r.Tags["n"].V.(float64)))
+		})
 		return true
 	})
 	if err != nil {

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-
-	"linkd/internal/payload"
 )
 
 // HistoryQuery asks what one tag was.
@@ -60,10 +58,10 @@ func (b *Bus) History(ctx context.Context, q HistoryQuery) ([]Bucket, error) {
 	case q.Channel == "" || q.Device == "" || q.Tag == "":
 		return nil, fmt.Errorf("%w: name a channel, a device and a tag", ErrQuery)
 	}
-	subject := string(payload.AppendToken(append(payload.AppendToken([]byte(b.subjects.tags), q.Channel), '.'), q.Device))
-	p, late := newPlot(q), 0
-	err := b.read(ctx, tagStream(b.cfg.Project), subject, q.From.Add(-clockSlack), func(m *stored) bool {
-		if p.add(m.data).After(q.To) && m.time.After(q.To) {
+	p, late, device := newPlot(q), 0, b.subjects.find(q.Channel, q.Device)
+	err := b.read(ctx, tagStream(b.cfg.Project), device.subject, q.From.Add(-clockSlack), func(m *stored) bool {
+		device.each(m.data, p.add)
+		if first, ok := reportTime(m.data); ok && first.After(q.To) && m.time.After(q.To) {
 			late++
 		} else {
 			late = 0
@@ -94,34 +92,36 @@ func newPlot(q HistoryQuery) *plot {
 	}
 }
 
-// add adds what a report says of the tag, and returns the report's time; zero when it is no report.
+// reportTime is the time of a report, or of the first in a pack; false when it is none.
+func reportTime(report []byte) (time.Time, bool) {
+	const head, width = `{"ts":"`, len("2006-01-02T15:04:05.000Z")
+	if len(report) < len(head)+width || string(report[:len(head)]) != head {
+		return time.Time{}, false
+	}
+	at, err := time.Parse("2006-01-02T15:04:05.000Z", string(report[len(head):len(head)+width]))
+	return at, err == nil
+}
+
+// add adds what a report says of the tag.
 //
 // A report is not decoded: payload.AppendJSON wrote it, no text in it holds a bare quote, and so the key of a tag with
 // a value can be found as bytes. What somebody else wrote into the stream in another form is passed over.
-func (p *plot) add(report []byte) time.Time {
-	const head, width = `{"ts":"`, len("2006-01-02T15:04:05.000Z")
-	if len(report) < len(head)+width || string(report[:len(head)]) != head {
-		return time.Time{}
-	}
-	at, err := time.Parse("2006-01-02T15:04:05.000Z", string(report[len(head):len(head)+width]))
-	if err != nil {
-		return time.Time{}
-	}
-	if at.Before(p.q.From) || !at.Before(p.q.To) {
-		return at
+func (p *plot) add(report []byte) {
+	at, ok := reportTime(report)
+	if !ok || at.Before(p.q.From) || !at.Before(p.q.To) {
+		return
 	}
 	i := bytes.Index(report, p.key)
 	if i < 0 {
-		return at
+		return
 	}
 	value, good := sample(report[i+len(p.key):])
 	if _, again := p.seen[at.UnixMilli()]; again || !good {
-		return at
+		return
 	}
 	p.seen[at.UnixMilli()] = struct{}{}
 	n := min(int(float64(at.Sub(p.q.From))/p.span), len(p.to)-1)
 	p.put(n, value)
-	return at
 }
 
 // sample reads 21.5,"q":"good"} and what follows.

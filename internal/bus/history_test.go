@@ -152,13 +152,12 @@ func TestSpoolDropsTheOldest(t *testing.T) {
 		if c == nil {
 			break
 		}
-		c.each(func(subject string, payload []byte, last bool) error {
-			if subject != fmt.Sprintf("s%06d", next) || len(payload) != size {
+		for subject, payload := range c.records {
+			if string(subject) != fmt.Sprintf("s%06d", next) || len(payload) != size {
 				t.Errorf("got %s, want %d", subject, next)
 			}
 			next++
-			return nil
-		})
+		}
 		s.done(c)
 	}
 	if next != n || s.bytes != 0 {

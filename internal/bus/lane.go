@@ -32,6 +32,7 @@ var (
 type flight struct {
 	attempt uint64 // names its acknowledgements; 0: to be sent
 	gen     uint64 // generation of the connection
+	sent    int    // messages that it became
 	need    int    // acknowledgements
 	got     int
 	seq     uint64 // the highest that was acknowledged
@@ -49,8 +50,9 @@ type lane struct {
 	kind  string
 	spool *spool
 	link  *link
-	alone bool   // nobody else writes to the stream
-	inbox string // acknowledgements come to inbox + attempt
+	alone bool    // nobody else writes to the stream
+	packs *packer // of the stream; nil: each record is a message there
+	inbox string  // acknowledgements come to inbox + attempt
 	open  *atomic.Bool
 	word  func(kind string, err error) // of trouble, and with nil of its end; must not block
 	sent  atomic.Uint64
@@ -66,6 +68,7 @@ type lane struct {
 	last     uint64
 	failures int
 	pause    time.Time // send nothing before
+	messages []message // of the chunk that is sent; kept for its room
 
 	ending chan struct{} // send what there is without lingering, then end
 	stop   chan struct{}
@@ -171,7 +174,7 @@ func (l *lane) settle(now time.Time) error {
 			return errUnacked
 		case c.got < c.need:
 			return nil
-		case c.need == 1 && c.n > 1 && (!l.known || c.seq != l.last+uint64(c.n)):
+		case c.need == 1 && c.sent > 1 && (!l.known || c.seq != l.last+uint64(c.sent)):
 			return errGap
 		}
 		l.known, l.last = l.alone, c.seq
@@ -226,22 +229,61 @@ func (l *lane) fits(c *chunk) bool {
 // send publishes a chunk that is in flying.
 func (l *lane) send(now time.Time, c *chunk) error {
 	l.attempt++
-	f := flight{attempt: l.attempt, gen: l.link.generation(), need: 1, at: now}
+	messages := l.layOut(c)
+	f := flight{attempt: l.attempt, gen: l.link.generation(), sent: len(messages), need: 1, at: now}
 	l.mu.Lock()
 	// The number of the last message will say that all are there when the one before the first is known by then.
 	every := !l.alone || !l.known && l.flying[0] == c
 	if every {
-		f.need = c.n
+		f.need = f.sent
 	}
 	c.flight = f
 	l.mu.Unlock()
-	reply := l.inbox + strconv.FormatUint(f.attempt, 10)
-	return c.each(func(subject string, payload []byte, last bool) error {
-		if every || last {
-			return l.link.nc.PublishRequest(subject, reply, payload)
+	if l.packs != nil && c.heard != f.gen+1 {
+		if err := l.tell(c); err != nil {
+			return err
 		}
-		return l.link.nc.Publish(subject, payload)
-	})
+		c.heard = f.gen + 1
+	}
+	reply := l.inbox + strconv.FormatUint(f.attempt, 10)
+	for i, m := range messages {
+		var err error
+		if every || i == len(messages)-1 {
+			err = l.link.nc.PublishRequest(m.subject, reply, m.data)
+		} else {
+			err = l.link.nc.Publish(m.subject, m.data)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// layOut returns the messages that c is in the stream, at least one.
+func (l *lane) layOut(c *chunk) []message {
+	if l.packs != nil {
+		limit := packBytes
+		if most := l.link.nc.MaxPayload(); most > 0 {
+			limit = int(min(int64(limit), most))
+		}
+		return l.packs.pack(c, limit)
+	}
+	l.messages = l.messages[:0]
+	for subject, data := range c.records {
+		l.messages = append(l.messages, message{string(subject), data})
+	}
+	return l.messages
+}
+
+// tell publishes the records of c to those who listen to their subjects now.
+func (l *lane) tell(c *chunk) error {
+	for subject, data := range c.records {
+		if err := l.link.nc.Publish(string(subject), data); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // acknowledged takes an acknowledgement; on the connection's goroutine.

@@ -24,20 +24,20 @@ type chunk struct {
 	n       int       // records
 	biggest int       // bytes of the largest payload
 	opened  time.Time // when its first record came
+	heard   uint64    // the connection over which listeners were sent its records: generation + 1; 0: none yet
 	flight            // the sender's
 }
 
-// each calls f for every record; last is true for the last. It ends at the first error.
-func (c *chunk) each(f func(subject string, payload []byte, last bool) error) error {
-	for b, i := c.buf, 1; len(b) > 0; i++ {
+// records yields each record's subject and payload, in order; they are parts of the chunk.
+func (c *chunk) records(yield func(subject, payload []byte) bool) {
+	for b := c.buf; len(b) > 0; {
 		s, p := int(binary.LittleEndian.Uint16(b)), int(binary.LittleEndian.Uint32(b[2:]))
 		b = b[recordHead:]
-		if err := f(string(b[:s]), b[s:s+p], i == c.n); err != nil {
-			return err
+		if !yield(b[:s:s], b[s:s+p:s+p]) {
+			return
 		}
 		b = b[s+p:]
 	}
-	return nil
 }
 
 // strip takes out the records whose payload is over limit bytes, and returns how many there were.

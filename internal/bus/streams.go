@@ -27,8 +27,8 @@ func wanted(cfg *Config) []jetstream.StreamConfig {
 		MaxBytes: cfg.History.MaxBytes,
 	}
 	tags, conn := base, base
-	tags.Name, tags.Subjects = tagStream(cfg.Project), []string{s.tags + ">"}
-	tags.Description = "linkd: what devices report"
+	tags.Name, tags.Subjects = tagStream(cfg.Project), []string{s.packs + "*"}
+	tags.Description = "linkd: what devices report, in packs of a JSON object a line"
 	conn.Name, conn.Subjects = connStream(cfg.Project), []string{s.conn + ">"}
 	conn.Description = "linkd: connections that come and go"
 	conn.MaxAge, conn.MaxBytes = eventAge*base.MaxAge, max(base.MaxBytes/eventShare, leastHistory)

@@ -31,11 +31,7 @@ func AppendJSON(dst []byte, r *server.Report) []byte {
 	}
 	dst = append(dst, `","id":"`...)
 	dst = appendText(dst, r.ID)
-	dst = append(dst, `","channel":"`...)
-	dst = appendText(dst, r.Channel)
-	dst = append(dst, `","device":"`...)
-	dst = appendText(dst, r.Device)
-	dst = append(dst, `","tags":{`...)
+	dst = AppendOrigin(dst, r.Channel, r.Device)
 	for i := range r.Values {
 		if i > 0 {
 			dst = append(dst, ',')
@@ -43,6 +39,16 @@ func AppendJSON(dst []byte, r *server.Report) []byte {
 		dst = appendTag(dst, &r.Values[i])
 	}
 	return append(dst, '}', '}')
+}
+
+// AppendOrigin appends the part of AppendJSON's object that says which device of which channel it is of. Those bytes
+// stand nowhere else in it.
+func AppendOrigin[C, D ~string | ~[]byte](dst []byte, channel C, device D) []byte {
+	dst = append(dst, `","channel":"`...)
+	dst = appendText(dst, channel)
+	dst = append(dst, `","device":"`...)
+	dst = appendText(dst, device)
+	return append(dst, `","tags":{`...)
 }
 
 func appendTag(dst []byte, v *server.ReportValue) []byte {
