@@ -37,7 +37,7 @@ func chosen(node, item string) func(*tab) {
 var views = []picture{
 	{"fleet", "/#/fleet", nil},
 	{"connection", "/#/connection/s1/c1", nil},
-	{"frames", "/#/connection/s1/c1?", pressed("Watch")},
+	{"frames", "/#/connection/s1/c1?", (*tab).watches},
 	{"project", "/#/project", nil},
 	{"provider", "/#/project/provider/s1", nil},
 	{"configuration", "/#/project/connection/s1/c1", nil},

@@ -97,7 +97,7 @@ func TestConsoleStranger(t *testing.T) {
 	b.closed()
 	device := in.dial(t, "s1", evil+"\n")
 	b.seesIn("main .facts", "online", evil)
-	b.click("button", "Watch")
+	b.watches()
 	eventually(t, "what it goes on sending is a frame", func() error {
 		_, err := device.Write([]byte(evil))
 		const shown = `[...document.querySelectorAll(".frame")].some((f) => f.innerText.includes(%s))`
@@ -125,7 +125,7 @@ func TestConsoleFrames(t *testing.T) {
 	in.becomes(t, "ch_dev1/d1/temperature", "good", "")
 	b := in.console(t)
 	b.open("/#/connection/s1/c1")
-	b.click("button", "Watch")
+	b.watches()
 	b.seesIn(".frame", "out", "01 04 00 00 00 02", "read input registers")
 	b.seesIn(".frame", "in", "01 04 04")
 	b.holds("each frame has its time, to the millisecond",
@@ -142,7 +142,7 @@ func TestConsoleFrames(t *testing.T) {
 	}
 	b.click("button", "Go on")
 	b.seesIn(".frame", "01 06 00 00 00 e1", "write")
-	b.enter("Filter by hex, text, in or out", "01 06")
+	b.enter("Filter by hex", "01 06")
 	b.holds("only frames that match are shown",
 		`[...document.querySelectorAll(".frame")].every((f) => f.innerText.includes("01 06"))`)
 }
