@@ -99,7 +99,7 @@ func (b *tab) addsChannels() {
 		"humidity\tRelative humidity\tinput:1\tuint16\t0.1\t%\n"+
 		"setpoint\t\tholding:O\tint16\t0.1\t°C\ttrue\n")
 	b.click("button", "Save")
-	b.seesIn(".grid", "holding:O")
+	b.seesIn(".grid td:has([aria-label=\"Address 3\"])", `address is "holding:O"; write coil:0`)
 	b.shot("5-tags")
 	b.enter("Address 3", "holding:0")
 	b.click("button", "Save")
