@@ -37,6 +37,7 @@ const (
 	pointDisabled pointFlags = 1 << iota
 	pointWatched             // somebody taps it
 	pointGone                // removed; its session is being closed
+	pointFlapped             // devices fought over it; flapFrom says how long ago
 )
 
 // fromSpan marks an origin that is the index of a span.

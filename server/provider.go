@@ -122,6 +122,7 @@ func (p *provider) newCounters() *counters {
 const (
 	flapWindow = 60 // seconds
 	flapCount  = 5  // takeovers within the window that make an alarm
+	flapMemory = 600
 )
 
 // bind makes s the session of connection point n, or says why not. What people are told of it is told in the order in
@@ -183,9 +184,13 @@ func (p *provider) secretIs(n uint32, secret []byte) bool {
 func (p *provider) flapping(pt *point, n uint32, now int64) {
 	second := uint32(now / int64(time.Second))
 	if pt.flaps == 0 || second-pt.flapFrom > flapWindow {
+		if !pt.flapping(now) {
+			pt.flags &^= pointFlapped
+		}
 		pt.flapFrom, pt.flaps = second, 0
 	}
 	if pt.flaps++; pt.flaps == flapCount {
+		pt.flags |= pointFlapped
 		p.srv.flaps.Add(1)
 		p.srv.events.publish(record{kind: kindFlapping, time: now, provider: p, point: n, origin: pt.origin,
 			session: pt.session, addr: pt.addr, port: pt.port})
@@ -193,6 +198,11 @@ func (p *provider) flapping(pt *point, n uint32, now int64) {
 	if pt.flaps > flapCount {
 		pt.flaps = flapCount + 1 // one alarm a window
 	}
+}
+
+// flapping reports whether devices fight over pt: there was an alarm, and no flapMemory without a takeover since.
+func (pt *point) flapping(now int64) bool {
+	return pt.flags&pointFlapped != 0 && uint32(now/int64(time.Second))-pt.flapFrom <= flapMemory
 }
 
 // left settles a link that has closed. was is the phase it was in.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,22 +11,27 @@ import (
 	"linkd/project"
 )
 
-// eachPoint calls f for every configured connection point from number first on, in the order of numbers, with its
-// stripe locked and its name, which is valid until f returns. The caller holds p.mu.
-func (p *provider) eachPoint(first uint32, f func(n uint32, pt *point, name []byte) bool) {
-	var name []byte
-	for n := max(first, 1); n < p.pts.next; n++ {
-		pt := p.pts.lock(n)
-		more := true
-		if pt.origin != 0 && pt.flags&pointGone == 0 {
-			name = p.pts.appendName(name[:0], pt.origin, n)
-			more = f(n, pt, name)
-		}
-		p.pts.unlock(n)
+// each calls f for every configured connection point from number first on, in the order of numbers, with its stripe
+// locked. The caller holds the provider's mutex.
+func (p *points) each(first uint32, f func(n uint32, pt *point) bool) {
+	for n := max(first, 1); n < p.next; n++ {
+		pt := p.lock(n)
+		more := pt.origin == 0 || pt.flags&pointGone != 0 || f(n, pt)
+		p.unlock(n)
 		if !more {
 			return
 		}
 	}
+}
+
+// eachPoint calls f for every configured connection point from number first on, in the order of numbers, with its
+// stripe locked and its name, which is valid until f returns. The caller holds p.mu.
+func (p *provider) eachPoint(first uint32, f func(n uint32, pt *point, name []byte) bool) {
+	var name []byte
+	p.pts.each(first, func(n uint32, pt *point) bool {
+		name = p.pts.appendName(name[:0], pt.origin, n)
+		return f(n, pt, name)
+	})
 }
 
 // Connections returns one page of connection points, in a stable order, and the cursor of the next page, empty at the
@@ -36,45 +40,30 @@ func (s *Server) Connections(q ConnQuery) (items []ConnView, next string, err er
 	if q.Limit < 1 || q.Limit > 1000 {
 		q.Limit = 100
 	}
-	switch q.State {
-	case "", Online, Offline, Disabled:
-	default:
-		return nil, "", fmt.Errorf("%w: state %q; one of online, offline, disabled", ErrInvalid, q.State)
-	}
-	s.mu.RLock()
-	providers := slices.Clone(s.providers)
-	s.mu.RUnlock()
-	if q.Provider != "" {
-		p, err := s.providerNamed(q.Provider)
-		if err != nil {
-			return nil, "", err
-		}
-		providers = []*provider{p}
-	}
-	start, first, err := cursor(providers, q.Cursor)
+	f, err := s.filter(q)
 	if err != nil {
 		return nil, "", err
 	}
-	search := bytes.ToLower([]byte(q.Search))
-	for _, p := range providers[start:] {
-		p.mu.RLock()
-		p.eachPoint(first, func(n uint32, pt *point, name []byte) bool {
-			if !p.selected(n, pt, name, q.State, search) {
-				return true
-			}
-			if len(items) == q.Limit {
-				next = p.name + ":" + strconv.FormatUint(uint64(n), 10)
-				return false
-			}
-			items = append(items, p.view(n, pt))
-			return true
-		})
-		p.mu.RUnlock()
-		if next != "" {
-			break
-		}
-		first = 0
+	switch q.Sort {
+	case ByTrouble:
+		return s.troubled(f, q, time.Now().UnixNano())
+	case ByPlace:
+	default:
+		return nil, "", fmt.Errorf("%w: sort %q; trouble, or nothing", ErrInvalid, q.Sort)
 	}
+	start, first, err := cursor(f.providers, q.Cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	f.providers = f.providers[start:]
+	f.each(first, func(p *provider, n uint32, pt *point) bool {
+		if len(items) == q.Limit {
+			next = p.name + ":" + strconv.FormatUint(uint64(n), 10)
+			return false
+		}
+		items = append(items, p.view(n, pt))
+		return true
+	})
 	return items, next, nil
 }
 
@@ -87,26 +76,13 @@ func cursor(providers []*provider, c string) (start int, first uint32, err error
 	n, err := strconv.ParseUint(number, 10, 32)
 	start = slices.IndexFunc(providers, func(p *provider) bool { return p.name == name })
 	if err != nil || start < 0 {
-		return 0, 0, fmt.Errorf("%w: cursor %q; use the one that the page before gave as next", ErrInvalid, c)
+		return 0, 0, badCursor(c)
 	}
 	return start, uint32(n), nil
 }
 
-// selected reports whether a connection point matches a query. search is in lower case.
-func (p *provider) selected(n uint32, pt *point, name []byte, state State, search []byte) bool {
-	if state != "" && state != pt.state() {
-		return false
-	}
-	if len(search) == 0 {
-		return true
-	}
-	if bytes.Contains(bytes.ToLower(name), search) {
-		return true
-	}
-	if bytes.Contains(bytes.ToLower(p.pts.appendID(nil, pt.origin, n)), search) {
-		return true
-	}
-	return strings.Contains(strings.ToLower(p.pts.title(pt.origin, n)), string(search))
+func badCursor(c string) error {
+	return fmt.Errorf("%w: cursor %q; use the one that the page before gave as next", ErrInvalid, c)
 }
 
 // state is the state of a connection point as people see it.
@@ -134,7 +110,8 @@ func (p *provider) view(n uint32, pt *point) ConnView {
 	v := ConnView{
 		Provider: p.name, Name: string(p.pts.appendName(nil, pt.origin, n)), Title: p.pts.title(pt.origin, n),
 		SocketConnID: string(p.pts.appendID(nil, pt.origin, n)), State: pt.state(), Session: pt.session,
-		BytesIn: pt.bytesIn, BytesOut: pt.bytesOut, Reconnects: uint64(max(pt.sessions, 1) - 1),
+		Flapping: pt.flapping(time.Now().UnixNano()),
+		BytesIn:  pt.bytesIn, BytesOut: pt.bytesOut, Reconnects: uint64(max(pt.sessions, 1) - 1),
 		LastClose: pt.closed.String(),
 	}
 	if c := p.pts.conn(pt.origin); c != nil && c.RemoteIP.IsValid() {

@@ -46,6 +46,7 @@ type Server struct {
 	strangers strangers
 	limit     addressLimit
 
+	ranking   sync.Mutex // one walk by trouble at a time
 	apply     sync.Mutex // one change at a time
 	mu        sync.RWMutex
 	project   *project.Project

@@ -33,6 +33,7 @@ type ConnView struct {
 	SocketConnID string // Common; empty otherwise
 	RemoteIP     string // Fix IP: the configured address or CIDR; empty otherwise
 	State        State
+	Flapping     bool      // two devices fight over it, or did within the last ten minutes
 	RemoteAddr   string    // of the session that is online; empty otherwise
 	Since        time.Time // when the state began
 	Session      uint64    // number of the newest session; 0 when there was none
@@ -49,9 +50,21 @@ type ConnQuery struct {
 	Provider string
 	State    State
 	Search   string // case-insensitive substring of name, title or id
+	Sort     Sort
 	Limit    int    // at most this many; values outside 1..1000 mean 100
 	Cursor   string // from the page before; empty: the first page
 }
+
+// Sort is the order of connection points.
+type Sort string
+
+const (
+	// ByPlace is the order of the project.
+	ByPlace Sort = ""
+	// ByTrouble has those first that flap, then the offline ones, those that were never seen, the online ones and the
+	// disabled ones; of each, first what became so last.
+	ByTrouble Sort = "trouble"
+)
 
 // ProviderView is one provider at one moment.
 type ProviderView struct {

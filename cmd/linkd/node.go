@@ -15,6 +15,7 @@ import (
 	"linkd/internal/config"
 	"linkd/internal/doors"
 	"linkd/internal/lastseen"
+	"linkd/internal/trend"
 	"linkd/project"
 	"linkd/server"
 )
@@ -31,6 +32,7 @@ type node struct {
 	editor *config.Editor
 	seen   *lastseen.Keeper
 	north  *north
+	trends *trend.Recorder
 }
 
 // reactor is what runs a project: the links, and the outputs.
@@ -102,6 +104,8 @@ func (n *node) start(opt serving, own *data, keeper *doors.Keeper, waiting []ser
 	if n.seen, err = lastseen.Start(own.store, n.srv, n.log); err != nil {
 		return err
 	}
+	n.trends = trend.New(n.srv)
+	n.trends.Start()
 	return n.srv.Restore(waiting)
 }
 
@@ -130,6 +134,9 @@ func (n *node) reload(file string) {
 
 // stop closes the links and then stores the rest.
 func (n *node) stop(ctx context.Context) error {
+	if n.trends != nil {
+		n.trends.Close()
+	}
 	err := n.srv.Drain(ctx)
 	if n.seen != nil {
 		err = errors.Join(err, n.seen.Close())

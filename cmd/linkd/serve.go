@@ -146,7 +146,7 @@ func newAPI(opt serving, n *node, keeper *doors.Keeper, sessions *doors.Sessions
 		return nil, err
 	}
 	conf := api.Config{Core: n.srv, Doors: keeper, Sessions: sessions, Editor: n.editor, Version: version(), Log: log,
-		Console: files, Deploy: deploy.Files,
+		Console: files, Deploy: deploy.Files, Trends: n.trends,
 		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}

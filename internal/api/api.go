@@ -20,6 +20,7 @@ import (
 
 	"linkd/internal/config"
 	"linkd/internal/doors"
+	"linkd/internal/trend"
 	"linkd/project"
 	"linkd/server"
 )
@@ -43,6 +44,8 @@ type core interface {
 	Connections(q server.ConnQuery) (items []server.ConnView, next string, err error)
 	Connection(provider, name string) (server.ConnView, error)
 	Kick(provider, name string) error
+	Select(q server.ConnQuery, do func(provider string, name []byte, state server.State)) error
+	KickAll(ctx context.Context, q server.ConnQuery) (closed int, err error)
 	Send(ctx context.Context, provider, name string, data []byte, wait time.Duration) (server.SendResult, error)
 	// Tap's channel closes when the server stops; stop ends it early and may be called more than once.
 	Tap(provider, name string) (frames <-chan server.Frame, stop func(), err error)
@@ -70,6 +73,13 @@ type console interface {
 	http.Handler
 }
 
+// trends is what the fleet was like lately.
+type trends interface {
+	Series(span trend.Span) trend.Series
+	Worst() (worst []trend.Comer, since time.Time)
+	Quietest(ctx context.Context) (quiet []server.QuietView, at time.Time, err error)
+}
+
 // Config is what an API is made of. Core and Doors are required.
 type Config struct {
 	Core     core
@@ -77,6 +87,7 @@ type Config struct {
 	Sessions *doors.Sessions // of browsers; nil: they end with the API
 	Editor   *config.Editor  // changes the configuration; nil: it can only be read
 	Bus      bus             // history, and how the bus is; nil: there is none
+	Trends   trends          // how the fleet was lately; nil: the paths do not exist
 	Metrics  http.Handler    // GET /metrics; nil: the path does not exist
 	Console  console         // the files of the web console, open to all; nil: there is none
 	Deploy   fs.FS           // GET /deploy/…: for those who watch linkd by other means; nil: there is none
@@ -145,6 +156,8 @@ func (a *API) routes() {
 	a.readRoutes(h)
 	a.configureRoutes(h)
 	a.actionRoutes(h)
+	a.bulkRoutes(h)
+	a.fleetRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)
 	a.tokenRoutes(h)

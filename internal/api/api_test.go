@@ -15,10 +15,10 @@ import (
 
 const (
 	c1JSON = `{"provider":"s1","name":"c1","title":"1# dev","socket_conn_id":"c0001","remote_ip":"","state":"online",` +
-		`"remote_addr":"10.0.0.9:4000","since":"2026-03-01T11:00:00.5Z","session":3,"bytes_in":10,"bytes_out":20,` +
-		`"reconnects":2,"last_close_reason":"peer","channel":"ch","driver":"raw"}`
+		`"flapping":false,"remote_addr":"10.0.0.9:4000","since":"2026-03-01T11:00:00.5Z","session":3,"bytes_in":10,` +
+		`"bytes_out":20,"reconnects":2,"last_close_reason":"peer","channel":"ch","driver":"raw"}`
 	c2JSON = `{"provider":"s1","name":"c2","title":"","socket_conn_id":"","remote_ip":"10.1.0.0/16",` +
-		`"state":"offline","remote_addr":"","since":null,"session":0,"bytes_in":0,"bytes_out":0,` +
+		`"state":"offline","flapping":false,"remote_addr":"","since":null,"session":0,"bytes_in":0,"bytes_out":0,` +
 		`"reconnects":0,"last_close_reason":"","channel":"","driver":""}`
 )
 
@@ -108,8 +108,9 @@ func TestActions(t *testing.T) {
 		}
 	})
 	t.Run("query", func(t *testing.T) {
-		ask(t, "GET", base+"/api/v1/connections?provider=s1&state=offline&q=dev&limit=5000&cursor=two", "")
-		want := server.ConnQuery{Provider: "s1", State: server.Offline, Search: "dev", Limit: 1000, Cursor: "two"}
+		ask(t, "GET", base+"/api/v1/connections?provider=s1&state=offline&q=dev&sort=trouble&limit=5000&cursor=two", "")
+		want := server.ConnQuery{Provider: "s1", State: server.Offline, Search: "dev", Sort: server.ByTrouble, Limit: 1000,
+			Cursor: "two"}
 		if f.query != want {
 			t.Errorf("query %+v, want %+v", f.query, want)
 		}
@@ -143,6 +144,8 @@ func TestProblems(t *testing.T) {
 			"connection s1/c2: offline; it must be online for this"},
 		{"GET", "/api/v1/connections?state=up", "", 422,
 			`query.state: expected value to be one of "online, offline, disabled", not "up"`},
+		{"GET", "/api/v1/connections?sort=name", "", 422,
+			`query.sort: expected value to be one of "trouble", not "name"`},
 		{"GET", "/api/v1/connections?limit=x", "", 422, `query.limit: invalid integer, not "x"`},
 		{"GET", "/api/v1/connections?limit=-1", "", 422, `query.limit: expected number >= 0, not -1`},
 		{"GET", "/api/v1/connections?sate=online", "", 422, `query.sate: unknown query parameter`},

@@ -31,6 +31,11 @@ channels:
 // configured serves the greenhouse from a real reactor and a real store.
 func configuredAPI(t *testing.T) (base string, srv *server.Server) {
 	t.Helper()
+	return configuredWith(t, &fakeDoors{})
+}
+
+func configuredWith(t *testing.T, d doorkeeper) (base string, srv *server.Server) {
+	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
 	s, err := store.Open(t.TempDir(), store.Options{Log: quiet})
 	if err != nil {
@@ -53,7 +58,7 @@ func configuredAPI(t *testing.T) (base string, srv *server.Server) {
 	if err := m.Start("none"); err != nil {
 		t.Fatal(err)
 	}
-	a := New(Config{Core: srv, Doors: &fakeDoors{}, Editor: m})
+	a := New(Config{Core: srv, Doors: d, Editor: m})
 	addr, err := a.Start("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -118,6 +118,14 @@ func (f *fakeCore) Kick(provider, name string) error {
 	return f.online(provider, name)
 }
 
+func (f *fakeCore) Select(q server.ConnQuery, do func(string, []byte, server.State)) error {
+	f.query = q
+	do("s1", []byte("c1"), server.Online)
+	return f.fail
+}
+
+func (f *fakeCore) KickAll(context.Context, server.ConnQuery) (int, error) { return 1, nil }
+
 func (f *fakeCore) Send(_ context.Context, p, name string, b []byte, wait time.Duration) (server.SendResult, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -219,7 +227,7 @@ func startWith(t *testing.T, f *fakeCore, d doorkeeper, prepare ...func(*API)) (
 	t.Helper()
 	metrics := func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }
 	a = New(Config{Core: f, Doors: d, Editor: edited(t, f), Metrics: http.HandlerFunc(metrics), Deploy: deployed,
-		Console: fakeConsole{}})
+		Console: fakeConsole{}, Trends: fakeTrends{}})
 	for _, p := range prepare {
 		p(a)
 	}

@@ -101,6 +101,13 @@ var neededRoles = map[string]doors.Role{
 	"POST /api/v1/tokens":                 doors.Admin,
 	"DELETE /api/v1/tokens/{id}":          doors.Admin,
 
+	"GET /api/v1/fleet/series":                 doors.Viewer,
+	"GET /api/v1/fleet/trouble":                doors.Viewer,
+	"POST /api/v1/connections/actions/kick":    doors.Operator,
+	"POST /api/v1/connections/actions/enable":  doors.Admin,
+	"POST /api/v1/connections/actions/disable": doors.Admin,
+	"POST /api/v1/connections/actions/move":    doors.Admin,
+
 	"GET /api/v1/connections/{provider}/{name}":            doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tap":        doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tunnel":     doors.Operator,
@@ -235,7 +242,7 @@ func TestRolesAreDescribed(t *testing.T) {
 			}
 		}
 	}
-	// Signing in, which is open, but not the metrics, what is handed out, and the description itself.
+	// Signing in, which is open, but not the metrics, the description itself, and what is handed out under /deploy.
 	if want := len(neededRoles) + 1 - 3; described != want {
 		t.Errorf("%d operations are described, want %d", described, want)
 	}

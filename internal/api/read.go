@@ -29,6 +29,7 @@ type connectionsInput struct {
 	Provider string `query:"provider" doc:"Only those of this provider."`
 	State    string `query:"state" enum:"online,offline,disabled"`
 	Q        string `query:"q" maxLength:"256" doc:"Part of a name, title or id; case does not matter."`
+	Sort     string `query:"sort" enum:"trouble" doc:"trouble: worst first; empty: by provider."`
 	Limit    int    `query:"limit" minimum:"0" doc:"Most items; 0 means 100, more than 1000 means 1000."`
 	Cursor   string `query:"cursor" maxLength:"1024" doc:"Next of the page before."`
 }
@@ -39,7 +40,10 @@ type driversInput struct {
 
 func (a *API) readRoutes(h huma.API) {
 	get(h, "/api/v1/providers", "Providers and how they are", a.providers)
-	get(h, "/api/v1/connections", "Connection points, page by page", a.connections)
+	list := operation(doors.Viewer, http.MethodGet, "/api/v1/connections", "Connection points, page by page")
+	list.Description = "By trouble: first what flaps, then what is offline, what was never seen, what is online, and " +
+		"what is disabled; of each, first what became so last. What does not change while pages are read is on one of them."
+	huma.Register(h, list, a.connections)
 	get(h, "/api/v1/strangers", "Links that could not be bound", a.strangers)
 	get(h, "/api/v1/channels", "Channels of the project", a.channels)
 	get(h, "/api/v1/models", "Device models of the project", a.models)
@@ -72,7 +76,7 @@ func (a *API) providers(context.Context, *struct{}) (*listOutput[Provider], erro
 
 func (a *API) connections(_ context.Context, in *connectionsInput) (*listOutput[Connection], error) {
 	items, next, err := a.core.Connections(server.ConnQuery{
-		Provider: in.Provider, State: server.State(in.State), Search: in.Q,
+		Provider: in.Provider, State: server.State(in.State), Search: in.Q, Sort: server.Sort(in.Sort),
 		Limit: min(in.Limit, mostItems), Cursor: in.Cursor,
 	})
 	if err != nil {

@@ -40,6 +40,7 @@ type Connection struct {
 	SocketConnID    string     `json:"socket_conn_id" doc:"Common; empty otherwise."`
 	RemoteIP        string     `json:"remote_ip" doc:"Fix IP: the configured address or CIDR; empty otherwise."`
 	State           string     `json:"state" enum:"online,offline,disabled"`
+	Flapping        bool       `json:"flapping" doc:"Two devices fight over it, or did within the last ten minutes."`
 	RemoteAddr      string     `json:"remote_addr" doc:"Of the session that is online."`
 	Since           *time.Time `json:"since" doc:"When the state began; null when it always was so."`
 	Session         uint64     `json:"session" doc:"Number of the newest session; 0 when there was none."`
@@ -115,7 +116,7 @@ func providerView(p server.ProviderView) Provider {
 func connectionView(c server.ConnView) Connection {
 	v := Connection{
 		Provider: c.Provider, Name: c.Name, Title: c.Title, SocketConnID: c.SocketConnID, RemoteIP: c.RemoteIP,
-		State: string(c.State), RemoteAddr: c.RemoteAddr, Session: c.Session, BytesIn: c.BytesIn,
+		State: string(c.State), Flapping: c.Flapping, RemoteAddr: c.RemoteAddr, Session: c.Session, BytesIn: c.BytesIn,
 		BytesOut: c.BytesOut, Reconnects: c.Reconnects, LastCloseReason: c.LastClose, Channel: c.Channel,
 		Driver: c.Driver,
 	}

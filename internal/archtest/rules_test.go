@@ -33,7 +33,8 @@ var below = map[string][]string{
 	"internal/payload":  {"server", "drivers/tags", "project"},
 	"internal/lastseen": {"internal/store", "server"},
 	"internal/config":   {"internal/store", "server", "project"},
-	"internal/api": {"internal/config", "internal/doors", "internal/payload", "internal/store",
+	"internal/trend":    {"server"},
+	"internal/api": {"internal/config", "internal/doors", "internal/payload", "internal/store", "internal/trend",
 		"server", "codec", "routing", "drivers",
 		"project"},
 	"internal/console": {},
@@ -54,8 +55,8 @@ var below = map[string][]string{
 	"bench":                    {"loadgen", "project"},
 	"bench/guard":              {},
 	"cmd/linkd": {"deploy", "internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
-		"internal/config", "internal/doors", "internal/lastseen", "server", "loadgen", "bench", "codec", "routing",
-		"drivers", "drivers/*", "outputs", "outputs/*", "project"},
+		"internal/config", "internal/doors", "internal/lastseen", "internal/trend", "server", "loadgen", "bench",
+		"codec", "routing", "drivers", "drivers/*", "outputs", "outputs/*", "project"},
 }
 
 // owners says which folders alone may import a library, by the beginning of its path.

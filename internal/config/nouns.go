@@ -242,10 +242,15 @@ func (e *Editor) Import(who, provider string, list []*project.ConnPt) (Outcome, 
 
 // alter is a change of the project: change gets a copy of it.
 func (e *Editor) alter(who, what string, change func(*project.Project) error) (Outcome, error) {
-	return e.change(who, what, func(p *project.Project) (*project.Project, error) {
+	return e.change(who, what, altered(change))
+}
+
+// altered is a change of a project as edit takes it.
+func altered(change func(*project.Project) error) func(*project.Project) (*project.Project, error) {
+	return func(p *project.Project) (*project.Project, error) {
 		next := *p
 		return &next, change(&next)
-	})
+	}
 }
 
 // within is a change of one provider: change gets a copy of it.

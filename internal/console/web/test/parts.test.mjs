@@ -4,6 +4,7 @@ import { load } from './load.mjs';
 
 const { SSE } = await load('lib/sse.ts');
 const { csvOf, tableOf } = await load('tags/series.ts');
+const { livesOf, rate, sheetOf, took } = await load('fleet/series.ts');
 const { piecesOf } = await load('connection/lives.ts');
 const { linesOf } = await load('system/lines.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
@@ -107,6 +108,26 @@ test('a tag is the same after a visit to the grid', () => {
   };
   assert.deepEqual(specOf(rowOf(tag)), tag);
   assert.deepEqual(specOf({ name: 't', scale: 'ten', clamp: '1;2' }), { name: 't', scale: 'ten', clamp: [1, 2] });
+});
+
+test('closes have a line for each of the most frequent reasons, and one for the rest', () => {
+  const closes = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((r, i) => [r, [i, null, i]]));
+  const series = { since: '', step_s: 10, times: [10, 20, 30], lines: { opened: [1, 2, 3] }, closes };
+  const { names, data } = livesOf(series, 'opened', (r) => r, 'rest');
+  assert.deepEqual(names, ['opened', 'g', 'f', 'e', 'd', 'c', 'rest']);
+  assert.deepEqual(data[1], [1, 2, 3]);
+  assert.deepEqual(data[2], [6, null, 6]);
+  assert.deepEqual(data.at(-1), [1, 0, 1]);
+  assert.deepEqual(livesOf({ ...series, closes: {} }, 'opened', (r) => r, 'rest').names, ['opened']);
+  assert.deepEqual(sheetOf({ ...series, lines: {} }, [['opened', 'x']]).data, [
+    [10, 20, 30],
+    [null, null, null],
+  ]);
+});
+
+test('rates and times are short', () => {
+  assert.deepEqual([0, 0.001, 0.1234, 12.34, 1234.5].map(rate), ['0', '1e-3', '0.12', '12', '1235']);
+  assert.deepEqual([0, 0.0123, 0.999, 1, 12.345].map(took), ['0 ms', '12 ms', '0.999 s', '1 s', '12.3 s']);
 });
 
 test('a fault of an import is found in its line', () => {

@@ -71,7 +71,7 @@ function Who({ of: c }: { of: Connection }) {
   return (
     <Facts
       of={[
-        [t('fleet.state'), <StateDot state={c.state} />],
+        [t('fleet.state'), <StateDot state={c.state} flapping={c.flapping} />],
         [t('field.title'), c.title || none],
         [t('conn.since'), c.since ? `${moment(c.since)} (${age(c.since, now)})` : none],
         [t('conn.id'), <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>],

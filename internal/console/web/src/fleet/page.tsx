@@ -4,13 +4,18 @@ import { useFeed } from '../lib/feed';
 import { age, bytes, none, number } from '../lib/format';
 import { useGet, useNow, useThrottle } from '../lib/hooks';
 import { t } from '../lib/i18n';
+import { remember, remembered } from '../lib/memory';
 import { href, setQuery, type Route } from '../lib/route';
 import type { Connection, List, Provider, State } from '../lib/types';
 import { Page, StateDot, View } from '../ui/basic';
 import { Choice } from '../ui/form';
 import { usePages } from '../ui/pages';
 import { VTable, type Column } from '../ui/vtable';
+import { BulkMenu } from './bulk';
+import { Charts } from './charts';
 import { ProviderCards } from './providers';
+import { spans, type Span } from './series';
+import { TroubleLists } from './trouble';
 
 const pause = 300; // ms after the last key before the search is made
 const states: ('' | State)[] = ['', 'online', 'offline', 'disabled'];
@@ -19,10 +24,12 @@ export function FleetPage({ at }: { at: Route }) {
   const provider = at.query.get('provider') ?? '';
   const state = (at.query.get('state') ?? '') as '' | State;
   const q = at.query.get('q') ?? '';
+  const sort = at.query.get('sort') === 'trouble' ? 'trouble' : '';
+  const span = at.query.get('span') ?? '';
   const providers = useGet<List<Provider>>('/providers');
   const pathOf = useCallback(
-    (cursor: string) => '/connections' + query({ provider, state, q, limit: 100, cursor }),
-    [provider, state, q],
+    (cursor: string) => '/connections' + query({ provider, state, q, sort, limit: 100, cursor }),
+    [provider, state, q, sort],
   );
   const pages = usePages<Connection>(pathOf);
   const reload = useThrottle(() => {
@@ -37,6 +44,7 @@ export function FleetPage({ at }: { at: Route }) {
   return (
     <Page title={t('nav.fleet')}>
       <View of={providers}>{(list) => <ProviderCards of={list.items} chosen={provider} />}</View>
+      <Lately span={span in spans ? (span as Span) : '1h'} />
       <div class="row">
         <Search now={q} />
         <Choice
@@ -58,9 +66,42 @@ export function FleetPage({ at }: { at: Route }) {
             </option>
           ))}
         </select>
+        <Choice
+          label={t('fleet.sort')}
+          value={sort}
+          onChange={(to) => setQuery({ sort: to })}
+          options={[
+            ['', t('fleet.byPlace')],
+            ['trouble', t('fleet.byTrouble')],
+          ]}
+        />
+        <BulkMenu on={{ provider, state, q }} onDone={reload} />
       </div>
       <Connections of={pages} filtered={!!(provider || state || q)} />
     </Page>
+  );
+}
+
+/** What the fleet was like, which whoever needs the room for the list can fold away. */
+function Lately({ span }: { span: Span }) {
+  const [open, setOpen] = useState((remembered('lately') ?? (innerWidth < 640 ? 'folded' : 'open')) === 'open');
+  return (
+    <details
+      class="lately"
+      open={open}
+      onToggle={(e) => {
+        setOpen(e.currentTarget.open);
+        remember('lately', e.currentTarget.open ? 'open' : 'folded');
+      }}
+    >
+      <summary>{t('fleet.lately')}</summary>
+      {open && (
+        <div class="stack">
+          <Charts span={span} />
+          <TroubleLists />
+        </div>
+      )}
+    </details>
   );
 }
 
@@ -87,7 +128,7 @@ function Search({ now }: { now: string }) {
 function Connections({ of, filtered }: { of: ReturnType<typeof usePages<Connection>>; filtered: boolean }) {
   const now = useNow(5000);
   const columns: Column<Connection>[] = [
-    { key: 'state', title: t('fleet.state'), width: '6.2rem', cell: (c) => <StateDot state={c.state} /> },
+    { key: 'state', title: t('fleet.state'), width: '6.2rem', cell: (c) => <StateDot state={c.state} flapping={c.flapping} /> },
     {
       key: 'name',
       title: t('noun.connection'),

@@ -44,6 +44,7 @@ export interface Connection {
   socket_conn_id: string;
   remote_ip: string;
   state: State;
+  flapping: boolean;
   remote_addr: string;
   since: string | null;
   session: number;
@@ -233,6 +234,31 @@ export interface Token {
 export interface Plan {
   revision: number;
   changes: string[];
+  total: number;
+}
+
+/** What an act on many connections does, or would do. */
+export interface Act {
+  matching: number;
+  count: number;
+  sample: string[];
+  plan: Plan | null;
+  undo: number;
+}
+
+export interface Series {
+  since: string;
+  step_s: number;
+  times: number[];
+  lines: Record<string, (number | null)[]>;
+  closes: Record<string, (number | null)[]>;
+}
+
+export interface Trouble {
+  worst: (Connection & { comes: number; reason: string })[];
+  worst_since: string;
+  quietest: (Connection & { quiet_s: number })[];
+  quietest_at: string;
 }
 
 export interface Revision {

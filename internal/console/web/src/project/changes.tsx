@@ -89,7 +89,8 @@ export function Revisions({ onChanged }: { onChanged: () => void }) {
 
 const shown = 12; // lines of a change
 
-export function PlanList({ of }: { of: string[] }) {
+/** The first lines of a plan; total is how many there are when of has not got all. */
+export function PlanList({ of, total = of.length }: { of: string[]; total?: number }) {
   if (of.length === 0) return null;
   return (
     <ul class="plan">
@@ -98,7 +99,7 @@ export function PlanList({ of }: { of: string[] }) {
           {line}
         </li>
       ))}
-      {of.length > shown && <li class="muted">{t('changes.more', { n: of.length - shown })}</li>}
+      {total > shown && <li class="muted">{t('changes.more', { n: total - Math.min(shown, of.length) })}</li>}
     </ul>
   );
 }

@@ -164,7 +164,7 @@ function ConnectionCard({ provider, name, open, turn }: DetailProps & { provider
         >
           <Facts
             of={[
-              [t('fleet.state'), <StateDot state={c.state} />],
+              [t('fleet.state'), <StateDot state={c.state} flapping={c.flapping} />],
               [t('field.title'), c.title || none],
               [t('conn.id'), <span class="mono">{c.socket_conn_id || c.remote_ip || none}</span>],
               [t('conn.address'), <span class="mono">{c.remote_addr || none}</span>],

@@ -95,7 +95,7 @@ function providerNode(p: Provider, project: Project, { open, connections }: Tool
       id: id('connection', p.name, c.name),
       label: c.name,
       sub: sub(c.title, c.name),
-      mark: <StateDot state={c.state} word={false} />,
+      mark: <StateDot state={c.state} flapping={c.flapping} word={false} />,
       href: link('connection', p.name, c.name),
       menu: [
         {

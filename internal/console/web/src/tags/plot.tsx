@@ -1,25 +1,20 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
-import uPlot from 'uplot';
+import { useEffect, useState } from 'preact/hooks';
 import { get, isAbort, problem, query, type Problem } from '../lib/api';
 import { feedAge } from '../lib/feed';
 import { download, none } from '../lib/format';
 import { useNow } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import { useStore } from '../lib/store';
-import { colour, onColours } from '../lib/theme';
 import type { Bucket, List } from '../lib/types';
 import { Button, Card, Empty, ErrorBox, Loading } from '../ui/basic';
 import { Choice } from '../ui/form';
+import { colourOf, Lines } from '../ui/lines';
 import { csvOf, tableOf, type Table } from './series';
 
 const hours = { '1': 1, '6': 6, '24': 24, '168': 168 };
 type Span = keyof typeof hours;
 const again = 10_000; // ms between two readings
 const points = 600;
-const high = 300; // px
-
-/** Colours of the lines, in order. They can be seen on a light and on a dark ground. */
-const lines = ['#1f86cc', '#dc6a1c', '#14976f', '#c8689c', '#b28410', '#4aa8d8', '#8f6bd8', '#868c96'];
 
 /** What tags were, as lines. */
 export function Plot({ tags, onRemove }: { tags: string[]; onRemove: (tag: string) => void }) {
@@ -82,7 +77,7 @@ export function Plot({ tags, onRemove }: { tags: string[]; onRemove: (tag: strin
             aria-label={t('plot.remove', { tag })}
             onClick={() => onRemove(tag)}
           >
-            <span class="dot" style={{ background: lines[i % lines.length] }} aria-hidden="true" />
+            <span class="dot" style={{ background: colourOf(i) }} aria-hidden="true" />
             {tag}
             <span aria-hidden="true">×</span>
           </button>
@@ -93,74 +88,16 @@ export function Plot({ tags, onRemove }: { tags: string[]; onRemove: (tag: strin
       ) : table.data[0].length === 0 ? (
         <Empty>{t('plot.empty')}</Empty>
       ) : (
-        <Lines tags={table.tags} data={table.data} hours={hours[span]} />
+        <Lines
+          names={table.tags}
+          data={table.data}
+          seconds={hours[span] * 3600}
+          about={t('plot.about', { last: lastOf(table.tags, table.data) })}
+        />
       )}
     </Card>
   );
 }
 
-function Lines({ tags, data, hours }: { tags: string[]; data: Table; hours: number }) {
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const range = useRef<[number, number]>([0, 1]);
-  const now = Date.now() / 1000;
-  range.current = [now - hours * 3600, now];
-  const names = tags.join(',');
-  useEffect(() => {
-    const el = box.current!;
-    const draw = () => {
-      plot.current?.destroy();
-      plot.current = new uPlot(
-        options(tags, el.clientWidth, () => range.current),
-        data,
-        el,
-      );
-    };
-    draw();
-    const watch = new ResizeObserver(() => plot.current?.setSize({ width: el.clientWidth, height: high }));
-    watch.observe(el);
-    const uncolour = onColours(draw);
-    return () => {
-      uncolour();
-      watch.disconnect();
-      plot.current?.destroy();
-      plot.current = null;
-    };
-  }, [names]);
-  useEffect(() => plot.current?.setData(data), [data]);
-  const last = tags.map((tag, i) => `${tag} ${data[i + 1]?.findLast((v) => v != null) ?? none}`).join('; ');
-  return <div class="plot" ref={box} role="img" aria-label={t('plot.about', { last })} />;
-}
-
-function options(tags: string[], width: number, range: () => [number, number]): uPlot.Options {
-  const axis = {
-    stroke: colour('--muted'),
-    grid: { stroke: colour('--line'), width: 1 },
-    ticks: { stroke: colour('--line'), width: 1 },
-  };
-  return {
-    width,
-    height: high,
-    scales: { x: { time: true, range: () => range() } },
-    axes: [
-      { ...axis, values: timesOf },
-      { ...axis, size: 60 },
-    ],
-    series: [
-      { label: t('field.time'), value: (_, v) => (v == null ? none : new Date(v * 1000).toLocaleString()) },
-      ...tags.map((label, i) => ({ label, stroke: lines[i % lines.length]!, width: 1.5, points: { size: 4 } })),
-    ],
-  };
-}
-
-/** Times of the day in 24 hours, and dates where a span has several days. */
-function timesOf(_: uPlot, splits: number[], __: number, ___: number, step: number): string[] {
-  const two = (n: number) => String(n).padStart(2, '0');
-  return splits.map((s) => {
-    const d = new Date(s * 1000);
-    const time = `${two(d.getHours())}:${two(d.getMinutes())}` + (step < 60 ? `:${two(d.getSeconds())}` : '');
-    return step >= 86_400 || (d.getHours() === 0 && d.getMinutes() === 0)
-      ? `${two(d.getMonth() + 1)}-${two(d.getDate())}`
-      : time;
-  });
-}
+const lastOf = (tags: string[], data: Table): string =>
+  tags.map((tag, i) => `${tag} ${data[i + 1]?.findLast((v) => v != null) ?? none}`).join('; ');

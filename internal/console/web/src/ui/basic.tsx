@@ -36,12 +36,13 @@ export function Button(p: ButtonProps) {
   );
 }
 
-/** A state as a dot and a word: never a colour alone. */
-export function StateDot({ state, word = true }: { state: State; word?: boolean }) {
+/** A state as a dot and a word: never a colour alone. What flaps is told so, whether it is online now or not. */
+export function StateDot({ state, flapping, word = true }: { state: State; flapping?: boolean; word?: boolean }) {
+  const text = t(flapping && state !== 'disabled' ? 'state.flapping' : `state.${state}`);
   return (
-    <span class={'dot-line state-' + state}>
+    <span class={`dot-line state-${state}` + (flapping ? ' state-flapping' : '')}>
       <span class="dot" aria-hidden="true" />
-      {word ? t(`state.${state}`) : <span class="unseen">{t(`state.${state}`)}</span>}
+      {word ? text : <span class="unseen">{text}</span>}
     </span>
   );
 }
