@@ -145,6 +145,19 @@ func (b *tab) enter(field, text string) {
 	}
 }
 
+// choose picks an option of a list by what it says.
+func (b *tab) choose(field, option string) {
+	b.t.Helper()
+	b.have(b.find("combobox", field), fmt.Sprintf(`function() {
+		const option = [...this.options].find((o) => o.text === %q);
+		if (!option) throw new Error("there are " + [...this.options].map((o) => o.text));
+		this.focus();
+		this.value = option.value;
+		this.dispatchEvent(new Event("input", {bubbles: true}));
+		this.dispatchEvent(new Event("change", {bubbles: true}));
+	}`, option))
+}
+
 // paste gives a field what the clipboard has.
 func (b *tab) paste(field, text string) {
 	b.t.Helper()
