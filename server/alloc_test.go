@@ -17,10 +17,12 @@ type quietConn struct{ sent int }
 func (c *quietConn) Write(b []byte) (int, error) { c.sent += len(b); return len(b), nil }
 func (c *quietConn) OutboundBuffered() int       { return 0 }
 
-// benchLoop is a loop with a fleet of ten thousand, without subscribers, that echoes.
-func benchLoop(tb testing.TB) *loop {
+// benchLoop is a loop with a fleet of ten thousand, without subscribers, that echoes. frames is that of Config: a link
+// of a large fleet has no ring, which is below 0.
+func benchLoop(tb testing.TB, frames int) *loop {
 	tb.Helper()
-	cfg := Config{Log: slog.New(slog.DiscardHandler), Capacity: 1 << 20, Drivers: drivers.Table{raw.Driver()}}
+	cfg := Config{Log: slog.New(slog.DiscardHandler), Capacity: 1 << 20, Drivers: drivers.Table{raw.Driver()},
+		Frames: frames}
 	w := newSimWith(tb, cfg, 1,
 		project1(nil, []string{`name: "f{n}", socket_conn_id: "c{n:07}", from: 1, to: 10000`},
 			`name: "ch_{connection}", connection: s1/*, driver: raw, options: {echo: true}`))
@@ -49,7 +51,7 @@ func thousand() [][]byte {
 // TestIdentifyAllocatesNothing holds the path from a link's first byte to its bound session, and back, to no
 // allocation.
 func TestIdentifyAllocatesNothing(t *testing.T) {
-	l, c, ids := benchLoop(t), &quietConn{}, thousand()
+	l, c, ids := benchLoop(t, 0), &quietConn{}, thousand()
 	i := 0
 	allocs := testing.AllocsPerRun(5000, func() {
 		s := bound(l, c, ids[i%len(ids)])
@@ -65,11 +67,14 @@ func TestIdentifyAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestMessageAllocatesNothing holds an echoed message to no allocation.
+// TestMessageAllocatesNothing holds an echoed message, which a ring keeps, to no allocation.
 func TestMessageAllocatesNothing(t *testing.T) {
-	l, c := benchLoop(t), &quietConn{}
+	l, c := benchLoop(t, 0), &quietConn{}
 	s := bound(l, c, []byte("c0000001"))
 	msg := bytes.Repeat([]byte("x"), 64)
+	if s.ring == 0 {
+		t.Fatal("no ring")
+	}
 	if allocs := testing.AllocsPerRun(5000, func() { l.traffic(s, msg); l.rest() }); allocs != 0 {
 		t.Fatalf("%.2f allocations a message, want 0", allocs)
 	}
@@ -92,7 +97,7 @@ func TestFootprint(t *testing.T) {
 }
 
 func BenchmarkIdentify(b *testing.B) {
-	l, c, ids := benchLoop(b), &quietConn{}, thousand()
+	l, c, ids := benchLoop(b, -1), &quietConn{}, thousand()
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
@@ -104,12 +109,26 @@ func BenchmarkIdentify(b *testing.B) {
 }
 
 func BenchmarkEcho(b *testing.B) {
-	l, c := benchLoop(b), &quietConn{}
+	l, c := benchLoop(b, -1), &quietConn{}
 	s := bound(l, c, []byte("c0000001"))
 	msg := bytes.Repeat([]byte("x"), 64)
 	b.ReportAllocs()
 	for b.Loop() {
 		l.traffic(s, msg)
 		l.rest()
+	}
+}
+
+// BenchmarkRecord keeps a frame in a ring that is full.
+func BenchmarkRecord(b *testing.B) {
+	l := benchLoop(b, 0)
+	s := bound(l, &quietConn{}, []byte("c0000001"))
+	msg := bytes.Repeat([]byte("x"), 64)
+	for range ringBytes / len(msg) {
+		s.record(0, l.now, msg)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.record(0, l.now, msg)
 	}
 }

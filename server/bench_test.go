@@ -88,7 +88,7 @@ func BenchmarkAdmit(b *testing.B) {
 			name = "some-failed"
 		}
 		b.Run(name, func(b *testing.B) {
-			l := benchLoop(b)
+			l := benchLoop(b, -1)
 			p := l.provider
 			set, now := p.live.Load(), l.read()
 			for i := range failed {

@@ -130,6 +130,7 @@ func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*
 	orphans = p.pts.reclaim()
 	p.removeConns() // first all that goes, so that its names and ids are free for what comes
 	missing := p.removeNumbers()
+	p.forgetFrames()
 	p.addConns()
 	p.addNumbers(missing)
 	p.reconcileChannels(next, chans)

@@ -100,7 +100,7 @@ func ignoreGnet() goleak.Option {
 // TestLive is the main job on a real socket: identity, bytes both ways, send with an answer, tap, kick, drain.
 func TestLive(t *testing.T) {
 	s := live(t, threeDevices)
-	frames, stop, err := s.Tap("s1", "c2")
+	_, frames, stop, err := s.Tap(t.Context(), "s1", "c2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +115,15 @@ func TestLive(t *testing.T) {
 	if err != nil || res.Sent != 6 || string(res.Received) != "you said hello\n" {
 		t.Fatalf("send: %+v, %v", res, err)
 	}
-	for _, want := range []string{"out hello\n", "in you said hello\n"} {
-		if f := <-frames; string(f.Dir)+" "+string(f.Data) != want {
-			t.Fatalf("tapped %s %q, want %q", f.Dir, f.Data, want)
+	for _, want := range []string{"in! c0002", "out hello\n", "in you said hello\n"} {
+		if got := frameLine(<-frames); got != want {
+			t.Fatalf("tapped %q, want %q", got, want)
 		}
+	}
+	kept, err := s.Frames(t.Context(), "s1", "c2")
+	if err != nil || len(kept) != 3 || kept[0].Remote.String() != c.LocalAddr().String() ||
+		kept[0].Local.String() != c.RemoteAddr().String() {
+		t.Fatalf("kept %+v, %v; want three frames between %v and %v", kept, err, c.LocalAddr(), c.RemoteAddr())
 	}
 	if err := s.Kick("s1", "c2"); err != nil {
 		t.Fatal(err)

@@ -76,7 +76,7 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 	s.quietAt = 0
 	switch got.Verdict {
 	case codec.Found:
-		s.identified(now, got)
+		s.identified(now, got, b[:got.Taken])
 		if s.phase != phaseOnline {
 			return b // a stranger: what it sent is shown
 		}
@@ -116,8 +116,9 @@ func (s *session) proxyHeader(now int64, b []byte) []byte {
 	return b
 }
 
-// identified binds the session to the connection point of a found id, and answers where the preset has an answer.
-func (s *session) identified(now int64, got codec.Identified) {
+// identified binds the session to the connection point of the id that was found in b, and answers where the preset has
+// an answer.
+func (s *session) identified(now int64, got codec.Identified, b []byte) {
 	pt, ok := s.loop.provider.table.Lookup(got.ID)
 	if ok {
 		s.bind(now, pt, got.Secret)
@@ -129,8 +130,14 @@ func (s *session) identified(now int64, got codec.Identified) {
 		if s.set.framer.NeedsID() {
 			s.seldom().id = pooled(got.ID)
 		}
+		if s.recorded() {
+			s.record(frameIdentity, now, b)
+		}
 		if reply := s.set.framer.Accept(s.loop.work[:0], got.ID); len(reply) > 0 {
 			s.loop.work = reply
+			if s.recorded() {
+				s.record(frameIdentity|frameOut, now, reply)
+			}
 			s.write(now, reply)
 		}
 		s.start(now)
@@ -152,6 +159,7 @@ func (s *session) bind(now int64, pt uint32, secret []byte) {
 	}
 	s.settled()
 	s.phase = phaseOnline // from here on a driver that panics is one of an online link
+	s.loop.keepFrames(s, now, s.watched)
 	if s.machine == nil && s.served != nil {
 		s.machine = s.served.compile.Machine()
 	}

@@ -52,8 +52,8 @@ func (s *session) send(now int64, payload []byte) bool {
 	if s.conn.OutboundBuffered()+len(b) > outboundBytes {
 		return false
 	}
-	if s.watched {
-		s.tapped(Out, now, payload)
+	if s.recorded() {
+		s.record(frameOut, now, payload)
 	}
 	s.write(now, b)
 	return true

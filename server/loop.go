@@ -65,6 +65,8 @@ type loop struct {
 	begun    atomic.Bool // there is a batch
 	gathered gatherings
 	counters *counters
+	rings    rings
+	frameAt  int64 // time of the newest frame
 
 	chunks  atomic.Pointer[[]*chunk] // grows only; a copy is published
 	free    []uint32                 // places without a session

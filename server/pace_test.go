@@ -91,7 +91,7 @@ func (r *reactor) Enroll(_ context.Context, c net.Conn) (<-chan gnet.RegisteredR
 // itself again by a socket and not by a task; a loop that has grown quiet leaves a timer.
 func TestBusyTurnPostsNoTask(t *testing.T) {
 	r := &reactor{}
-	h := &eventLoop{gnet: r, loop: benchLoop(t), timer: time.AfterFunc(time.Hour, func() {})}
+	h := &eventLoop{gnet: r, loop: benchLoop(t, 0), timer: time.AfterFunc(time.Hour, func() {})}
 	defer h.timer.Stop()
 	window := func(traded int) {
 		h.loop.traded, h.decidedAt = traded, h.loop.read()-int64(paceWindow)

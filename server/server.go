@@ -7,6 +7,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type Config struct {
 	Capacity int          // sessions at once; 0: what memory and descriptors allow
 	Shelf    Shelf        // keeps writes for devices that are away beyond a restart; nil: none does
 	Audit    *slog.Logger // every write of a tag, with who, what and its result; nil: Log
+	Frames   int          // bytes for the last frames of links, at most MostFrames; 0: DefaultFrames; below 0: none
 }
 
 // Server runs a project. Its methods are safe for concurrent use.
@@ -42,6 +44,7 @@ type Server struct {
 	reports   *reports
 	keeper    *keeper
 	writes    writeCounters
+	blocks    blocks       // for frames
 	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
 	limit     addressLimit
@@ -78,6 +81,7 @@ func New(cfg Config) *Server {
 		s.capacity = s.limits.Capacity()
 	}
 	s.loops.Store(new([]*loop))
+	s.blocks.make(cmp.Or(cfg.Frames, DefaultFrames))
 	s.reports, s.keeper = newReports(s), newKeeper(s)
 	return s
 }
@@ -178,6 +182,7 @@ func (s *Server) dropLoop(l *loop) {
 	s.loopsMu.Unlock()
 	l.handOver()
 	l.retire()
+	s.blocks.give(l.rings.taken...)
 }
 
 // loopOf returns the loop of a session, nil when it has ended.

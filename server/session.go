@@ -58,10 +58,11 @@ type session struct {
 	stallMark         uint32 // low bits of the bytes that the kernel had taken when stallAt was set
 	phase             phase
 	reason            Reason
-	inStep            bool // a step of this session is running
-	gone              bool // the socket has closed
-	waits             bool // counted among the links without identity
-	watched           bool // somebody taps the connection point
+	inStep            bool   // a step of this session is running
+	gone              bool   // the socket has closed
+	waits             bool   // counted among the links without identity
+	watched           bool   // somebody taps the connection point
+	ring              uint16 // of the loop, which keeps its frames; 0: none does
 
 	generation atomic.Uint32
 	acceptedAt uint32
@@ -195,8 +196,8 @@ func (s *session) online(now int64, b []byte, quiet bool) {
 
 // deliver gives payload to those who tap and to the driver, and keeps what the driver does not take.
 func (s *session) deliver(now int64, b []byte) {
-	if s.watched {
-		s.tapped(In, now, b)
+	if s.recorded() {
+		s.record(0, now, b)
 	}
 	if s.machine == nil {
 		return
@@ -261,6 +262,7 @@ func (s *session) finish() {
 		s.machine = nil
 	}
 	l.provider.left(s, was, now)
+	l.leaveFrames(s)
 	l.recycle(s)
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 )
 
@@ -122,13 +123,18 @@ const (
 	Out Direction = "out" // to the device
 )
 
-// Frame is a piece of a link's bytes as Tap sees it: what the driver receives and sends.
+// Frame is a piece of a link's bytes: what the driver receives and sends, and how the device said who it is.
 type Frame struct {
-	Time time.Time
-	Dir  Direction
-	Data []byte // owned by the receiver
-	Text string // what the driver makes of it; may be empty
-	Lost uint64 // frames dropped before this one because the reader was too slow
+	Time     time.Time // no two frames of an event loop have the same: later ones have later ones
+	Dir      Direction
+	Data     []byte // owned by the receiver
+	Length   int    // of the frame; more than Data has where only its beginning was kept
+	Text     string // what the driver makes of it; may be empty
+	Identity bool   // how the link said who it is, or what it was answered: nothing that a driver sees
+	Session  uint64 // its number
+	Lost     uint64 // frames dropped before this one because the reader was too slow
+	// Remote and Local are the link's ends, of frames that were kept alone.
+	Remote, Local netip.AddrPort
 }
 
 // DriverView is a driver as a connection sees it.

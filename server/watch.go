@@ -26,22 +26,27 @@ type watchers struct {
 type watcher struct {
 	c    chan Frame
 	lost atomic.Uint64
-	only Direction // empty: both
+	// of is the session of which it wants what the device sends to the driver; 0: it wants everything.
+	of handle
+	// behind are the loops that have not handed over yet what they kept; until then the watcher gets nothing of them.
+	// Guarded by the watchers' mu.
+	behind map[*loop]bool
 }
 
 // tapped hands a copy of b to all who tap the session's connection point.
-func (s *session) tapped(dir Direction, now int64, b []byte) {
+func (s *session) tapped(kind frameKind, at int64, b []byte) {
 	p, text := s.loop.provider, ""
-	if s.served != nil && s.served.explain != nil {
-		text = s.served.explain.Explain(dir == In, b)
+	if s.served != nil && s.served.explain != nil && kind&frameIdentity == 0 {
+		text = s.served.explain.Explain(kind == 0, b)
 	}
 	p.watch.mu.RLock()
 	defer p.watch.mu.RUnlock()
 	for _, w := range p.watch.m[s.point] {
-		if w.only != "" && w.only != dir {
+		if w.of != 0 && (w.of != s.handle() || kind != 0) || w.behind[s.loop] {
 			continue
 		}
-		f := Frame{Time: time.Unix(0, now), Dir: dir, Data: slices.Clone(b), Text: text, Lost: w.lost.Swap(0)}
+		f := kind.frame(at, slices.Clone(b), s.number)
+		f.Text, f.Lost = text, w.lost.Swap(0)
 		select {
 		case w.c <- f:
 		default:
@@ -72,6 +77,16 @@ func (p *provider) tap(n uint32, w *watcher) (stop func()) {
 	})
 }
 
+// join says that w has what loop l kept, and gets what follows.
+func (p *provider) join(w *watcher, l *loop) {
+	if w == nil {
+		return
+	}
+	p.watch.mu.Lock()
+	defer p.watch.mu.Unlock()
+	delete(w.behind, l)
+}
+
 // setWatched tells the connection point, and its session if it has one, whether it is watched.
 func (p *provider) setWatched(n uint32, on bool) {
 	pt := p.pts.lock(n)
@@ -86,18 +101,31 @@ func (p *provider) setWatched(n uint32, on bool) {
 		p.watch.mu.RLock()
 		s.watched = len(p.watch.m[n]) > 0
 		p.watch.mu.RUnlock()
+		s.loop.keepFrames(s, s.loop.now, true)
 	})
 }
 
-// Tap returns what passes between the device and the driver of a connection, through all its sessions, from now on.
-// The function ends it and must be called. A reader that falls 1,024 frames behind loses frames: see Frame.Lost.
-func (s *Server) Tap(provider, name string) (<-chan Frame, func(), error) {
+// Tap returns what passes between the device and the driver of a connection, through all its sessions: the frames that
+// are kept (see Frames), and those that follow, none missing or twice. stop ends it and must be called. A reader that
+// falls 1,024 frames behind loses frames: see Frame.Lost. Errors wrap ErrNotFound or ErrBusy, or are ctx's.
+func (s *Server) Tap(
+	ctx context.Context, provider, name string,
+) (kept []Frame, live <-chan Frame, stop func(), err error) {
 	p, n, err := s.lookup(provider, name)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	w := &watcher{c: make(chan Frame, watchFrames)}
-	return w.c, p.tap(n, w), nil
+	w := &watcher{c: make(chan Frame, watchFrames), behind: map[*loop]bool{}}
+	loops := p.loops()
+	for _, l := range loops {
+		w.behind[l] = true
+	}
+	stop = p.tap(n, w)
+	if kept, err = p.frames(ctx, n, loops, w); err != nil {
+		stop()
+		return nil, nil, nil, err
+	}
+	return kept, w.c, stop, nil
 }
 
 // owner returns the session of a connection, 0 with ErrOffline when it has none.
@@ -123,7 +151,7 @@ func (s *Server) Send(ctx context.Context, provider, name string, data []byte, w
 	if err != nil {
 		return SendResult{}, err
 	}
-	w := &watcher{c: make(chan Frame, watchFrames), only: In}
+	w := &watcher{c: make(chan Frame, watchFrames), of: h}
 	if wait > 0 {
 		defer p.tap(n, w)() // posted before the bytes are: the session is watched when they leave
 	}
@@ -185,7 +213,7 @@ func (s *Server) Tunnel(provider, name string) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &watcher{c: make(chan Frame, watchFrames), only: In}
+	w := &watcher{c: make(chan Frame, watchFrames), of: h}
 	t := &tunnel{srv: s, session: h, frames: w.c, stop: p.tap(n, w), ended: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	go t.watchSession()

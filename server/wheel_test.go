@@ -116,7 +116,7 @@ func TestWheelFarthest(t *testing.T) {
 // TestArmWhileLate: a timer that is armed from a slot which runs late, for exactly one turn of the first level after
 // that slot, does not run before its time. It would be found in the slot that is being run, and armed again, for ever.
 func TestArmWhileLate(t *testing.T) {
-	l := benchLoop(t)
+	l := benchLoop(t, 0)
 	at := func(ms int64) int64 { return l.epoch + ms*int64(time.Millisecond) }
 	n := timerNumber(l.open(1, at(0)).place, driverTimer)
 	l.arm(n, at(0), int64(10*time.Millisecond))

@@ -22,6 +22,7 @@ var paths = []path{
 	{"identify", "./server", "^BenchmarkIdentify$", 12},      // bytes to id to bound session, and its end
 	{"lookup", "./routing", "^BenchmarkFind$/^roomy$", 100},  // one id among 100,000, each time another
 	{"echo", "./server", "^BenchmarkEcho$", 20},              // one frame through a session, and back
+	{"record", "./server", "^BenchmarkRecord$", 100},         // one frame to a full ring
 	{"poll", "./drivers/modbus", "^BenchmarkPoll$/^rtu$", 6}, // a question sent, its answer found, decoded and kept
 	{"decode", "./drivers/tags", "^BenchmarkDecode$", 8},     // ten registers to ten values
 }

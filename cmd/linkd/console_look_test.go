@@ -37,7 +37,7 @@ func chosen(node, item string) func(*tab) {
 var views = []picture{
 	{"fleet", "/#/fleet", nil},
 	{"connection", "/#/connection/s1/c1", nil},
-	{"frames", "/#/connection/s1/c1?", (*tab).watches},
+	{"frames", "/#/connection/s1/c1?", pressed("Pause")},
 	{"project", "/#/project", nil},
 	{"provider", "/#/project/provider/s1", nil},
 	{"configuration", "/#/project/connection/s1/c1", nil},
@@ -52,8 +52,7 @@ var views = []picture{
 	{"nowhere", "/#/nowhere", nil},
 }
 
-// asked are views with a dialog in front.
-var asked = []picture{
+var dialogs = []picture{
 	{"dialog-provider", "/#/project/provider/s1", pressed("Edit")},
 	{"dialog-connection", "/#/project/connection/s1/c1", pressed("Edit")},
 	{"dialog-pattern", "/#/project/fleet/s1/f%7Bn%7D", pressed("Edit")},
@@ -100,7 +99,7 @@ func TestConsoleLooks(t *testing.T) {
 	b.find("link", "prometheus/rules.yml")
 	b.size(390, 844)
 	b.colours("dark")
-	for _, p := range append(views, asked...) {
+	for _, p := range append(views, dialogs...) {
 		b.goes(p)
 		b.look(p.name+"-narrow", axe)
 	}

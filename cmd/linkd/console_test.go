@@ -97,7 +97,6 @@ func TestConsoleStranger(t *testing.T) {
 	b.closed()
 	device := in.dial(t, "s1", evil+"\n")
 	b.seesIn("main .facts", "online", evil)
-	b.watches()
 	eventually(t, "what it goes on sending is a frame", func() error {
 		_, err := device.Write([]byte(evil))
 		const shown = `[...document.querySelectorAll(".frame")].some((f) => f.innerText.includes(%s))`
@@ -116,8 +115,8 @@ func TestConsoleStranger(t *testing.T) {
 	}
 }
 
-// TestConsoleFrames: what passes is shown as it passes: when, which way, in hex, as text, and what the driver reads in
-// it.
+// TestConsoleFrames: what passed before the page was opened is there, how the device said who it is first, and what
+// passes is shown as it passes: when, which way, in hex, as text, and what the driver reads in it.
 func TestConsoleFrames(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouseModbus, anyPorts...)
@@ -125,7 +124,7 @@ func TestConsoleFrames(t *testing.T) {
 	in.becomes(t, "ch_dev1/d1/temperature", "good", "")
 	b := in.console(t)
 	b.open("/#/connection/s1/c1")
-	b.watches()
+	b.seesIn(".frame.identity", "in", "63 30 30 30 31", "c0001", "identity")
 	b.seesIn(".frame", "out", "01 04 00 00 00 02", "read input registers")
 	b.seesIn(".frame", "in", "01 04 04")
 	b.holds("each frame has its time, to the millisecond",
@@ -142,9 +141,42 @@ func TestConsoleFrames(t *testing.T) {
 	}
 	b.click("button", "Go on")
 	b.seesIn(".frame", "01 06 00 00 00 e1", "write")
-	b.enter("Filter by hex", "01 06")
+	b.enter("Filter by hex, text or meaning", "01 06")
 	b.holds("only frames that match are shown",
 		`[...document.querySelectorAll(".frame")].every((f) => f.innerText.includes("01 06"))`)
+}
+
+// TestConsoleSend: bytes are sent by hand, and their answer is compared with the one that is expected.
+func TestConsoleSend(t *testing.T) {
+	t.Parallel()
+	in := serve(t, greenhouse, anyPorts...)
+	device := in.dial(t, "s1", "c0002\n")
+	go func() {
+		for b := make([]byte, 64); ; {
+			if _, err := device.Read(b); err != nil {
+				return // the test is over
+			}
+			_, _ = device.Write([]byte("pong")) // the page says what is missing
+		}
+	}()
+	b := in.console(t)
+	b.open("/#/connection/s1/c2")
+	b.seesIn("main .facts", "online")
+	b.enter("Bytes to send", "70 69 6e 67")
+	for _, tt := range [][2]string{
+		{"70 6f", "The reply begins as expected; more bytes follow: 2."},
+		{"70 6f 6e 67", "The reply is as expected."},
+		{"70:6F:6E:67:21", "The reply is too short: 4 of 5 bytes, which are as expected."},
+		{"70 6f 2a", "The reply differs at byte 3: 6e instead of 2a."},
+	} {
+		b.enter("Expected reply", tt[0])
+		b.click("button", "Send")
+		b.seesIn("main", tt[1])
+	}
+	b.seesIn(".frame", "out", "70 69 6e 67", "ping")
+	b.enter("Expected reply", "7")
+	b.seesIn(".send .fault", "two digits")
+	b.shot("send")
 }
 
 // TestConsoleImport: 50,000 connections from a file, all or none; a wrong line is named. Then the fleet is there at

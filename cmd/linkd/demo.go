@@ -70,7 +70,7 @@ func demoCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			d := &demo{devices: c.Int("devices"), out: c.App.Writer}
 			opt := serving{http: c.String("http"), drain: 10 * time.Second, ready: d.ready,
-				anyBus: !c.IsSet("bus-listen"), anyMQTT: true,
+				anyBus: !c.IsSet("bus-listen"), anyMQTT: true, frames: server.DefaultFrames,
 				bus: bus.Config{Listen: c.String("bus-listen"), MQTT: c.String("mqtt-listen")}}
 			switch {
 			case c.NArg() > 0:

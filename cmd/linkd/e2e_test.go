@@ -362,9 +362,12 @@ func (in *instance) stream(t *testing.T, path string, each func(data []byte)) {
 func (in *instance) tap(t *testing.T, path string) *transcript {
 	t.Helper()
 	got := &transcript{}
-	in.stream(t, "/connections/"+path+"/tap", func(data []byte) {
-		var frame struct{ Dir, Hex string }
-		if json.Unmarshal(data, &frame) == nil && frame.Dir == "in" {
+	in.stream(t, "/connections/"+path+"/tap?last=0", func(data []byte) {
+		var frame struct {
+			Dir, Hex string
+			Identity bool
+		}
+		if json.Unmarshal(data, &frame) == nil && frame.Dir == "in" && !frame.Identity {
 			b, _ := hex.DecodeString(frame.Hex) // bad hex leaves the wait unfulfilled
 			_, _ = got.Write(b)                 // never fails
 		}

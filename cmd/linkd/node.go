@@ -61,7 +61,12 @@ func startNode(opt serving, own *data, keeper *doors.Keeper, log *slog.Logger) (
 		return nil, err
 	}
 	drivers := catalog.New()
-	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity, Shelf: shelf})
+	frames := opt.frames
+	if frames == 0 {
+		frames = -1
+	}
+	srv := server.New(server.Config{Drivers: drivers, Log: log, Loops: opt.loops, Capacity: opt.capacity, Shelf: shelf,
+		Frames: frames})
 	n := &node{log: log, srv: srv}
 	n.editor = config.New(config.Config{Store: own.store, Reactor: reactor{srv, n}, Catalog: newCatalogue(drivers),
 		Log: log})

@@ -222,21 +222,6 @@ func (b *tab) have(id cdp.BackendNodeID, function string) {
 	}
 }
 
-// watches has a connection's page show frames, where it does not yet.
-func (b *tab) watches() {
-	b.t.Helper()
-	eventually(b.t, "frames can be watched", func() error {
-		if tells[bool](b, `!!document.querySelector(".frames")`) {
-			return nil
-		}
-		_, err := b.lookFor("button", "Watch")
-		if err == nil {
-			b.click("button", "Watch")
-		}
-		return err
-	})
-}
-
 // closed waits until no dialog is open.
 func (b *tab) closed() {
 	b.t.Helper()

@@ -35,6 +35,7 @@ type serving struct {
 	debug    string
 	loops    int
 	capacity int
+	frames   int // bytes, of links' last frames; 0: none are kept
 	drain    time.Duration
 	level    slog.Level
 	bus      bus.Config
@@ -56,15 +57,20 @@ func serveCommand() *cli.Command {
 			&cli.StringFlag{Name: "debug", Usage: "`ADDR` of profiles (pprof); keep it on loopback; empty: none"},
 			&cli.IntFlag{Name: "loops", Usage: "event loops in all; 0: one a core"},
 			&cli.IntFlag{Name: "capacity", Usage: "links at once; 0: what memory and descriptors allow"},
+			&cli.IntFlag{Name: "frames", Usage: "`BYTES` for the last frames of links, which tap and the console show; 0: none",
+				Value: server.DefaultFrames},
 			&cli.DurationFlag{Name: "drain", Usage: "how long stopping may take", Value: 10 * time.Second},
 			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "info"},
 		}, busFlags()...),
 		Action: func(c *cli.Context) error {
 			opt := serving{file: c.String("file"), data: c.String("data"), http: c.String("http"), debug: c.String("debug"),
-				loops: c.Int("loops"), capacity: c.Int("capacity"), drain: c.Duration("drain"), bus: busOptions(c),
-				anyBus: !c.IsSet("bus-listen"), noBus: c.Bool("no-bus")}
+				loops: c.Int("loops"), capacity: c.Int("capacity"), frames: c.Int("frames"),
+				drain: c.Duration("drain"), bus: busOptions(c), anyBus: !c.IsSet("bus-listen"), noBus: c.Bool("no-bus")}
 			if c.NArg() > 0 {
 				return usagef("argument %q; this command takes flags only", c.Args().First())
+			}
+			if opt.frames < 0 || opt.frames > server.MostFrames {
+				return usagef("--frames %d: out of range; give 0 to %d", opt.frames, server.MostFrames)
 			}
 			if err := opt.level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
 				return cli.Exit("linkd: --log-level is debug, info, warn or error", 2)

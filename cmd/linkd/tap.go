@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,6 +27,9 @@ func tapCommand() *cli.Command {
 		ArgsUsage: "P/C",
 		Flags: clientFlags(
 			&cli.BoolFlag{Name: "hex", Usage: "hex only, a line for each frame"},
+			&cli.IntFlag{Name: "last", Usage: "begin with the last `N` frames that linkd has kept; 0: with what passes now"},
+			&cli.DurationFlag{Name: "since", Usage: "begin with the frames that it has kept of so `LONG` ago, such as 10m"},
+			&cli.StringFlag{Name: "o", Usage: "output `FORMAT`: json, an object a line; a dump otherwise"},
 		),
 		Action: tap,
 	}
@@ -34,11 +40,19 @@ func tap(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	show, err := frameFormat(c)
+	if err != nil {
+		return err
+	}
+	earlier, err := earlierFrames(c)
+	if err != nil {
+		return err
+	}
 	cl, err := newClient(c)
 	if err != nil {
 		return err
 	}
-	resp, err := cl.open(c.Context, http.MethodGet, at.path("/tap"), nil, nil)
+	resp, err := cl.open(c.Context, http.MethodGet, at.path("/tap")+"?"+earlier.Encode(), nil, nil)
 	if err != nil {
 		return unlessCancelled(c, err)
 	}
@@ -50,12 +64,53 @@ func tap(c *cli.Context) error {
 		if event != "frame" {
 			return nil
 		}
-		return printFrame(c.App.Writer, data, c.Bool("hex"))
+		return show(c.App.Writer, data)
 	})
 	if err == nil {
 		err = fmt.Errorf("%s ended the tap", cl.base)
 	}
 	return unlessCancelled(c, err)
+}
+
+// frameFormat is how the flags have a frame printed, which is given as JSON.
+func frameFormat(c *cli.Context) (func(w io.Writer, data string) error, error) {
+	switch o := c.String("o"); {
+	case o != "" && o != "json":
+		return nil, usagef("-o %q: no such format; use json, or leave it out", o)
+	case o != "" && c.Bool("hex"):
+		return nil, usagef("-o and --hex: give one of them")
+	case o != "":
+		return printJSON, nil
+	}
+	return func(w io.Writer, data string) error { return printFrame(w, data, c.Bool("hex")) }, nil
+}
+
+// earlierFrames is which of the kept frames the flags ask for.
+func earlierFrames(c *cli.Context) (url.Values, error) {
+	last, since := c.Int("last"), c.Duration("since")
+	if last < 0 {
+		return nil, usagef("--last %d: out of range; give 0 or more", last)
+	}
+	if since < 0 {
+		return nil, usagef("--since %v: give how long ago, such as 10m", since)
+	}
+	query := url.Values{}
+	if since > 0 {
+		query.Set("after", time.Now().Add(-since).UTC().Format(time.RFC3339Nano))
+	}
+	if since == 0 || c.IsSet("last") {
+		query.Set("last", strconv.Itoa(last))
+	}
+	return query, nil
+}
+
+// printJSON prints a frame as the API has it, on one line.
+func printJSON(w io.Writer, data string) error {
+	if !json.Valid([]byte(data)) {
+		return errors.New("a frame cannot be read: it is no JSON")
+	}
+	_, err := fmt.Fprintln(w, strings.ReplaceAll(data, "\n", " ")) // line ends of JSON stand between its parts alone
+	return err
 }
 
 // unlessCancelled is err, or nil when Ctrl-C ended the command: that is how it ends.
@@ -120,7 +175,14 @@ func printFrame(w io.Writer, data string, hexOnly bool) error {
 		_, err = fmt.Fprintf(w, "%s% x\n", head, b)
 		return err
 	}
-	return dump(w, head, b, f.Decoded)
+	meaning := f.Decoded
+	switch {
+	case f.Identity:
+		meaning = "identity"
+	case f.Length > 0:
+		meaning = fmt.Sprintf("the first %d of %d bytes", len(b), f.Length)
+	}
+	return dump(w, head, b, meaning)
 }
 
 // dump writes b sixteen bytes a line, as hex and as text, after head and then its width in blanks. What a

@@ -83,7 +83,7 @@ const pollRound = 12
 // tapFrame is what the tests read of a frame on a tap.
 type tapFrame struct{ Dir, Hex, Decoded string }
 
-// tapFrames collects the frames of PROVIDER/NAME from now on.
+// tapFrames collects the frames of PROVIDER/NAME: those that are kept, and those that follow.
 func (in *instance) tapFrames(t *testing.T, path string) (so func() []tapFrame) {
 	t.Helper()
 	var mu sync.Mutex
@@ -147,19 +147,11 @@ var fields = []string{"tcp.srcport", "tcp.payload", "_ws.col.Info", "mbtcp.unit_
 // dissect has tshark read a capture. port is the device's: it tells questions, which go there, from answers.
 func dissect(t *testing.T, tshark, file, driver, port string) (packets []packet) {
 	t.Helper()
-	protocol := map[string]string{"modbus-tcp": "mbtcp", "modbus-rtu": "mbrtu"}[driver]
-	args := []string{"-r", file, "-d", "tcp.port==" + port + "," + protocol, "-o", protocol + ".tcp.port:" + port,
-		"-o", "mbrtu.crc_verification:TRUE", "-T", "fields", "-E", "separator=/t", "-E", "aggregator=,"}
+	args := []string{"-T", "fields", "-E", "separator=/t", "-E", "aggregator=,"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
-	cmd := exec.Command(tshark, args...)
-	cmd.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+t.TempDir()) // nobody's own settings
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("tshark: %v", err)
-	}
-	for line := range strings.Lines(string(out)) {
+	for line := range strings.Lines(readCapture(t, tshark, file, driver, port, args...)) {
 		p := packet{}
 		for i, v := range strings.Split(strings.TrimSuffix(line, "\n"), "\t") {
 			p[fields[i]] = v
@@ -174,6 +166,21 @@ func dissect(t *testing.T, tshark, file, driver, port string) (packets []packet)
 		packets = packets[1:] // its question was not captured
 	}
 	return packets
+}
+
+// readCapture is what tshark prints of a capture of Modbus.
+func readCapture(t *testing.T, tshark, file, driver, port string, more ...string) string {
+	t.Helper()
+	protocol := map[string]string{"modbus-tcp": "mbtcp", "modbus-rtu": "mbrtu"}[driver]
+	cmd := exec.Command(tshark, append([]string{"-r", file, "-d", "tcp.port==" + port + "," + protocol,
+		"-o", protocol + ".tcp.port:" + port, "-o", "mbrtu.crc_verification:TRUE", "-o", "ip.check_checksum:TRUE",
+		"-o", "tcp.check_checksum:TRUE"}, more...)...)
+	cmd.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+t.TempDir()) // nobody's own settings
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tshark: %v", err)
+	}
+	return string(out)
 }
 
 // sameBytes returns the run of tapped frames whose bytes are those of the packets, one by one.

@@ -47,8 +47,9 @@ type core interface {
 	Select(q server.ConnQuery, do func(provider string, name []byte, state server.State)) error
 	KickAll(ctx context.Context, q server.ConnQuery) (closed int, err error)
 	Send(ctx context.Context, provider, name string, data []byte, wait time.Duration) (server.SendResult, error)
-	// Tap's channel closes when the server stops; stop ends it early and may be called more than once.
-	Tap(provider, name string) (frames <-chan server.Frame, stop func(), err error)
+	Frames(ctx context.Context, provider, name string) ([]server.Frame, error)
+	// Tap's channel may close when the server stops; stop ends it early and may be called more than once.
+	Tap(ctx context.Context, provider, name string) (kept []server.Frame, live <-chan server.Frame, stop func(), err error)
 	// Tunnel's Read returns io.EOF when the session ends; Close unblocks Read and may be called more than once, from
 	// any goroutine.
 	Tunnel(provider, name string) (io.ReadWriteCloser, error)
@@ -160,6 +161,7 @@ func (a *API) routes() {
 	a.fleetRoutes(h)
 	a.tagRoutes(h)
 	a.streamRoutes(h)
+	a.frameRoutes(h)
 	a.tokenRoutes(h)
 	a.sessionRoutes(h)
 	a.northRoutes(h)

@@ -31,6 +31,7 @@ type fakeCore struct {
 	notReady  error
 
 	frames chan server.Frame
+	kept   []server.Frame
 	events chan server.Event
 	stops  chan string   // what was stopped
 	far    chan net.Conn // the device's end of each tunnel
@@ -136,11 +137,18 @@ func (f *fakeCore) Send(_ context.Context, p, name string, b []byte, wait time.D
 	return server.SendResult{Sent: len(b), Received: []byte("ok\xff\r\n")}, nil
 }
 
-func (f *fakeCore) Tap(provider, name string) (<-chan server.Frame, func(), error) {
+func (f *fakeCore) Frames(_ context.Context, provider, name string) ([]server.Frame, error) {
 	if _, err := f.find(provider, name); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return f.frames, func() { f.stops <- "tap" }, nil
+	return f.kept, f.fail
+}
+
+func (f *fakeCore) Tap(_ context.Context, provider, name string) ([]server.Frame, <-chan server.Frame, func(), error) {
+	if _, err := f.find(provider, name); err != nil {
+		return nil, nil, nil, err
+	}
+	return f.kept, f.frames, func() { f.stops <- "tap" }, nil
 }
 
 func (f *fakeCore) Subscribe() (<-chan server.Event, func()) {

@@ -110,6 +110,7 @@ var neededRoles = map[string]doors.Role{
 
 	"GET /api/v1/connections/{provider}/{name}":            doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tap":        doors.Viewer,
+	"GET /api/v1/connections/{provider}/{name}/frames":     doors.Viewer,
 	"GET /api/v1/connections/{provider}/{name}/tunnel":     doors.Operator,
 	"DELETE /api/v1/connections/{provider}/{name}/session": doors.Operator,
 	"POST /api/v1/connections/{provider}/{name}/send":      doors.Operator,

@@ -31,11 +31,6 @@ func (a *API) streamRoutes(h huma.API) {
 	events.Responses = streamOf[Event](h)
 	huma.Register(h, events, a.events)
 
-	tap := operation(doors.Viewer, http.MethodGet, "/api/v1/connections/{provider}/{name}/tap",
-		"Its bytes, both ways, as they pass (server-sent events named frame)")
-	tap.Responses = streamOf[Frame](h)
-	huma.Register(h, tap, a.tap)
-
 	tunnel := operation(doors.Operator, http.MethodGet, "/api/v1/connections/{provider}/{name}/tunnel",
 		"Raw bytes both ways, after Upgrade: "+tunnelProtocol)
 	tunnel.Responses = map[string]*huma.Response{"101": {Description: "Raw bytes follow, both ways."}}
@@ -111,21 +106,6 @@ func (a *API) hasProvider(name string) bool {
 		}
 	}
 	return false
-}
-
-func (a *API) tap(_ context.Context, in *ConnectionPath) (*huma.StreamResponse, error) {
-	if err := a.enter(); err != nil {
-		return nil, err
-	}
-	frames, stop, err := a.core.Tap(in.Provider, in.Name)
-	if err != nil {
-		a.leave()
-		return nil, refusal(in.String(), err)
-	}
-	return a.stream(func(s *sse) {
-		defer stop()
-		pump(s, frames, func(f server.Frame) error { return s.send("frame", frameView(f)) })
-	}), nil
 }
 
 // enter takes one of the streams that may be open at once; leave gives it back.

@@ -79,25 +79,6 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-func TestTap(t *testing.T) {
-	f := newFakeCore()
-	_, base := start(t, f)
-	_, lines := open(t, base+"/api/v1/connections/s1/c2/tap")
-	f.frames <- server.Frame{Time: moment, Dir: server.In, Data: []byte("A\x00\xff"), Lost: 2}
-	f.frames <- server.Frame{Time: moment, Dir: server.Out, Data: []byte("<")}
-	wantLines(t, lines, ": linkd", "",
-		"event: frame", `data: {"ts":"2026-03-01T11:00:00.5Z","dir":"in","hex":"4100ff","text":"A\u0000`+"\uFFFD"+
-			`","lost":2}`, "",
-		"event: frame", `data: {"ts":"2026-03-01T11:00:00.5Z","dir":"out","hex":"3c","text":"\u003c","lost":0}`, "")
-	close(f.frames)
-	if _, err := lines.ReadByte(); err != io.EOF {
-		t.Errorf("after the source ended: %v", err)
-	}
-	if what := f.stopped(t); what != "tap" {
-		t.Errorf("stopped %s", what)
-	}
-}
-
 func TestStreamHeartbeat(t *testing.T) {
 	f := newFakeCore()
 	_, base := start(t, f, func(a *API) { a.heartbeat = time.Millisecond })

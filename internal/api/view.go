@@ -74,17 +74,6 @@ type Driver struct {
 	Reason     string   `json:"reason" doc:"Why it is not selectable."`
 }
 
-// Frame is a piece of a link's bytes on a tap.
-type Frame struct {
-	TS   time.Time `json:"ts"`
-	Dir  string    `json:"dir" enum:"in,out"`
-	Hex  string    `json:"hex"`
-	Text string    `json:"text" doc:"The same as text; bytes that are no UTF-8 show as U+FFFD."`
-	// Decoded is what the driver makes of the bytes.
-	Decoded string `json:"decoded,omitempty" doc:"What the driver makes of them."`
-	Lost    uint64 `json:"lost" doc:"Frames dropped before this one."`
-}
-
 // Event is one thing that happened, on the event stream.
 type Event struct {
 	Time       time.Time `json:"time"`
@@ -138,13 +127,6 @@ func strangerView(s server.Stranger) Stranger {
 func driverView(d server.DriverView) Driver {
 	links := append([]string{}, d.Links...)
 	return Driver{Name: d.Name, Title: d.Title, Links: links, Selectable: d.Selectable, Reason: d.Reason}
-}
-
-func frameView(f server.Frame) Frame {
-	return Frame{
-		TS: f.Time.UTC(), Dir: string(f.Dir), Hex: hex.EncodeToString(f.Data), Text: text(f.Data),
-		Decoded: text([]byte(f.Text)), Lost: f.Lost,
-	}
 }
 
 func eventView(e server.Event) Event {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -27,6 +28,7 @@ func foreign(t *testing.T, dir string, port int, more func(*nats.Options)) *nats
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.SetLoggerV2(&voice{log: slog.New(slog.NewTextHandler(testLog{t}, nil))}, false, false, false)
 	s.Start()
 	t.Cleanup(func() { halt(s) })
 	if o.Cluster.Name == "" && !s.ReadyForConnections(within) {

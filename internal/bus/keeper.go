@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"syscall"
@@ -68,7 +69,11 @@ func (b *Bus) watch(ensured bool) bool {
 		}
 	}
 	if !b.link.up.Load() {
-		b.shut(Away, errors.New("bus: not connected"))
+		err := b.link.fault()
+		if err == nil && b.State().Condition == Starting {
+			return false // it is on its way
+		}
+		b.shut(Away, cmp.Or(err, errCut))
 		return false
 	}
 	if !ensured {

@@ -24,9 +24,22 @@ type link struct {
 	cuts    atomic.Uint64
 	rejoins atomic.Uint64
 	up      atomic.Bool
+	why     atomic.Pointer[error] // it is not up, as far as that is known
 }
 
 func (l *link) generation() uint64 { return l.cuts.Load() }
+
+// fault is why the link is not up; nil: it is, or nothing has failed yet.
+func (l *link) fault() error {
+	err, why := l.nc.LastError(), l.why.Load() // the first is of a connection that was made, such as a refused login
+	if err == nil && why != nil {
+		err = *why
+	}
+	if l.up.Load() || err == nil {
+		return nil
+	}
+	return fmt.Errorf("bus: not connected: %w", err)
+}
 
 // pipes makes connections within the process.
 type pipes func() (net.Conn, error)
@@ -47,6 +60,11 @@ func dial(cfg *Config, pipe pipes, secret string, moved func()) (*link, error) {
 		nats.ReconnectWait(redial),
 		nats.ReconnectJitter(redial, redial),
 		nats.RetryOnFailedConnect(true),
+		nats.IgnoreAuthErrorAbort(), // a login that is refused now may be right later
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
+			l.why.Store(&err)
+			moved()
+		}),
 		nats.ReconnectBufSize(-1), // what waits, waits in the spool
 		nats.WriteBufferSize(writeBuffer),
 		nats.FlusherTimeout(mostBlocked),
@@ -63,6 +81,7 @@ func dial(cfg *Config, pipe pipes, secret string, moved func()) (*link, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			l.cuts.Add(1)
 			if err != nil {
+				l.why.Store(&err)
 				cfg.Log.Debug("the bus is cut off", "error", err)
 			}
 			set(false)

@@ -24,7 +24,7 @@ const dialogs = {
   'dialog of drivers': ['#/project/channel/ch_%7Bconnection%7D', 'Select Driver'],
   'drawer of changes': ['#/project', 'Changes'],
   'dialog of a write': ['#/connection/s1/g1', 'Write'],
-  frames: ['#/connection/s1/g1', 'Watch'],
+  'frames paused': ['#/connection/s1/g1', 'Pause'],
   'dialog of a token': ['#/system', 'Make a token'],
   import: ['#/system/import', ''],
 };

@@ -21,8 +21,8 @@ const press = async (words, within = 'main') => {
   const button = await page.waitForSelector(`${within} button ::-p-text(${words})`, { timeout: 8000 });
   await button.click();
 };
-const field = async (label, value) => {
-  const input = await page.waitForSelector(`dialog ::-p-aria([name="${label}"])`, { timeout: 8000 });
+const field = async (label, value, within = 'dialog') => {
+  const input = await page.waitForSelector(`${within} ::-p-aria([name="${label}"])`, { timeout: 8000 });
   await input.evaluate((el) => {
     el.focus();
     el.select();
@@ -164,7 +164,7 @@ try {
     await see('confirmed by the device', '.toasts');
   });
   await step('frames as they pass, and bytes sent by hand', async () => {
-    await press('Watch');
+    await see('identity', '.frame'); // from before the page was opened
     await see('read input registers', '.frame');
     await press('Pause');
     const shown = await page.$$eval('.frame', (all) => all.length);
@@ -175,8 +175,13 @@ try {
     await see('two digits', '.error-box');
     await page.$eval('.send input', (el) => el.select());
     await page.type('.send input', '01 03 00 00 00 01 84 0a');
+    await field('Expected reply', '01 03 02', '.send');
     await press('Send', '.send');
+    await see('begins as expected; more bytes follow: 4', 'main');
     await see('01 03 02', '.facts');
+    await field('Expected reply', '01 03 04', '.send');
+    await press('Send', '.send');
+    await see('differs at byte 3: 02 instead of 04', 'main');
   });
   await step('a link is closed after a question, and the device comes back', async () => {
     await press('Close link');

@@ -6,6 +6,8 @@ const { SSE } = await load('lib/sse.ts');
 const { csvOf, tableOf } = await load('tags/series.ts');
 const { livesOf, rate, sheetOf, took } = await load('fleet/series.ts');
 const { piecesOf } = await load('connection/lives.ts');
+const { Frames, compare, matching } = await load('connection/frames.ts');
+const { hexBytes, hexOfText } = await load('lib/format.ts');
 const { linesOf } = await load('system/lines.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
 
@@ -108,6 +110,44 @@ test('a tag is the same after a visit to the grid', () => {
   };
   assert.deepEqual(specOf(rowOf(tag)), tag);
   assert.deepEqual(specOf({ name: 't', scale: 'ten', clamp: '1;2' }), { name: 't', scale: 'ten', clamp: [1, 2] });
+});
+
+test('frames are counted, bounded, and known by the newest of them', () => {
+  const frames = new Frames();
+  const at = (ns) => ({ ts: `2026-01-02T03:04:05${ns}Z`, dir: 'in', hex: '00', session: 1, lost: 0 });
+  for (const ns of ['', '.5', '.51', '.500000001']) frames.add(at(ns));
+  assert.equal(frames.newest, '2026-01-02T03:04:05.51Z');
+  for (let i = 0; i < 3000; i++) frames.add({ ...at('.6'), lost: 1 });
+  assert.deepEqual([frames.count, frames.list.length, frames.lost], [3004, 2000, 3000]);
+  assert.equal(frames.list[0].n, 1005);
+});
+
+test('frames are found by direction, hex byte by byte, text and meaning', () => {
+  const list = [
+    { dir: 'in', hex: '0102', decoded: 'unit 1' },
+    { dir: 'out', hex: '1011', decoded: 'read holding' },
+    { dir: 'in', hex: '48692110' },
+  ];
+  const found = (dir, typed) => matching(list, dir, typed).map((f) => list.indexOf(f));
+  assert.deepEqual(found('both', ''), [0, 1, 2]);
+  assert.deepEqual(found('in', ' '), [0, 2]);
+  assert.deepEqual(found('both', '10'), [1, 2]);
+  assert.deepEqual(found('out', '10:11'), [1]);
+  assert.deepEqual(found('both', 'hi!'), [2]);
+  assert.deepEqual(found('both', 'HOLD'), [1]);
+  assert.deepEqual(found('in', 'hold'), []);
+});
+
+test('a reply is compared with the one that was expected', () => {
+  assert.deepEqual(compare('0103', '0103'), { is: 'same' });
+  assert.deepEqual(compare('', '0103'), { is: 'none' });
+  assert.deepEqual(compare('010302', '0103'), { is: 'more', bytes: 1 });
+  assert.deepEqual(compare('01', '0103'), { is: 'short', bytes: 1 });
+  assert.deepEqual(compare('0183', '0103ff'), { is: 'differs', at: 2, got: '83', want: '03' });
+  assert.equal(hexBytes(' 01:03 FF\t0a0B '), '0103ff0a0b');
+  assert.deepEqual(['0', '0g', '01 3'].map(hexBytes), [null, null, null]);
+  assert.equal(hexBytes(''), '');
+  assert.equal(hexOfText('é\n'), 'c3a90a');
 });
 
 test('closes have a line for each of the most frequent reasons, and one for the rest', () => {

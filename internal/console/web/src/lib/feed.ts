@@ -32,7 +32,7 @@ function lost(): void {
 export function startFeed(): void {
   stopFeed();
   open = new Stream(
-    '/events' + wanted,
+    () => '/events' + wanted,
     (name, data) => {
       if (name === 'lost') lost();
       for (const h of [...handlers]) {

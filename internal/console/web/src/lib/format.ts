@@ -61,6 +61,16 @@ export function bytes(n: number): string {
 /** Hex with a blank between bytes. */
 export const hexSpaced = (hex: string): string => hex.replace(/(..)(?=.)/g, '$1 ');
 
+/** What a person typed as hex, two digits a byte without anything between them; null where it is none. */
+export function hexBytes(typed: string): string | null {
+  const groups = typed.toLowerCase().split(/[\s:]+/);
+  return groups.every((g) => /^([0-9a-f]{2})*$/.test(g)) ? groups.join('') : null;
+}
+
+/** The bytes of a text, as UTF-8, two digits each. */
+export const hexOfText = (text: string): string =>
+  [...new TextEncoder().encode(text)].map((b) => b.toString(16).padStart(2, '0')).join('');
+
 /** Text as one line: what cannot be seen is shown by its symbol. */
 export const visible = (text: string): string =>
   text.replace(/[\u0000-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0))).replace(/\u007f/g, '\u2421');
@@ -90,10 +100,11 @@ export function valueJSON(text: string, type: string, now: Value): string {
   return JSON.stringify(text);
 }
 
-/** Hands a text to the person as a file. */
-export function download(name: string, text: string, type = 'text/plain'): void {
+/** Hands a text, or bytes, to the person as a file. */
+export function download(name: string, what: string | Blob, type = 'text/plain'): void {
   const a = document.createElement('a');
-  a.href = URL.createObjectURL(new Blob([text], { type: type + ';charset=utf-8' }));
+  const file = typeof what === 'string' ? new Blob([what], { type: type + ';charset=utf-8' }) : what;
+  a.href = URL.createObjectURL(file);
   a.download = name;
   a.click();
   setTimeout(() => URL.revokeObjectURL(a.href), 1000);

@@ -15,7 +15,7 @@ export class Stream {
   private staleSince: Date | null = null;
 
   constructor(
-    private path: string,
+    private path: () => string, // asked anew for each attempt
     private onEvent: (name: string, data: unknown) => void,
     private onState: (state: StreamState) => void,
   ) {
@@ -35,7 +35,7 @@ export class Stream {
     let watchdog = setTimeout(end, silence);
     let why: Problem | null = null;
     try {
-      const res = await ask('GET', this.path, { signal: attempt.signal });
+      const res = await ask('GET', this.path(), { signal: attempt.signal });
       const reader = res
         .body!.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
         .getReader();

@@ -80,7 +80,10 @@ export interface Frame {
   dir: 'in' | 'out';
   hex: string;
   text: string;
+  length?: number; // of the whole frame, where hex is its beginning
   decoded?: string;
+  identity?: boolean;
+  session: number;
   lost: number;
 }
 
