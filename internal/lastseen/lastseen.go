@@ -69,8 +69,8 @@ func Numbers(s Store, r Reactor, log *slog.Logger) error {
 	return nil
 }
 
-// Start tells the reactor, which must run its project, what was seen before, and keeps what is seen from now on. also is
-// told of each connection that came or went, too, by one goroutine; nil: nobody is.
+// Start tells the reactor, which must run its project, what was seen before, and keeps what is seen from now on. also
+// is told of each connection that came or went, too, by one goroutine; nil: nobody is.
 func Start(s Store, r Reactor, log *slog.Logger, also func(server.ConnView)) (*Keeper, error) {
 	if also == nil {
 		also = func(server.ConnView) {}

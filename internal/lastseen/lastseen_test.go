@@ -67,11 +67,12 @@ func (w *world) Recall(p server.Past) { w.recalled = append(w.recalled, p) }
 
 var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestKeep: connections that come and go are stored as they are by then; what could not be stored is, later, and as it is
-// then.
+// TestKeep: connections that come and go are stored as they are by then; what could not be stored is, later, and as it
+// is then.
 func TestKeep(t *testing.T) {
 	w := &world{seen: map[string]store.Seen{}, views: map[string]server.ConnView{
-		"c1": {State: server.Online, Session: 7, Since: since, RemoteAddr: "10.0.0.1:1", Reconnects: 2, LastClose: "peer"},
+		"c1": {State: server.Online, Session: 7, Since: since, RemoteAddr: "10.0.0.1:1", Reconnects: 2,
+			LastClose: "peer"},
 		"c2": {State: server.Offline, Session: 5, Since: since, LastClose: "idle"},
 	}}
 	told := 0

@@ -35,8 +35,8 @@ type comes struct {
 //
 // Which of a million come most is found in a fixed memory as Misra and Gries have it: when there is no room for
 // another, all lose one, and who has none left goes. Nobody is shown as coming more often than it did, and who makes up
-// more than one in mostComers of all that came in an age is in the list. How often one came before it was looked at first
-// is not known; it counts as once.
+// more than one in mostComers of all that came in an age is in the list. How often one came before it was looked at
+// first is not known; it counts as once.
 type ages struct {
 	mu     sync.Mutex
 	now    map[place]*comes
