@@ -53,7 +53,7 @@ func TestMeterAnswers(t *testing.T) {
 	d := dlt645()
 	now := int64(time.Hour)
 	for name, tt := range map[string]struct{ question, want string }{
-		"energy":           {"11 00 00 01 00", "91 00 00 01 00 00 51 38 00"},
+		"energy": {"11 00 00 01 00", "91 00 00 01 00 00 51 38 00"},
 		// Device 12, unit 1, block 2, counter 1.
 		"where and when":   {"11 02 00 00 0F", "91 02 00 00 0F 01 00 04 00 01 0C 00 00"},
 		"the end of those": {"11 00 40 00 0F", "D1 02"},

@@ -24,8 +24,8 @@ import (
 const shots = "../../bin/shots"
 
 // tab is a page of a browser of its own. It keeps what must not happen: requests to other hosts, errors that no code of
-// the page caught, what the page says on the console as an error, violations of its policy, dialogs. The test fails for
-// each.
+// the page caught, what the browser's console calls an error, violations of the page's policy, alerts. The test fails
+// for each.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context
@@ -114,7 +114,7 @@ func (b *tab) heard(event any) {
 			b.failed(e.Entry)
 		}
 	case *page.EventJavascriptDialogOpening:
-		b.fault("a dialog: " + e.Message)
+		b.fault("an alert: " + e.Message)
 		go func() { // the fault tells
 			_, _ = chromedp.Call(b.ctx, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: true})
 		}()

@@ -53,7 +53,8 @@ var views = []picture{
 	{"nowhere", "/#/nowhere", nil},
 }
 
-var dialogs = []picture{
+// asked are views with a dialog in front.
+var asked = []picture{
 	{"dialog-provider", "/#/project/provider/s1", pressed("Edit")},
 	{"dialog-connection", "/#/project/connection/s1/c1", pressed("Edit")},
 	{"dialog-pattern", "/#/project/fleet/s1/f%7Bn%7D", pressed("Edit")},
@@ -100,7 +101,7 @@ func TestConsoleLooks(t *testing.T) {
 	b.find("link", "prometheus/rules.yml")
 	b.size(390, 844)
 	b.colours("dark")
-	for _, p := range append(views, dialogs...) {
+	for _, p := range append(views, asked...) {
 		b.goes(p)
 		b.look(p.name+"-narrow", axe)
 	}

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestConsoleStory goes through the three chapters of a Tcp Server as a newcomer does, in the browser alone, without a
@@ -31,8 +34,10 @@ func TestConsoleStory(t *testing.T) {
 // addsProvider is chapter 1: the dialog of Connectors > Tcp Server. What is wrong is said at its field.
 func (b *tab) addsProvider() {
 	b.t.Helper()
-	b.rightClick("treeitem", "Connectors")
-	b.click("menuitem", "Add Tcp Server")
+	b.have(b.find("treeitem", "Connectors"), `function() { this.focus(); }`)
+	b.keys(kb.F10, chromedp.KeyModifiers(chromedp.ModifierShift)) // the menu, by keyboard
+	b.find("menuitem", "Add Tcp Server")
+	b.keys(kb.Enter)
 	b.enter("Name", "1s")
 	b.enter("Title", "S1")
 	b.enter("Local IP", "127.0.0.1")
@@ -94,7 +99,7 @@ func (b *tab) addsChannels() {
 		"humidity\tRelative humidity\tinput:1\tuint16\t0.1\t%\n"+
 		"setpoint\t\tholding:O\tint16\t0.1\t°C\ttrue\n")
 	b.click("button", "Save")
-	b.seesIn(".grid", "holding:O")
+	b.seesIn(".grid td:has([aria-label=\"Address 3\"])", `address is "holding:O"; write coil:0`)
 	b.shot("5-tags")
 	b.enter("Address 3", "holding:0")
 	b.click("button", "Save")

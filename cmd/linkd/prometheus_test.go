@@ -82,8 +82,11 @@ func (p *prometheus) asks(path string, v any) error {
 		Status, Error string
 		Data          json.RawMessage
 	}
-	if err := json.Unmarshal(b, &answer); err != nil || answer.Status != "success" {
-		return fmt.Errorf("%s: %s %s (%v)", path, res.Status, answer.Error, err)
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return fmt.Errorf("%s: %s: %w", path, res.Status, err)
+	}
+	if answer.Status != "success" {
+		return fmt.Errorf("%s: %s: %s", path, res.Status, answer.Error)
 	}
 	return json.Unmarshal(answer.Data, v)
 }

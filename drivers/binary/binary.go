@@ -239,7 +239,7 @@ func (c *channel) compileTags() error {
 func (c *channel) ref(i int, t *tags.Tag) (ref, error) {
 	m := tagAddress.FindStringSubmatch(t.Address)
 	if m == nil {
-		return ref{}, t.Fault("address is %q; write FRAME:OFFSET or FRAME:OFFSET.BIT, as in status:5 or status:7.0",
+		return ref{}, t.AddressFault("is %q; write FRAME:OFFSET or FRAME:OFFSET.BIT, as in status:5 or status:7.0",
 			t.Address)
 	}
 	r := ref{tag: i, frame: -1, bit: -1}
@@ -264,10 +264,10 @@ func (c *channel) ref(i int, t *tags.Tag) (ref, error) {
 	}
 	switch {
 	case r.offset+t.Size > most:
-		return r, t.Fault("address is %q, but frame %s has %d bytes and the value %d; correct the offset or the type",
+		return r, t.AddressFault("is %q, but frame %s has %d bytes and the value %d; correct the offset or the type",
 			t.Address, f.name, most, t.Size)
 	case r.bit >= 0 && t.Type != tags.TypeBool:
-		return r, t.Fault("address %q is a bit; write type: bool", t.Address)
+		return r, t.AddressFault("%q is a bit; write type: bool", t.Address)
 	case t.Writable && r.bit >= 0:
 		return r, t.Fault("a single bit cannot be written; write the byte that it is in")
 	case t.Writable && c.rules[t.Address] == nil:

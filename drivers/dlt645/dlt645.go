@@ -167,7 +167,7 @@ func (c *channel) ref(t *tags.Tag, typed bool) (ref, error) {
 		if v.size == 2 {
 			example = "9010"
 		}
-		return r, t.Fault("address is %q; write the data identifier of DL/T 645-%s as %d hex digits in quotes, such as %q",
+		return r, t.AddressFault("is %q; write the data identifier of DL/T 645-%s as %d hex digits in quotes, such as %q",
 			t.Address, v.year, 2*v.size, example)
 	}
 	k := v.item(id)
@@ -177,12 +177,12 @@ func (c *channel) ref(t *tags.Tag, typed bool) (ref, error) {
 	most := maxRead - v.size
 	switch {
 	case v.block(id):
-		return r, t.Fault("address is %q, a block of several values; write a tag for each of its identifiers", t.Address)
+		return r, t.AddressFault("is %q, a block of several values; write a tag for each of its identifiers", t.Address)
 	case !typed && k != nil && k.length != t.Size:
 		return r, t.Fault("length is %d, but %s %s has %d bytes; leave length out, or write its type too", t.Size, t.Address,
 			k.what, k.length)
 	case !typed && k == nil:
-		return r, t.Fault("address is %q, of which linkd does not know the format; write its type, as in "+
+		return r, t.AddressFault("is %q, of which linkd does not know the format; write its type, as in "+
 			"type: bcd, length: 4, scale: 0.01", t.Address)
 	case t.Size > most:
 		return r, t.Fault("length is %d; an answer holds at most %d bytes", t.Size, most)

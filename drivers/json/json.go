@@ -123,7 +123,7 @@ func (c *channel) bind() error {
 			switch {
 			case t.Address == "" && t.Writable:
 			case err != nil:
-				errs = append(errs, t.Fault("address %v", err))
+				errs = append(errs, t.AddressFault("%v", err))
 			default:
 				n := root.add(parts)
 				n.tags = append(n.tags, i)

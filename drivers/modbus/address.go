@@ -52,14 +52,14 @@ func parseAddress(n int, t *tags.Tag) (ref, error) {
 		}
 		r.addr, err = strconv.Atoi(digits)
 		if r.table > holding || err != nil || digits[0] == '+' {
-			return r, t.Fault("address is %q; %s", t.Address, addressForm)
+			return r, t.AddressFault("is %q; %s", t.Address, addressForm)
 		}
 	case !r.modicon(text):
-		return r, t.Fault("address is %q; %s", t.Address, addressForm)
+		return r, t.AddressFault("is %q; %s", t.Address, addressForm)
 	}
 	if hasBit {
 		if r.bit, err = strconv.Atoi(bit); err != nil || r.bit < 0 || r.bit > 15 || r.table.bits() {
-			return r, t.Fault("address is %q; write the bit of a register as holding:0.5, 0 (lowest) to 15", t.Address)
+			return r, t.AddressFault("is %q; write the bit of a register as holding:0.5, 0 (lowest) to 15", t.Address)
 		}
 	}
 	isBool := t.Type == tags.TypeBool
@@ -72,7 +72,7 @@ func parseAddress(n int, t *tags.Tag) (ref, error) {
 	case t.Writable && !r.table.writable():
 		return r, t.Fault("%s is read-only in the device; leave writable out", tableNames[r.table])
 	case r.addr < 0 || r.addr+r.count > 1<<16:
-		return r, t.Fault("address is %q; addresses go from 0 to 65535", t.Address)
+		return r, t.AddressFault("is %q; addresses go from 0 to 65535", t.Address)
 	}
 	return r, nil
 }

@@ -60,7 +60,7 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 				errs = append(errs, t.Fault("nothing says how often it is computed; write poll: 1s"))
 			}
 			if c.formulas[i], err = tags.NewFormula(t.Address, names); err != nil {
-				errs = append(errs, t.Fault("address is %q: %v; write an expression such as 20 + 5 * sin(t / 60)",
+				errs = append(errs, t.AddressFault("is %q: %v; write an expression such as 20 + 5 * sin(t / 60)",
 					t.Address, err))
 			}
 		}

@@ -50,6 +50,11 @@ func (t *Tag) Fault(format string, args ...any) error {
 	return &project.FieldError{Field: t.Field, Err: fmt.Errorf("tag "+t.Name+": "+format, args...)}
 }
 
+// AddressFault is Fault about the tag's address.
+func (t *Tag) AddressFault(format string, args ...any) error {
+	return &project.FieldError{Field: t.Field + ".address", Err: fmt.Errorf("tag "+t.Name+": address "+format, args...)}
+}
+
 func (c *compiler) fault(t *Tag, format string, args ...any) {
 	c.errs = append(c.errs, t.Fault(format, args...))
 }

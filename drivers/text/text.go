@@ -129,7 +129,7 @@ func (c *channel) bind() error {
 		case t.Writable && w.send.Chooses() && t.Type != tags.TypeBool:
 			errs = append(errs, t.Fault("is a %s, but its write has {value:ON|OFF}, which is for a bool", t.Type))
 		case n+asked == 0 && (!t.Writable || t.Address != ""):
-			errs = append(errs, t.Fault("address is %q; write a named group of a pattern or of a request's expect; there "+
+			errs = append(errs, t.AddressFault("is %q; write a named group of a pattern or of a request's expect; there "+
 				"are %s", t.Address, strings.Join(c.groups(), ", ")))
 		case t.Readback && asked == 0:
 			errs = append(errs, t.Fault("readback needs a request that brings the tag"))
