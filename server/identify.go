@@ -73,7 +73,8 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 		return b
 	}
 	l := s.loop
-	got := identify(s.set.framer, l.room(2*preIdentityBytes), b, quiet, l.provider.table)
+	got := s.set.framer.Identify(l.room(2*preIdentityBytes), b, quiet, l.provider.table)
+	got.Verdict = bounded(got.Verdict, len(b))
 	s.quietAt = 0
 	switch got.Verdict {
 	case codec.Found:
@@ -90,13 +91,12 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 	return b
 }
 
-// identify looks for an id in all that has come before one was found; more than is kept of that is rubbish.
-func identify(f *codec.Framer, dst, b []byte, quiet bool, ids codec.IDs) codec.Identified {
-	got := f.Identify(dst, b, quiet, ids)
-	if got.Verdict != codec.Found && len(b) > preIdentityBytes {
-		got.Verdict = codec.Rubbish
+// bounded is a verdict on so many bytes: more than is kept before an id is rubbish.
+func bounded(v codec.Verdict, n int) codec.Verdict {
+	if v != codec.Found && n > preIdentityBytes {
+		return codec.Rubbish
 	}
-	return got
+	return v
 }
 
 // proxyHeader takes the balancer's header, which says where the device really is.
@@ -153,7 +153,8 @@ func (s *session) identified(now int64, got codec.Identified, b []byte) {
 		s.start(now)
 		return
 	}
-	if p := s.loop.provider; s.reason.stranger() && p.srv.rules.applies(Block, strangeness(p, got.ID, netip.Addr{}), now) {
+	if p := s.loop.provider; s.reason.stranger() && !p.srv.rules.none() &&
+		p.srv.rules.applies(Block, strangeness(p, got.ID, netip.Addr{}), now) {
 		s.reason = ReasonBlocked
 		return
 	}

@@ -90,6 +90,9 @@ func (r *rules) applies(a Action, about subject, now int64) bool {
 	return true
 }
 
+// none reports whether there are no rules at all, as is usual.
+func (r *rules) none() bool { return r.table.Load() == nil }
+
 // turnsAway reports whether all links from an address are blocked.
 func (r *rules) turnsAway(addr netip.Addr, now int64) bool {
 	return r.applies(Block, subject{addr: addr}, now)

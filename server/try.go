@@ -54,7 +54,9 @@ func (s *Server) TryIdentity(q Trial) (Tried, error) {
 		}
 	}
 	r := Tried{Trial: f.Try(q.Data, func(quiet bool) codec.Identified {
-		return identify(f, nil, q.Data, quiet, table)
+		got := f.Identify(nil, q.Data, quiet, table)
+		got.Verdict = bounded(got.Verdict, len(q.Data))
+		return got
 	})}
 	switch r.Verdict {
 	case codec.Found:
