@@ -38,6 +38,7 @@ const (
 	pointWatched             // somebody taps it
 	pointGone                // removed; its session is being closed
 	pointFlapped             // devices fought over it; flapFrom says how long ago
+	pointChanged             // in changes, and not told yet
 )
 
 // fromSpan marks an origin that is the index of a span.

@@ -26,6 +26,8 @@ type provider struct {
 	live  atomic.Pointer[settings]     // what a new link gets
 	rate  atomic.Pointer[rate.Limiter] // accept_rate; nil: no limit
 	limit *addressLimit
+
+	changes changes
 	// dialer dials the connection points of a tcp-client provider; nil for a tcp-server.
 	dialer *dialer
 	// supervisor runs the listener of a tcp-server provider; nil for a tcp-client.
@@ -166,6 +168,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	p.limit.forgive(s.remote().Addr(), now)
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
 		session: s.number, addr: pt.addr, port: pt.port})
+	p.note(pt, n)
 	s.plain()
 	return notClosed
 }
@@ -251,6 +254,7 @@ func (p *provider) freed(s *session, now int64) *values {
 	}
 	p.online.Add(-1)
 	pt.since, pt.closed = now, s.reason
+	p.note(pt, s.point)
 	p.srv.events.publish(record{kind: kindOffline, time: now, provider: p, point: s.point, origin: pt.origin,
 		session: s.number, addr: pt.addr, port: pt.port, reason: s.reason, detail: s.reasonDetail()})
 	if p.dialer != nil {

@@ -106,11 +106,11 @@ func (n *node) start(opt serving, own *data, keeper *doors.Keeper, waiting []ser
 	if err := n.editor.Start(emptyName); err != nil {
 		return err
 	}
-	if n.seen, err = lastseen.Start(own.store, n.srv, n.log); err != nil {
-		return err
-	}
 	n.trends = trend.New(n.srv)
 	n.trends.Start()
+	if n.seen, err = lastseen.Start(own.store, n.srv, n.log, n.trends.Seen); err != nil {
+		return err
+	}
 	return n.srv.Restore(waiting)
 }
 

@@ -1,10 +1,11 @@
-// Package lastseen keeps what was last seen of each connection beyond a restart: it follows the events of the reactor,
-// and every few seconds stores how those connections are by then.
+// Package lastseen keeps what was last seen of each connection beyond a restart: every few seconds it asks the reactor
+// which have come or gone, and stores how they are by then.
 package lastseen
 
 import (
+	"cmp"
 	"log/slog"
-	"sync"
+	"slices"
 	"time"
 
 	"linkd/internal/store"
@@ -28,10 +29,9 @@ type Store interface {
 	Starts() (uint64, error)
 }
 
-// Reactor is what is followed.
+// Reactor has the connections.
 type Reactor interface {
-	FollowEvents(take func(server.Event)) (stop func())
-	Connection(provider, name string) (server.ConnView, error)
+	Changes(f func(server.ConnView))
 	Continue(session uint64)
 	Recall(server.Past)
 }
@@ -42,13 +42,11 @@ type key struct{ provider, connection string }
 type Keeper struct {
 	store   Store
 	reactor Reactor
+	also    func(server.ConnView)
 	log     *slog.Logger
-	stop    func()
+	failed  []store.Seen // what could not be stored yet, one a connection at most
 	end     chan struct{}
 	done    chan struct{}
-
-	mu      sync.Mutex
-	changed map[key]struct{} // since the last flush: at most one entry a connection
 }
 
 // Numbers has the reactor's session numbers go on after those that were seen, and after those that a crash may have
@@ -71,13 +69,14 @@ func Numbers(s Store, r Reactor, log *slog.Logger) error {
 	return nil
 }
 
-// Start tells the reactor, which must run its project, what was seen before, and keeps what is seen from now on.
-func Start(s Store, r Reactor, log *slog.Logger) (*Keeper, error) {
-	k := &Keeper{store: s, reactor: r, log: log, end: make(chan struct{}), done: make(chan struct{}),
-		changed: map[key]struct{}{}}
-	k.stop = r.FollowEvents(k.note)
+// Start tells the reactor, which must run its project, what was seen before, and keeps what is seen from now on. also
+// is told of each connection that came or went, too, by one goroutine; nil: nobody is.
+func Start(s Store, r Reactor, log *slog.Logger, also func(server.ConnView)) (*Keeper, error) {
+	if also == nil {
+		also = func(server.ConnView) {}
+	}
+	k := &Keeper{store: s, reactor: r, also: also, log: log, end: make(chan struct{}), done: make(chan struct{})}
 	if err := s.EachSeen(func(c store.Seen) { r.Recall(past(c)) }); err != nil {
-		k.stop()
 		return nil, err
 	}
 	go k.run()
@@ -92,16 +91,6 @@ func past(c store.Seen) server.Past {
 		p.LastClose = server.ReasonDrain.String()
 	}
 	return p
-}
-
-// note is called with every event.
-func (k *Keeper) note(e server.Event) {
-	if e.Connection == "" || e.Kind != "online" && e.Kind != "offline" {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.changed[key{e.Provider, e.Connection}] = struct{}{}
 }
 
 func (k *Keeper) run() {
@@ -122,53 +111,36 @@ func (k *Keeper) run() {
 
 // Close stores the rest. Call it when the reactor has stopped.
 func (k *Keeper) Close() error {
-	k.stop()
 	close(k.end)
 	<-k.done
 	return k.flush()
 }
 
-// flush stores how the connections are that have changed. What cannot be stored stays for the next time.
+// flush stores how the connections are that have changed. What cannot be stored stays for the next time, unless it has
+// changed again by then.
 func (k *Keeper) flush() error {
-	k.mu.Lock()
-	changed := k.changed
-	k.changed = map[key]struct{}{}
-	k.mu.Unlock()
-	list := make([]store.Seen, 0, min(len(changed), perCall))
-	put := func() error {
-		err := k.store.PutSeen(list)
-		if err != nil {
-			k.again(list)
-		}
-		list = list[:0]
-		return err
+	list := k.failed
+	failed := make(map[key]int, len(list))
+	for i, c := range list {
+		failed[key{c.Provider, c.Connection}] = i
 	}
+	k.reactor.Changes(func(v server.ConnView) {
+		k.also(v)
+		now := store.Seen{Provider: v.Provider, Connection: v.Name, Session: v.Session, Online: v.State == server.Online,
+			Since: v.Since, Addr: v.RemoteAddr, Reconnects: v.Reconnects, LastClose: v.LastClose}
+		if i, ok := failed[key{v.Provider, v.Name}]; ok {
+			list[i] = now
+		} else {
+			list = append(list, now)
+		}
+	})
+	k.failed = nil
 	var first error
-	for c := range changed {
-		v, err := k.reactor.Connection(c.provider, c.connection)
-		if err != nil {
-			continue // removed
+	for some := range slices.Chunk(list, perCall) {
+		if err := k.store.PutSeen(some); err != nil {
+			k.failed = append(k.failed, some...)
+			first = cmp.Or(first, err)
 		}
-		list = append(list, store.Seen{Provider: c.provider, Connection: c.connection, Session: v.Session,
-			Online: v.State == server.Online, Since: v.Since, Addr: v.RemoteAddr, Reconnects: v.Reconnects,
-			LastClose: v.LastClose})
-		if len(list) == perCall {
-			if err := put(); err != nil && first == nil {
-				first = err
-			}
-		}
-	}
-	if err := put(); err != nil && first == nil {
-		first = err
 	}
 	return first
-}
-
-// again marks what was not stored.
-func (k *Keeper) again(list []store.Seen) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, c := range list {
-		k.changed[key{c.Provider, c.Connection}] = struct{}{}
-	}
 }

@@ -22,7 +22,7 @@ type world struct {
 	mu        sync.Mutex
 	seen      map[string]store.Seen
 	views     map[string]server.ConnView
-	take      func(server.Event)
+	changed   []string
 	recalled  []server.Past
 	continued uint64
 	fault     error
@@ -53,17 +53,13 @@ func (w *world) EachSeen(f func(store.Seen)) error {
 	return nil
 }
 
-func (w *world) FollowEvents(take func(server.Event)) func() {
-	w.take = take
-	return func() {}
-}
-
-func (w *world) Connection(_, name string) (server.ConnView, error) {
-	v, ok := w.views[name]
-	if !ok {
-		return v, server.ErrNotFound
+func (w *world) Changes(f func(server.ConnView)) {
+	for _, name := range w.changed {
+		v := w.views[name]
+		v.Name = name
+		f(v)
 	}
-	return v, nil
+	w.changed = nil
 }
 
 func (w *world) Continue(n uint64)    { w.continued = n }
@@ -71,33 +67,43 @@ func (w *world) Recall(p server.Past) { w.recalled = append(w.recalled, p) }
 
 var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// TestKeep: connections that come and go are stored as they are by then, once each; those that are removed are not.
+// TestKeep: connections that come and go are stored as they are by then; what could not be stored is, later, and as it
+// is then.
 func TestKeep(t *testing.T) {
 	w := &world{seen: map[string]store.Seen{}, views: map[string]server.ConnView{
-		"c1": {State: server.Online, Session: 7, Since: since, RemoteAddr: "10.0.0.1:1", Reconnects: 2, LastClose: "peer"},
+		"c1": {State: server.Online, Session: 7, Since: since, RemoteAddr: "10.0.0.1:1", Reconnects: 2,
+			LastClose: "peer"},
 		"c2": {State: server.Offline, Session: 5, Since: since, LastClose: "idle"},
 	}}
-	k, err := Start(w, w, slog.New(slog.DiscardHandler))
+	told := 0
+	k, err := Start(w, w, slog.New(slog.DiscardHandler), func(server.ConnView) { told++ })
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range []server.Event{{Kind: "online", Connection: "c1"}, {Kind: "offline", Connection: "c1"},
-		{Kind: "online", Connection: "c1"}, {Kind: "offline", Connection: "c2"}, {Kind: "offline", Connection: "removed"},
-		{Kind: "stranger"}, {Kind: "flapping", Connection: "c3"}} {
-		w.take(e)
+	flush := func(fault error, changed ...string) {
+		t.Helper()
+		w.fault, w.changed = fault, changed
+		if err := k.flush(); !errors.Is(err, fault) {
+			t.Errorf("flush: %v, want %v", err, fault)
+		}
 	}
-	w.fault = errors.New("disk full")
-	if err := k.flush(); err == nil {
-		t.Error("a flush to a full disk succeeded")
+	full := errors.New("disk full")
+	flush(full, "c1", "c2")
+	c1 := w.views["c1"]
+	c1.Session, c1.Reconnects = 8, 3
+	w.views["c1"] = c1
+	flush(full, "c1")
+	if len(k.failed) != 2 || len(w.seen) != 0 {
+		t.Errorf("%+v wait, %+v are stored", k.failed, w.seen)
 	}
 	w.fault = nil
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := store.Seen{Connection: "c1", Session: 7, Online: true, Since: since, Addr: "10.0.0.1:1",
-		Reconnects: 2, LastClose: "peer"}
-	if len(w.seen) != 2 || w.seen["c1"] != want || w.seen["c2"].LastClose != "idle" {
-		t.Errorf("stored %+v", w.seen)
+	want := store.Seen{Connection: "c1", Session: 8, Online: true, Since: since, Addr: "10.0.0.1:1",
+		Reconnects: 3, LastClose: "peer"}
+	if len(w.seen) != 2 || w.seen["c1"] != want || w.seen["c2"].LastClose != "idle" || told != 3 {
+		t.Errorf("stored %+v; %d told", w.seen, told)
 	}
 }
 
@@ -112,7 +118,7 @@ func TestRecall(t *testing.T) {
 	if err := Numbers(w, w, quiet); err != nil || w.continued != 2_000_000 {
 		t.Errorf("numbers go on at %d, %v", w.continued, err)
 	}
-	k, err := Start(w, w, slog.New(slog.DiscardHandler))
+	k, err := Start(w, w, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

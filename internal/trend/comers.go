@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,7 +19,7 @@ type Comer struct {
 
 const (
 	ageTime     = 30 * time.Minute // that comes are counted for; the age before counts too
-	mostComers  = 4096             // that are counted at once, in each of two ages
+	mostComers  = 512              // that are counted at once, in each of two ages
 	fewestComes = 3                // of one that is worth a word
 )
 
@@ -28,6 +27,7 @@ type place struct{ provider, connection string }
 
 type comes struct {
 	n      int
+	total  uint64 // its reconnects when it was last looked at
 	reason string
 }
 
@@ -35,7 +35,8 @@ type comes struct {
 //
 // Which of a million come most is found in a fixed memory as Misra and Gries have it: when there is no room for
 // another, all lose one, and who has none left goes. Nobody is shown as coming more often than it did, and who makes up
-// more than one in mostComers of all that came in an age is in the list.
+// more than one in mostComers of all that came in an age is in the list. How often one came before it was looked at
+// first is not known; it counts as once.
 type ages struct {
 	mu     sync.Mutex
 	now    map[place]*comes
@@ -58,26 +59,35 @@ func (a *ages) turn(now time.Time) {
 	}
 }
 
-// take is given every event of the server.
-func (a *ages) take(e server.Event) {
-	at := place{e.Provider, e.Connection}
+// take is given a connection that came or went, as it is now.
+func (a *ages) take(v server.ConnView) {
+	at := place{v.Provider, v.Name}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c := a.now[at]
+	c, came := a.now[at], uint64(0)
+	switch was := cmp.Or(c, a.before[at]); {
+	case was != nil:
+		came = v.Reconnects - min(was.total, v.Reconnects)
+	case v.State == server.Online:
+		came = 1
+	}
 	switch {
-	case e.Kind == "online" && c != nil:
-		c.n++
-	case e.Kind == "online" && len(a.now) < mostComers:
-		a.now[at] = &comes{n: 1}
-	case e.Kind == "online":
+	case c != nil:
+		c.n += int(came)
+	case came == 0:
+		return
+	case len(a.now) < mostComers:
+		c = &comes{n: int(came)}
+		a.now[at] = c
+	default:
 		for at, c := range a.now {
 			if c.n--; c.n == 0 {
 				delete(a.now, at)
 			}
 		}
-	case e.Kind == "offline" && c != nil:
-		c.reason, _, _ = strings.Cut(e.Reason, ":") // without its detail, which the device may have a hand in
+		return
 	}
+	c.total, c.reason = v.Reconnects, v.LastClose
 }
 
 // worst returns the connections that came most often, most at most, and since when they were counted.

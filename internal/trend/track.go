@@ -28,6 +28,9 @@ func newTrack(every time.Duration, points int) track {
 func (t *track) see(s *sample) {
 	if t.before == nil {
 		t.before = s
+		for name := range s.since(s) { // the memory is had at the start
+			t.lines[name] = empty(len(t.times))
+		}
 		return
 	}
 	for name, worse := range map[string]func(a, b float64) float64{"online": math.Min, "offline": math.Max} {

@@ -28,7 +28,6 @@ const (
 // source is what is recorded. Its methods are safe for concurrent use.
 type source interface {
 	Stats() server.Stats
-	FollowEvents(take func(server.Event)) (stop func())
 	Quietest(ctx context.Context, most int) ([]server.QuietView, error)
 }
 
@@ -46,9 +45,8 @@ type Recorder struct {
 	quiet    []server.QuietView
 	lookedAt time.Time
 
-	unfollow func()
-	end      chan struct{}
-	done     sync.WaitGroup
+	end  chan struct{}
+	done sync.WaitGroup
 }
 
 // New returns a Recorder that records nothing yet.
@@ -60,7 +58,6 @@ func New(src source) *Recorder {
 // Start begins to record.
 func (r *Recorder) Start() {
 	r.begin(time.Now())
-	r.unfollow = r.src.FollowEvents(r.ages.take)
 	r.done.Go(func() {
 		tick := time.NewTicker(fine)
 		defer tick.Stop()
@@ -84,10 +81,12 @@ func (r *Recorder) begin(now time.Time) {
 
 // Close ends recording; what was recorded can be read still.
 func (r *Recorder) Close() {
-	r.unfollow()
 	close(r.end)
 	r.done.Wait()
 }
+
+// Seen takes a connection that came or went, as it is now. It may be called from Start on.
+func (r *Recorder) Seen(v server.ConnView) { r.ages.take(v) }
 
 // sample reads the counters once.
 func (r *Recorder) sample(now time.Time) {
