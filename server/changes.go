@@ -12,15 +12,15 @@ type changes struct {
 // changesAtOnce is for how many connections Changes holds a provider's lock.
 const changesAtOnce = 256
 
-// note adds connection point n. The caller holds its stripe.
-func (c *changes) note(pt *point, n uint32) {
-	if pt.flags&pointChanged != 0 {
+// note adds connection point n to the changes. The caller holds its stripe. A channel without a connection has none.
+func (p *provider) note(pt *point, n uint32) {
+	if pt.flags&pointChanged != 0 || p.name == localName {
 		return
 	}
 	pt.flags |= pointChanged
-	c.mu.Lock()
-	c.list = append(c.list, n)
-	c.mu.Unlock()
+	p.changes.mu.Lock()
+	p.changes.list = append(p.changes.list, n)
+	p.changes.mu.Unlock()
 }
 
 func (c *changes) take() []uint32 {

@@ -160,7 +160,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	p.limit.forgive(s.remote().Addr(), now)
 	p.srv.events.publish(record{kind: kindOnline, time: now, provider: p, point: n, origin: pt.origin,
 		session: s.number, addr: pt.addr, port: pt.port})
-	p.changes.note(pt, n)
+	p.note(pt, n)
 	s.plain()
 	return notClosed
 }
@@ -263,7 +263,7 @@ func (p *provider) freed(s *session, now int64) *values {
 	}
 	p.online.Add(-1)
 	pt.since, pt.closed = now, s.reason
-	p.changes.note(pt, s.point)
+	p.note(pt, s.point)
 	p.srv.events.publish(record{kind: kindOffline, time: now, provider: p, point: s.point, origin: pt.origin,
 		session: s.number, addr: pt.addr, port: pt.port, reason: s.reason, detail: s.reasonDetail()})
 	if p.dialer != nil {

@@ -16,10 +16,13 @@ var welcomeLink = regexp.MustCompile(`(?m)^console: (http://\S+)(/#/code/[a-z2-7
 func TestConsoleLink(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouse, anyPorts...)
-	found := welcomeLink.FindStringSubmatch(in.log.String())
-	if found == nil || found[1] != in.url {
-		t.Fatalf("no link to %s in\n%s", in.url, in.log)
-	}
+	var found []string
+	eventually(t, "the link is printed", func() error {
+		if found = welcomeLink.FindStringSubmatch(in.log.String()); found == nil || found[1] != in.url {
+			return fmt.Errorf("no link to %s in\n%s", in.url, in.log)
+		}
+		return nil
+	})
 	b := openTab(t, in.url)
 	b.open(found[2])
 	b.sees("admin", "live")

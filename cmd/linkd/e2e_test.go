@@ -139,7 +139,7 @@ type instance struct {
 	*process
 	url  string
 	file string
-	args []string // of serve, but for --http
+	args []string // of serve, besides --http
 }
 
 var httpListening = regexp.MustCompile(`msg="http listening".* addr=(\S+)`)
@@ -160,18 +160,18 @@ func serve(t *testing.T, content string, flags ...string) *instance {
 // launch is serve with a file that is there, or "" for none, of a linkd that may end in any way.
 func launch(t *testing.T, file string, flags ...string) *instance {
 	t.Helper()
-	in := &instance{file: file, args: append([]string{"serve"}, flags...)}
+	in := &instance{file: file, args: flags}
 	if file != "" {
-		in.args = append(in.args, "-f", file)
+		in.args = append([]string{"-f", file}, flags...)
 	}
 	in.at(t, "127.0.0.1:0")
 	return in
 }
 
-// at starts linkd with its API at an address.
+// at starts linkd with its API at an address, unless its flags name another.
 func (in *instance) at(t *testing.T, addr string) {
 	t.Helper()
-	in.process = start(t, exec.Command(binary, append(in.args, "--http", addr)...))
+	in.process = start(t, exec.Command(binary, append([]string{"serve", "--http", addr}, in.args...)...))
 	eventually(t, "linkd is ready", func() error {
 		select {
 		case <-in.gone:

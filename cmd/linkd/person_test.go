@@ -145,17 +145,23 @@ func (b *tab) enter(field, text string) {
 	}
 }
 
-// choose picks an option of a list by what it says.
+// choose picks an option of a list by what it says, as soon as it is there.
 func (b *tab) choose(field, option string) {
 	b.t.Helper()
-	b.have(b.find("combobox", field), fmt.Sprintf(`function() {
-		const option = [...this.options].find((o) => o.text === %q);
-		if (!option) throw new Error("there are " + [...this.options].map((o) => o.text));
-		this.focus();
-		this.value = option.value;
-		this.dispatchEvent(new Event("input", {bubbles: true}));
-		this.dispatchEvent(new Event("change", {bubbles: true}));
-	}`, option))
+	eventually(b.t, fmt.Sprintf("%s is %q", field, option), func() error {
+		id, err := b.lookFor("combobox", field)
+		if err == nil {
+			_, err = b.on(id, fmt.Sprintf(`function() {
+				const option = [...this.options].find((o) => o.text === %q);
+				if (!option) throw new Error("there are " + [...this.options].map((o) => o.text));
+				this.focus();
+				this.value = option.value;
+				this.dispatchEvent(new Event("input", {bubbles: true}));
+				this.dispatchEvent(new Event("change", {bubbles: true}));
+			}`, option))
+		}
+		return err
+	})
 }
 
 // paste gives a field what the clipboard has.
