@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
+
+	"linkd/internal/limits"
 )
 
 func millionCases(c *Config) []measured {
@@ -145,10 +148,11 @@ func (b *bench) nodesFor(total int) (int, error) {
 }
 
 func (b *bench) checked(total, nodes int) (int, error) {
-	available, err := read(parseAvailable, "/proc/meminfo")
+	free, err := limits.Available()
 	if err != nil {
 		return 0, err
 	}
+	available := int64(min(free, math.MaxInt64))
 	needed := int64(total)*bytesPerDevice + 2*int64(nodes)*bytesPerProcess
 	if available < needed {
 		return 0, fmt.Errorf("%w: %d devices in %d processes a side take about %d MiB of memory and %d MiB are left; "+

@@ -127,20 +127,6 @@ func parseKernelMemory(meminfo string) (int64, error) {
 	return sum, nil
 }
 
-// parseAvailable reads the memory that can still be used, in bytes, from the text of /proc/meminfo.
-func parseAvailable(meminfo string) (int64, error) {
-	for line := range strings.Lines(meminfo) {
-		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("%w: meminfo: MemAvailable %q, want a number and kB", errProc, strings.TrimSpace(rest))
-			}
-			return kib << 10, nil
-		}
-	}
-	return 0, fmt.Errorf("%w: meminfo has no MemAvailable", errProc)
-}
-
 // parseCPUModel reads the model's name from /proc/cpuinfo; empty where there is none.
 func parseCPUModel(cpuinfo string) string {
 	for line := range strings.Lines(cpuinfo) {

@@ -12,7 +12,7 @@ const (
 	status   = "Name:\tlinkd\nVmRSS:\t   30716 kB\nRssAnon:\t   12345 kB\nRssFile:\t   18000 kB\n"
 	procStat = "2691 (a b) c) S 1 2691 2691 0 -1 4194304 100 200 0 0 150 50 7 3 20 0 5 0 1000 2000 300\n"
 	stat     = "cpu  100 1 50 1000 10 2 3 7 20 0\ncpu0 1 2 3 4 5 6 7 8 9 10\n"
-	limits   = "Limit  Soft Limit  Hard Limit  Units\nMax processes  1 1 processes\nMax open files  1024  20000  files\n"
+	ulimits  = "Limit  Soft Limit  Hard Limit  Units\nMax processes  1 1 processes\nMax open files  1024  20000  files\n"
 	cpuinfo  = "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\n"
 )
 
@@ -30,7 +30,7 @@ func TestParseProc(t *testing.T) {
 	if got, err := parseMachineTimes(stat); got != want || err != nil {
 		t.Errorf("machine times %v, %v, want %v", got, err, want)
 	}
-	if n, err := parseOpenFiles(limits); n != 20000 || err != nil {
+	if n, err := parseOpenFiles(ulimits); n != 20000 || err != nil {
 		t.Errorf("open files %d, %v", n, err)
 	}
 	if n, err := parseOpenFiles("Max open files 1024 unlimited files"); n < 1<<20 || err != nil {

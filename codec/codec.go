@@ -226,6 +226,9 @@ func (f *Framer) Accept(dst, id []byte) []byte {
 // Refuse appends to dst what the device must be sent when its id is refused: nothing for most.
 func (f *Framer) Refuse(dst, id []byte) []byte { return append(dst, f.nack...) }
 
+// TooLong is the detail of a link that is closed because Decode has left more than MaxHeld bytes untaken.
+const TooLong = "a frame longer than the preset allows"
+
 // MaxHeld returns the most bytes that Decode may leave untaken.
 func (f *Framer) MaxHeld() int { return f.maxHeld }
 

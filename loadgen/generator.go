@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"strings"
 	"time"
+
+	"linkd/internal/limits"
 )
 
 // ErrInvalid is wrapped by Result.Err when the generator itself fell short: the run says little about the server.
@@ -19,7 +20,6 @@ const (
 	mostStallSelf = 10 * time.Second
 	// usualPorts is how many ephemeral ports Linux has for one address where nobody changed that.
 	usualPorts = 28232
-	portRange  = "/proc/sys/net/ipv4/ip_local_port_range"
 )
 
 // Generator is the verdict on the generator itself.
@@ -106,11 +106,8 @@ func (c *Config) cores(processes int) int {
 // of links that have closed may be taken for a while as well.
 func (c *Config) portsLeft() int64 {
 	each := int64(usualPorts)
-	if b, err := os.ReadFile(portRange); err == nil {
-		var lowest, highest int64
-		if _, err := fmt.Sscan(string(b), &lowest, &highest); err == nil {
-			each = highest - lowest + 1
-		}
+	if lowest, highest, err := limits.LocalPorts(); err == nil {
+		each = int64(highest - lowest + 1)
 	}
 	addresses := int64(1)
 	if from, err := parseSources(c.Sources); err == nil && from.count > 0 {

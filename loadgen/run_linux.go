@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 
-	"golang.org/x/sys/unix"
+	"linkd/internal/limits"
 )
 
 // descriptorReserve is left free in each process: standard streams, epoll sets, pipes to other processes.
@@ -154,23 +153,17 @@ func plan(cfg *Config, limit, open int) (int, error) {
 
 // raiseDescriptorLimit raises the soft limit to the hard one, and returns what holds now.
 func raiseDescriptorLimit() int {
-	var r unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil {
+	n, err := limits.RaiseDescriptors()
+	if err != nil {
 		return 1024
 	}
-	if r.Cur < r.Max {
-		raised := unix.Rlimit{Cur: r.Max, Max: r.Max}
-		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
-			r = raised
-		}
-	}
-	return int(min(r.Cur, maxDevices+1_000_000)) // may be unlimited
+	return int(min(n, maxDevices+1_000_000)) // may be unlimited
 }
 
 func openDescriptors() int {
-	entries, err := os.ReadDir("/proc/self/fd")
+	n, err := limits.OpenDescriptors()
 	if err != nil {
 		return descriptorReserve
 	}
-	return len(entries)
+	return n
 }

@@ -17,9 +17,36 @@ import (
 // field. It takes keys one by one: Done says which were not asked for.
 type Options struct {
 	m     map[string]any
-	known []string
+	asked []Option
 	errs  []error
 }
+
+// Option is an option that an output has asked for.
+type Option struct {
+	Key     string
+	Kind    OptionKind
+	Default string   // as a project file has it; empty: none
+	Choices []string // of a Choice
+}
+
+// OptionKind says what an option holds.
+type OptionKind string
+
+// The kinds.
+const (
+	Text       OptionKind = "text"
+	Choice     OptionKind = "choice"
+	SecretText OptionKind = "secret"
+	Count      OptionKind = "number"
+	Flag       OptionKind = "flag"
+	Duration   OptionKind = "duration"
+	Bytes      OptionKind = "size"
+	List       OptionKind = "list"
+	Texts      OptionKind = "texts" // names and values
+)
+
+// Asked returns what was asked for so far, in that order.
+func (o *Options) Asked() []Option { return o.asked }
 
 // ReadOptions begins to read options.
 func ReadOptions(m map[string]any) *Options { return &Options{m: m} }
@@ -31,24 +58,30 @@ func (o *Options) Fault(key, format string, args ...any) {
 
 // Done faults the keys that nobody has asked for, and returns all that was wrong.
 func (o *Options) Done() error {
-	slices.Sort(o.known)
+	known := make([]string, len(o.asked))
+	for i, a := range o.asked {
+		known[i] = a.Key
+	}
+	slices.Sort(known)
 	for _, key := range slices.Sorted(maps.Keys(o.m)) {
-		if !slices.Contains(o.known, key) {
-			o.Fault(key, "is not known here; there are %s", strings.Join(slices.Compact(o.known), ", "))
+		if !slices.Contains(known, key) {
+			o.Fault(key, "is not known here; there are %s", strings.Join(slices.Compact(known), ", "))
 		}
 	}
 	return errors.Join(o.errs...)
 }
 
-func (o *Options) take(key string) (v any, set bool) {
-	o.known = append(o.known, key)
+func (o *Options) take(key string, kind OptionKind, fallback string) (v any, set bool) {
+	o.asked = append(o.asked, Option{Key: key, Kind: kind, Default: fallback})
 	v, set = o.m[key]
 	return v, set && v != nil
 }
 
 // Text reads a text; fallback when there is none. A number stands for its digits. Control characters are refused.
-func (o *Options) Text(key, fallback string) string {
-	v, set := o.take(key)
+func (o *Options) Text(key, fallback string) string { return o.text(key, Text, fallback) }
+
+func (o *Options) text(key string, kind OptionKind, fallback string) string {
+	v, set := o.take(key, kind, fallback)
 	if !set {
 		return fallback
 	}
@@ -69,7 +102,8 @@ func (o *Options) Text(key, fallback string) string {
 
 // Choice reads one of some words, the first when there is none.
 func (o *Options) Choice(key string, words ...string) string {
-	s := o.Text(key, words[0])
+	s := o.text(key, Choice, words[0])
+	o.asked[len(o.asked)-1].Choices = words
 	if !slices.Contains(words, s) {
 		o.Fault(key, "is %q; choose one of: %s", s, strings.Join(words, ", "))
 		return words[0]
@@ -79,7 +113,7 @@ func (o *Options) Choice(key string, words ...string) string {
 
 // Count reads a whole number from low to high; fallback when there is none.
 func (o *Options) Count(key string, fallback, low, high int) int {
-	v, set := o.take(key)
+	v, set := o.take(key, Count, strconv.Itoa(fallback))
 	if !set {
 		return fallback
 	}
@@ -107,7 +141,7 @@ func whole(v any) (int64, bool) {
 
 // Flag reads a truth value; fallback when there is none.
 func (o *Options) Flag(key string, fallback bool) bool {
-	v, set := o.take(key)
+	v, set := o.take(key, Flag, strconv.FormatBool(fallback))
 	if !set {
 		return fallback
 	}
@@ -120,7 +154,7 @@ func (o *Options) Flag(key string, fallback bool) bool {
 
 // Duration reads a time from low to high, such as 500ms or 10s; fallback when there is none.
 func (o *Options) Duration(key string, fallback, low, high time.Duration) time.Duration {
-	v, set := o.take(key)
+	v, set := o.take(key, Duration, fallback.String())
 	if !set {
 		return fallback
 	}
@@ -138,7 +172,7 @@ func (o *Options) Duration(key string, fallback, low, high time.Duration) time.D
 
 // Size reads a number of bytes from low to high, such as 512KiB or 64MiB; fallback when there is none.
 func (o *Options) Size(key string, fallback, low, high int64) int64 {
-	v, set := o.take(key)
+	v, set := o.take(key, Bytes, Size(fallback))
 	if !set {
 		return fallback
 	}
@@ -180,7 +214,7 @@ func Size(n int64) string {
 
 // List reads a list of texts, at most limit; nil when there is none. A text alone is a list of one.
 func (o *Options) List(key string, limit int) (list []string) {
-	v, set := o.take(key)
+	v, set := o.take(key, List, "")
 	if !set {
 		return nil
 	}
@@ -202,7 +236,7 @@ func (o *Options) List(key string, limit int) (list []string) {
 
 // Texts reads a mapping of texts to texts, at most limit; nil when there is none.
 func (o *Options) Texts(key string, limit int) map[string]string {
-	v, set := o.take(key)
+	v, set := o.take(key, Texts, "")
 	if !set {
 		return nil
 	}

@@ -24,6 +24,15 @@ type Kind struct {
 	// Compile checks a configuration, without touching the network or a disk. An error joins one project.FieldError
 	// for each fault, which names the option and what would be right.
 	Compile func(*project.Output) (Maker, error)
+	// Ask asks for all options of a format, as Compile does.
+	Ask func(o *Options, format string)
+}
+
+// Options returns the options of a format, in the order in which they are asked for.
+func (k *Kind) Options(format string) []Option {
+	o := ReadOptions(nil)
+	k.Ask(o, format)
+	return o.Asked()
 }
 
 // Maker makes the output and starts it. It reads files and secrets, and fails where they cannot be read; that the far

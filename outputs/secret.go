@@ -17,7 +17,7 @@ type Secret struct{ from string }
 
 // Secret reads a secret; the zero Secret when there is none.
 func (o *Options) Secret(key string) Secret {
-	s := o.Text(key, "")
+	s := o.text(key, SecretText, "")
 	for _, prefix := range []string{"env:", "file:"} {
 		if s == prefix {
 			o.Fault(key, "is %q; write env:NAME or file:PATH", s)

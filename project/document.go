@@ -40,6 +40,18 @@ func ReadProvider(doc []byte) (*Provider, error) {
 	return read(doc, func(l *loader, n *node) *Provider { return l.provider(n, own) })
 }
 
+// ReadIdentity reads how links say who they are, and checks it: nothing else of the project has a say in it. What is
+// left out gets its default. The error is Errors.
+func ReadIdentity(doc []byte) (*Identity, error) {
+	return read(doc, func(l *loader, n *node) *Identity {
+		id := l.identity(n)
+		id.Defaults()
+		c := checker{faults: l.faults}
+		c.identity(n, &id)
+		return &id
+	})
+}
+
 // ReadConnPt reads a connection point. The error is Errors.
 func ReadConnPt(doc []byte) (*ConnPt, error) { return read(doc, (*loader).conn) }
 

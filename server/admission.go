@@ -70,6 +70,8 @@ func (p *provider) admit(l *loop, set *settings, addr netip.Addr, now int64) Rea
 		return ReasonDrain
 	case p.closing.Load() != 0:
 		return Reason(p.closing.Load())
+	case !srv.rules.none() && !set.trusts(addr) && srv.rules.turnsAway(addr, now):
+		return ReasonBlocked
 	case set.maxSessions > 0 && mine > set.maxSessions:
 		return ReasonCapacity
 	case all > capacity:

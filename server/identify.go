@@ -1,6 +1,7 @@
 package server
 
 import (
+	"net/netip"
 	"time"
 
 	"linkd/codec"
@@ -73,6 +74,7 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 	}
 	l := s.loop
 	got := s.set.framer.Identify(l.room(2*preIdentityBytes), b, quiet, l.provider.table)
+	got.Verdict = bounded(got.Verdict, len(b))
 	s.quietAt = 0
 	switch got.Verdict {
 	case codec.Found:
@@ -86,10 +88,15 @@ func (s *session) identity(now int64, b []byte, quiet bool) (rest []byte) {
 	case codec.WaitQuiet:
 		s.quietAt = l.millis(now) + s.set.quiet
 	}
-	if len(b) > preIdentityBytes {
-		s.fail(ReasonRubbish, "")
-	}
 	return b
+}
+
+// bounded is a verdict on so many bytes: more than is kept before an id is rubbish.
+func bounded(v codec.Verdict, n int) codec.Verdict {
+	if v != codec.Found && n > preIdentityBytes {
+		return codec.Rubbish
+	}
+	return v
 }
 
 // proxyHeader takes the balancer's header, which says where the device really is.
@@ -101,11 +108,14 @@ func (s *session) proxyHeader(now int64, b []byte) []byte {
 			s.setRemote(src)
 		}
 		b = b[n:]
-		if s.loop.provider.limit.blocked(s.remote().Addr(), now) {
+		switch from := s.remote().Addr(); {
+		case s.loop.provider.srv.rules.turnsAway(from, now):
+			s.fail(ReasonBlocked, "")
+		case s.loop.provider.limit.blocked(from, now):
 			s.fail(ReasonLimited, "")
-			return b
+		default:
+			s.identifying(now)
 		}
-		s.identifying(now)
 	case codec.Rubbish:
 		s.fail(ReasonRubbish, "no PROXY header")
 	default:
@@ -141,6 +151,11 @@ func (s *session) identified(now int64, got codec.Identified, b []byte) {
 			s.write(now, reply)
 		}
 		s.start(now)
+		return
+	}
+	if p := s.loop.provider; s.reason.stranger() && !p.srv.rules.none() &&
+		p.srv.rules.applies(Block, strangeness(p, got.ID, netip.Addr{}), now) {
+		s.reason = ReasonBlocked
 		return
 	}
 	if reply := s.set.framer.Refuse(s.loop.work[:0], got.ID); len(reply) > 0 {

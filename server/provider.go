@@ -134,19 +134,11 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	known := !p.secrets.Load() || p.secretIs(n, secret) // before the stripe: p.mu comes first
 	pt := p.pts.lock(n)
 	defer p.pts.unlock(n)
-	switch {
-	case pt.origin == 0 || pt.flags&pointGone != 0:
-		return ReasonUnknown
-	case pt.flags&pointDisabled != 0:
-		return ReasonDisabled
-	case !known:
-		return ReasonSecret
+	if r := pt.refuses(known, set.oldest); r != notClosed {
+		return r
 	}
 	h, old := s.handle(), pt.binding.Owner()
 	if old != 0 {
-		if set.oldest {
-			return ReasonDuplicate
-		}
 		if !pt.binding.Takeover(old, h) {
 			return ReasonDuplicate // cannot be: the stripe is locked
 		}
@@ -170,6 +162,21 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 		session: s.number, addr: pt.addr, port: pt.port})
 	p.note(pt, n)
 	s.plain()
+	return notClosed
+}
+
+// refuses says why a connection point takes no new link, or notClosed. known: the link has sent its secret.
+func (pt *point) refuses(known, oldest bool) Reason {
+	switch {
+	case pt.origin == 0 || pt.flags&pointGone != 0:
+		return ReasonUnknown
+	case pt.flags&pointDisabled != 0:
+		return ReasonDisabled
+	case !known:
+		return ReasonSecret
+	case oldest && pt.binding.Owner() != 0:
+		return ReasonDuplicate
+	}
 	return notClosed
 }
 
@@ -223,6 +230,8 @@ func (p *provider) left(s *session, was phase, now int64) {
 		c.strangers[s.reason].Add(1)
 		p.limit.failed(s.remote().Addr(), now)
 		p.srv.strangers.note(p, s, now)
+	case s.reason == ReasonBlocked:
+		p.limit.failed(s.remote().Addr(), now)
 	}
 	switch {
 	case s.reason == ReasonTimeout:

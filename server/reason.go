@@ -30,6 +30,7 @@ const (
 	ReasonPressure          // no room: unidentified, and made way for another
 	ReasonLimited           // too many failures from this address
 	ReasonAcceptRate        // faster than the provider's accept_rate
+	ReasonBlocked           // a stranger, or an address, that people have blocked
 	ReasonEngine            // the provider's event loops stopped
 	reasonCount
 )
@@ -39,7 +40,8 @@ func (r Reason) String() string {
 	names := [reasonCount]string{
 		"", "peer", "reset", "keepalive", "identity_timeout", "rubbish", "unknown_id", "bad_secret", "disabled",
 		"address", "duplicate", "takeover", "idle", "slow", "overflow", "framing", "driver", "panic", "kicked",
-		"removed", "changed", "drain", "capacity", "pressure", "address_limit", "accept_rate", "engine",
+		"removed", "changed", "drain", "capacity", "pressure", "address_limit", "accept_rate", "blocked",
+		"engine",
 	}
 	if r >= reasonCount {
 		return "invalid"
@@ -59,7 +61,7 @@ func (r Reason) stranger() bool {
 // refused reports whether r means that linkd had no room for the link or did not want it, whoever it was.
 func (r Reason) refused() bool {
 	switch r {
-	case ReasonCapacity, ReasonPressure, ReasonLimited, ReasonAcceptRate, ReasonDuplicate:
+	case ReasonCapacity, ReasonPressure, ReasonLimited, ReasonAcceptRate, ReasonBlocked, ReasonDuplicate:
 		return true
 	}
 	return false

@@ -47,6 +47,7 @@ type Server struct {
 	blocks    blocks       // for frames
 	waiting   atomic.Int64 // writes that are kept for devices that are away
 	strangers strangers
+	rules     rules
 	limit     addressLimit
 
 	ranking   sync.Mutex // one walk by trouble at a time

@@ -184,7 +184,7 @@ func (s *session) online(now int64, b []byte, quiet bool) {
 		}
 	}
 	if len(b) > s.set.framer.MaxHeld() {
-		s.fail(ReasonFraming, "a frame longer than the preset allows")
+		s.fail(ReasonFraming, codec.TooLong)
 	} else if len(b) > 0 && s.reason == notClosed {
 		s.in = pooled(b)
 	}

@@ -27,7 +27,7 @@ func (p *provider) providerView() ProviderView {
 		Name: p.name, Title: p.conf.Title, Type: string(p.conf.Type), LocalAddr: p.addr,
 		State: p.state, Error: p.fault, Connections: p.conf.Len(),
 		Online: int(p.online.Load()), Identifying: int(p.identifying.Load()), Accepted: p.accepts.Load(),
-		Refused: p.refused.Load(),
+		Refused: p.refused.Load(), Disabled: p.disabled(),
 	}
 	if p.conf.Type == project.TCPServer {
 		v.ConnIdentity = string(p.conf.ConnIdentity)
@@ -36,6 +36,16 @@ func (p *provider) providerView() ProviderView {
 		}
 	}
 	return v
+}
+
+// disabled counts the connections that are. The caller holds p.mu.
+func (p *provider) disabled() (count int) {
+	for _, c := range p.conf.Connections {
+		if c.Disabled {
+			count++
+		}
+	}
+	return count
 }
 
 // Stats returns the counters since start.
@@ -71,11 +81,7 @@ func (p *provider) stats(st *Stats) ProviderStats {
 		Sessions: map[string]uint64{}, Closes: map[string]uint64{}, Strangers: map[string]uint64{},
 		Identify: make([]uint64, len(IdentifyBounds)+1),
 	}
-	for _, c := range p.conf.Connections {
-		if c.Disabled {
-			v.Disabled++
-		}
-	}
+	v.Disabled = p.disabled()
 	v.Offline = p.conf.Len() - v.Online - v.Disabled
 	// A provider without a link yet shows every series, at 0.
 	none := &counters{drivers: make([]driverCounters, len(st.Drivers))}

@@ -2,9 +2,8 @@ package server
 
 import (
 	"container/list"
-	"encoding/hex"
 	"fmt"
-	"hash/fnv"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -25,7 +24,16 @@ type strangers struct {
 
 type stranger struct {
 	Stranger
-	id []byte // as sent
+	about subject
+	from  netip.Addr // newest
+}
+
+// strangeness is what a link that could not be bound is known by.
+func strangeness(p *provider, id []byte, from netip.Addr) subject {
+	if len(id) > 0 {
+		return subject{provider: p.name, id: string(id)}
+	}
+	return subject{provider: p.name, addr: from}
 }
 
 // note lists a link that has closed as a stranger's. s must still have its bytes.
@@ -38,13 +46,11 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 	first = first[:min(len(first), firstBytes)]
 	addr := s.remote()
 	source := addr.Addr().As16()
-	named := string(id)
-	if len(id) == 0 {
-		named = addr.Addr().String()
+	about := strangeness(p, id, addr.Addr())
+	if p.srv.rules.applies(Ignore, about, now) {
+		return
 	}
-	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%s\x00%t\x00%s", p.name, len(id) > 0, named)
-	key := hex.EncodeToString(h.Sum(nil))
+	key := about.key()
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -57,8 +63,8 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 			oldest := l.order.Remove(l.order.Back()).(*stranger)
 			delete(l.m, oldest.Key)
 		}
-		e := &stranger{id: slices.Clone(id), Stranger: Stranger{Key: key, Provider: p.name, FirstSeen: time.Unix(0, now)}}
-		e.ID = printable(id)
+		e := &stranger{about: about, Stranger: Stranger{Key: key, Provider: p.name, FirstSeen: time.Unix(0, now)}}
+		e.ID = Printable(id)
 		at = l.order.PushFront(e)
 		l.m[key] = at
 		p.srv.events.publish(record{kind: kindStranger, time: now, provider: p, session: s.number,
@@ -66,13 +72,14 @@ func (l *strangers) note(p *provider, s *session, now int64) {
 	}
 	l.order.MoveToFront(at)
 	e := at.Value.(*stranger)
+	e.from = addr.Addr()
 	e.RemoteAddr, e.Reason, e.LastSeen = addr.String(), s.reason.String(), time.Unix(0, now)
 	e.FirstBytes = append(e.FirstBytes[:0:0], first...)
 	e.Count++
 }
 
-// printable returns id as it is when all of it can be shown, quoted as in Go otherwise.
-func printable(id []byte) string {
+// Printable returns id as it is when all of it can be shown, quoted as in Go otherwise.
+func Printable(id []byte) string {
 	s := string(id)
 	for _, r := range s {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -112,10 +119,22 @@ func (s *Server) Newcomer(key string) (Newcomer, error) {
 		return Newcomer{}, fmt.Errorf("%w: no stranger %q", ErrNotFound, key)
 	}
 	e := at.Value.(*stranger)
-	if len(e.id) == 0 {
+	if e.about.id == "" {
 		return Newcomer{}, fmt.Errorf("%w: the stranger sent no id; only one with an id can be adopted", ErrInvalid)
 	}
-	return Newcomer{Provider: e.Provider, ID: slices.Clone(e.id)}, nil
+	return Newcomer{Provider: e.Provider, ID: []byte(e.about.id)}, nil
+}
+
+// find returns what the stranger of a key is known by, and where it came from last.
+func (l *strangers) find(key string) (about subject, from netip.Addr, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.m[key]
+	if !ok {
+		return about, from, false
+	}
+	e := at.Value.(*stranger)
+	return e.about, e.from, true
 }
 
 // Forget takes a stranger off the list.

@@ -79,6 +79,7 @@ type ProviderView struct {
 	Error        string // why it is restarting or failed
 	Connections  int    // configured
 	Online       int
+	Disabled     int
 	Identifying  int
 	Accepted     uint64
 	Refused      uint64

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -122,9 +123,13 @@ func TestConsoleLooks(t *testing.T) {
 	}
 }
 
+var installing sync.Mutex
+
 // axeCore is the source of axe-core, which npm installs with what the console is built of.
 func axeCore(t *testing.T) string {
 	t.Helper()
+	installing.Lock() // one test at a time: the first installs it
+	defer installing.Unlock()
 	const web = "../../internal/console/web"
 	file := filepath.Join(web, "node_modules/axe-core/axe.min.js")
 	if _, err := os.Stat(file); err != nil {

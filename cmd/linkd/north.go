@@ -78,6 +78,23 @@ func (c catalogue) Check(ch *project.Channel, models []*project.Model, kind proj
 // CheckOutput implements project.OutputCatalog.
 func (c catalogue) CheckOutput(o *project.Output) []error { return c.outputs.CheckOutput(o) }
 
+// outputTypes is what a form needs to know of the outputs that there are.
+func outputTypes() (list []api.OutputType) {
+	for _, k := range outputcatalog.New() {
+		t := api.OutputType{Type: k.Type, Title: k.Title}
+		for _, format := range k.Formats {
+			f := api.OutputFormat{Format: format, Options: []api.OptionView{}}
+			for _, o := range k.Options(format) {
+				f.Options = append(f.Options, api.OptionView{Key: o.Key, Kind: string(o.Kind), Default: o.Default,
+					Choices: append([]string{}, o.Choices...)})
+			}
+			t.Formats = append(t.Formats, f)
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
 // north is what goes north: the bus, and the outputs.
 type north struct {
 	srv      *server.Server

@@ -177,6 +177,7 @@ func (b *tab) paste(field, text string) {
 // upload opens a file in the page's one field for files.
 func (b *tab) upload(content string) {
 	b.t.Helper()
+	b.holds("there is a field for files", `!!document.querySelector("input[type=file]")`)
 	file := filepath.Join(b.t.TempDir(), "list.csv")
 	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 		b.t.Fatal(err)

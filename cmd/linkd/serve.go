@@ -23,6 +23,7 @@ import (
 	"linkd/internal/bus"
 	"linkd/internal/console"
 	"linkd/internal/doors"
+	"linkd/internal/logtail"
 	"linkd/internal/metrics"
 	"linkd/server"
 )
@@ -86,7 +87,8 @@ func serveCommand() *cli.Command {
 // serve runs linkd until a signal ends it: SIGHUP reads the file again, SIGTERM and SIGINT drain, a second one of these
 // exits at once with status 1.
 func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) {
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level}))
+	tail := &logtail.Tail{}
+	log := slog.New(tail.Handler(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: opt.level})))
 	own, err := openData(dataDir(opt.data, opt.file), log)
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 	}
 	sessions := doors.OpenSessions(own.dir, keeper, log)
 	defer sessions.Save()
-	web, err := newAPI(opt, n, keeper, sessions, log)
+	web, err := newAPI(opt, n, keeper, sessions, tail, log)
 	if err != nil {
 		return errors.Join(err, n.abandon(opt.drain))
 	}
@@ -146,14 +148,17 @@ func serve(opt serving, signals <-chan os.Signal, stderr io.Writer) (err error) 
 }
 
 // newAPI is what answers over HTTP for a node.
-func newAPI(opt serving, n *node, keeper *doors.Keeper, sessions *doors.Sessions, log *slog.Logger) (*api.API, error) {
+func newAPI(opt serving, n *node, keeper *doors.Keeper, sessions *doors.Sessions, tail *logtail.Tail,
+	log *slog.Logger,
+) (*api.API, error) {
 	files, err := console.New()
 	if err != nil {
 		return nil, err
 	}
 	conf := api.Config{Core: n.srv, Doors: keeper, Sessions: sessions, Editor: n.editor, Version: version(), Log: log,
-		Console: files, Deploy: deploy.Files, Trends: n.trends,
-		Metrics: metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
+		Console: files, Deploy: deploy.Files, Trends: n.trends, Revision: revision(), Tail: tail,
+		OutputTypes: outputTypes(),
+		Metrics:     metrics.NewHandler(n.srv, n.north.stats, metrics.Build{Version: version(), Revision: revision()})}
 	if !opt.noBus {
 		conf.Bus = history{n.north}
 	}

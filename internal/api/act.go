@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -17,9 +16,8 @@ import (
 )
 
 const (
-	mostSent      = 64 << 10  // bytes of one send: the outbound bound of a link
-	mostSendBody  = 512 << 10 // JSON of that many bytes, each escaped in six characters, and some room
-	mostAdoptBody = 4 << 10
+	mostSent     = 64 << 10  // bytes of one send: the outbound bound of a link
+	mostSendBody = 512 << 10 // JSON of that many bytes, each escaped in six characters, and some room
 )
 
 var errHex = errors.New("api: not hex")
@@ -38,28 +36,12 @@ type SendAnswer struct {
 	ReceivedText string `json:"received_text" doc:"The same as text; bytes that are no UTF-8 show as U+FFFD."`
 }
 
-// AdoptRequest names the connection point that a stranger becomes.
-type AdoptRequest struct {
-	Name  string `json:"name,omitempty" maxLength:"256" doc:"Empty: one is chosen."`
-	Title string `json:"title,omitempty" maxLength:"256"`
-}
-
 type sendInput struct {
 	ConnectionPath
 	Body SendRequest
 }
 
 type sendOutput struct{ Body SendAnswer }
-
-type adoptInput struct {
-	Key  string `path:"key"`
-	Body *AdoptRequest
-}
-
-type adoptOutput struct {
-	Location string `header:"Location"`
-	Body     Connection
-}
 
 func (a *API) actionRoutes(h huma.API) {
 	const connection = "/api/v1/connections/{provider}/{name}"
@@ -70,14 +52,6 @@ func (a *API) actionRoutes(h huma.API) {
 	send := operation(doors.Operator, http.MethodPost, connection+"/send", "Send bytes to its device")
 	send.MaxBodyBytes = mostSendBody
 	huma.Register(h, send, a.send)
-
-	if a.cfg.Editor == nil {
-		return
-	}
-	adopt := operation(doors.Operator, http.MethodPost, "/api/v1/strangers/{key}/adopt", "Make it a connection point")
-	adopt.MaxBodyBytes = mostAdoptBody
-	adopt.DefaultStatus = http.StatusCreated
-	huma.Register(h, adopt, a.adopt)
 }
 
 func (a *API) kick(ctx context.Context, in *ConnectionPath) (*struct{}, error) {
@@ -104,41 +78,27 @@ func (a *API) send(ctx context.Context, in *sendInput) (*sendOutput, error) {
 	}}, nil
 }
 
-func (a *API) adopt(ctx context.Context, in *adoptInput) (*adoptOutput, error) {
-	var want AdoptRequest
-	if in.Body != nil {
-		want = *in.Body
-	}
-	provider, name, err := a.cfg.Editor.Adopt(caller(ctx).Name, in.Key, want.Name, want.Title)
-	a.audit(ctx, "adopt", fmt.Sprintf("stranger %s as %s", quote(in.Key), quote(cmp.Or(name, want.Name))), err)
-	if err != nil {
-		return nil, refusal("stranger "+in.Key, err)
-	}
-	c, err := a.core.Connection(provider, name)
-	if err != nil {
-		return nil, refusal("stranger "+in.Key, err)
-	}
-	return &adoptOutput{Location: "/api/v1/connections/" + c.Provider + "/" + c.Name, Body: connectionView(c)}, nil
-}
+func (r SendRequest) bytes() ([]byte, error) { return bytesOf(r.Hex, r.Text, mostSent) }
 
-func (r SendRequest) bytes() ([]byte, error) {
+// bytesOf is what a body gives as exactly one of hex and text: 1 to most bytes.
+func bytesOf(asHex, asText *string, most int) ([]byte, error) {
 	var data []byte
 	field := "body.hex"
 	switch {
-	case r.Hex != nil && r.Text != nil:
+	case asHex != nil && asText != nil:
 		return nil, errors.New("body: hex and text are both there; give exactly one")
-	case r.Hex != nil:
+	case asHex != nil:
 		var err error
-		if data, err = ParseHex(*r.Hex); err != nil {
+		if data, err = ParseHex(*asHex); err != nil {
 			return nil, fmt.Errorf("body.hex: %s", strings.TrimPrefix(err.Error(), "api: "))
 		}
-	case r.Text != nil:
-		data, field = []byte(*r.Text), "body.text"
+	case asText != nil:
+		data, field = []byte(*asText), "body.text"
 	default:
 		return nil, errors.New(`body: neither hex nor text; give exactly one, such as {"hex": "01 03"}`)
 	}
-	if len(data) == 0 || len(data) > mostSent {
-		return nil, fmt.Errorf("%s: %d bytes; give 1 to %d", field, len(data), mostSent)
+	if len(data) == 0 || len(data) > most {
+		return nil, fmt.Errorf("%s: %d bytes; give 1 to %d", field, len(data), most)
 	}
 	return data, nil
 }

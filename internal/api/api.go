@@ -20,6 +20,7 @@ import (
 
 	"linkd/internal/config"
 	"linkd/internal/doors"
+	"linkd/internal/logtail"
 	"linkd/internal/trend"
 	"linkd/project"
 	"linkd/server"
@@ -54,6 +55,7 @@ type core interface {
 	// any goroutine.
 	Tunnel(provider, name string) (io.ReadWriteCloser, error)
 	Strangers() []server.Stranger
+	TryIdentity(q server.Trial) (server.Tried, error)
 	Drivers(provider, name string) ([]server.DriverView, error)
 	// Subscribe's channel closes when the server stops. Events that a slow reader missed are told by an event of
 	// kind "lost", whose reason says how many.
@@ -65,6 +67,11 @@ type core interface {
 	// SubscribeValues' channel may stay open when the server stops; stop must be called.
 	SubscribeValues(q server.TagQuery) (values <-chan server.TagView, stop func(), err error)
 	Ready() error
+	// Limits is what the process may use, and Capacity how many links it admits, both as of its start.
+	Limits() server.Limits
+	Capacity() int
+	// FollowEvents has take called with every event; take must not block.
+	FollowEvents(take func(server.Event)) (stop func())
 }
 
 // console is the files of the web console.
@@ -94,6 +101,11 @@ type Config struct {
 	Deploy   fs.FS           // GET /deploy/…: for those who watch linkd by other means; nil: there is none
 	Version  string          // of linkd, for the OpenAPI description; empty means "dev"
 	Log      *slog.Logger    // what the HTTP server itself complains of; nil: nothing is logged
+
+	Revision string        // commit that was built; may be empty
+	Tail     *logtail.Tail // the last of linkd's log; nil: nothing is kept
+
+	OutputTypes []OutputType // that this linkd can make
 }
 
 // API serves linkd over HTTP. Make one with New; end it with Close.
@@ -116,6 +128,11 @@ type API struct {
 	cancel    context.CancelFunc
 	heartbeat time.Duration
 	linger    time.Duration
+
+	started  time.Time
+	recent   recent     // events, for a support bundle
+	unfollow func()     // ends recent
+	bundling sync.Mutex // held while a support bundle is made
 }
 
 // New returns an API that does not listen yet.
@@ -133,8 +150,9 @@ func New(cfg Config) *API {
 		cfg: cfg, core: cfg.Core, mux: http.NewServeMux(),
 		needs: map[string]doors.Role{}, open: map[string]bool{},
 		origin: http.NewCrossOriginProtection(), sessions: cfg.Sessions,
-		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor,
+		streams: make(chan struct{}, maxStreams), heartbeat: heartbeatEvery, linger: lingerFor, started: time.Now(),
 	}
+	a.unfollow = a.core.FollowEvents(a.recent.take)
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.routes()
 	a.handler = a.guard(http.HandlerFunc(a.enterDoor))
@@ -157,6 +175,8 @@ func (a *API) routes() {
 	a.readRoutes(h)
 	a.configureRoutes(h)
 	a.actionRoutes(h)
+	a.strangerRoutes(h)
+	a.identityRoutes(h)
 	a.bulkRoutes(h)
 	a.fleetRoutes(h)
 	a.tagRoutes(h)
@@ -165,6 +185,8 @@ func (a *API) routes() {
 	a.tokenRoutes(h)
 	a.sessionRoutes(h)
 	a.northRoutes(h)
+	a.outputTypeRoutes(h)
+	a.systemRoutes(h)
 	a.plainRoutes(h.OpenAPI())
 }
 

@@ -22,6 +22,11 @@ const (
 		`"reconnects":0,"last_close_reason":"","channel":"","driver":""}`
 )
 
+// detailed is a connection as it is shown alone, where the project does not have it.
+func detailed(c string) string {
+	return strings.TrimSuffix(c, "}") + `,"config":null,"has_secret":false,"fleet":""}`
+}
+
 // TestGolden pins every answer, member by member: they are contracts.
 func TestGolden(t *testing.T) {
 	f := newFakeCore()
@@ -33,11 +38,11 @@ func TestGolden(t *testing.T) {
 	}{
 		{"GET", "/api/v1/providers", "", 200, `{"items":[{"name":"s1","title":"S1","type":"tcp-server",` +
 			`"local_addr":":30000","conn_identity":"common","preset":"auto","state":"listening","error":"",` +
-			`"connections":2,"online":1,"identifying":4,"accepted":5,"refused":6}],"next":""}`},
+			`"connections":2,"online":1,"identifying":4,"accepted":5,"refused":6,"disabled":0}],"next":""}`},
 		{"GET", "/api/v1/connections", "", 200, `{"items":[` + c1JSON + `],"next":"two"}`},
 		{"GET", "/api/v1/connections?provider=&state=&q=&limit=&cursor=two", "", 200, `{"items":[` + c2JSON + `],"next":""}`},
-		{"GET", "/api/v1/connections/s1/c1", "", 200, c1JSON},
-		{"GET", "/api/v1/connections/s1/c2", "", 200, c2JSON},
+		{"GET", "/api/v1/connections/s1/c1", "", 200, detailed(c1JSON)},
+		{"GET", "/api/v1/connections/s1/c2", "", 200, detailed(c2JSON)},
 		{"GET", "/api/v1/strangers", "", 200, `{"items":[{"key":"s1:x","provider":"s1","id":"x",` +
 			`"remote_addr":"10.0.0.7:1","first_bytes":"780d","count":2,"first_seen":"2026-03-01T11:00:00.5Z",` +
 			`"last_seen":"2026-03-01T11:00:00.5Z","reason":"unknown"}],"next":""}`},

@@ -82,20 +82,35 @@ func (a *API) providerNoun() noun[ProviderDetail] {
 	}
 }
 
-func (a *API) connectionNoun() noun[Connection] {
-	return noun[Connection]{
+func (a *API) connectionNoun() noun[ConnectionDetail] {
+	return noun[ConnectionDetail]{
 		kind: "connection", path: "/api/v1/connections/{provider}/{name}",
-		show: func(at target) (v Connection, doc []byte, err error) {
+		show: func(at target) (v ConnectionDetail, doc []byte, err error) {
 			c, err := a.core.Connection(at.provider, at.name)
 			if err != nil {
 				return v, nil, err
 			}
-			if p := a.core.Project().Provider(at.provider); p != nil {
-				if x, ok := p.Conn(at.name); ok {
-					doc = x.Document()
-				}
+			v.Connection = connectionView(c)
+			p := a.core.Project().Provider(at.provider)
+			if p == nil {
+				return v, nil, nil
 			}
-			return connectionView(c), doc, nil
+			x, ok := p.Conn(at.name)
+			if !ok {
+				return v, nil, nil
+			}
+			doc = x.Document()
+			if f, _, ok := p.FleetOf(at.name); ok {
+				v.Fleet = f.Name.String()
+				return v, doc, nil
+			}
+			v.Config, v.HasSecret = &ConnectionSpec{}, x.Secret != ""
+			return v, doc, json.Unmarshal(doc, v.Config)
+		},
+		hide: func(v *ConnectionDetail, from doors.Role) {
+			if v.Config != nil && !from.May(doors.Admin) {
+				v.Config.Secret = ""
+			}
 		},
 		put: func(who string, at target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadConnPt, doc, func(x *project.ConnPt) (bool, error) {
@@ -162,6 +177,7 @@ func (a *API) channelNoun() noun[Channel] {
 			}
 			return channelView(x), x.Document(), nil
 		},
+		hide: func(v *Channel, from doors.Role) { v.hide(from) },
 		put: func(who string, _ target, doc []byte, m config.Match) (bool, error) {
 			return configured(project.ReadChannel, doc, func(x *project.Channel) (bool, error) {
 				return a.cfg.Editor.PutChannel(who, x, m)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -27,7 +28,10 @@ type fakeCore struct {
 	kicked    string
 	forgotten string
 	query     server.ConnQuery
-	fail      error // of Send, Newcomer and Connections, when not nil
+	follow    func(server.Event)
+	known     int           // connections behind every address
+	rules     server.Server // has nothing but rules
+	fail      error         // of Send, Newcomer and Connections, when not nil
 	notReady  error
 
 	frames chan server.Frame
@@ -172,6 +176,11 @@ func (f *fakeCore) Strangers() []server.Stranger {
 	}}
 }
 
+// TryIdentity is that of a server without providers.
+func (f *fakeCore) TryIdentity(q server.Trial) (server.Tried, error) {
+	return new(server.Server).TryIdentity(q)
+}
+
 // The stranger becomes s1/c2 when it is adopted under its own name.
 func (f *fakeCore) Newcomer(key string) (server.Newcomer, error) {
 	f.mu.Lock()
@@ -184,6 +193,22 @@ func (f *fakeCore) Newcomer(key string) (server.Newcomer, error) {
 	}
 	return server.Newcomer{Provider: "s1", ID: []byte("c2")}, nil
 }
+
+func (f *fakeCore) Limits() server.Limits { return server.Limits{Memory: 1 << 30} }
+func (f *fakeCore) Capacity() int         { return 1000 }
+func (f *fakeCore) FollowEvents(take func(server.Event)) (stop func()) {
+	f.follow = take
+	return func() {}
+}
+
+// The rules are those of a server without strangers.
+func (f *fakeCore) RuleAbout(key string, a server.Action, all bool) (server.Rule, error) {
+	return f.rules.RuleAbout(key, a, all)
+}
+func (f *fakeCore) Rules() []server.RuleView { return f.rules.Rules() }
+func (f *fakeCore) PutRule(r server.Rule)    { f.rules.PutRule(r) }
+func (f *fakeCore) DropRule(key string)      { f.rules.DropRule(key) }
+func (f *fakeCore) KnownFrom(netip.Addr) int { return f.known }
 
 func (f *fakeCore) Forget(key string)            { f.forgotten = key }
 func (f *fakeCore) Apply(*project.Project) error { return nil }

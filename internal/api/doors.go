@@ -198,6 +198,10 @@ func turnedAway(err error) (status int, header http.Header, detail string) {
 func forbid(w http.ResponseWriter, need doors.Role, who doors.Identity) {
 	w.Header().Set("WWW-Authenticate",
 		fmt.Sprintf(`Bearer realm="linkd", error="insufficient_scope", scope="%s"`, need))
-	writeProblem(w, http.StatusForbidden, fmt.Sprintf("this needs the role %s; the token of %s has the role %s", need,
-		who.Name, who.Role))
+	writeProblem(w, http.StatusForbidden, lesser(need, who))
+}
+
+// lesser is what is said to who has too small a role.
+func lesser(need doors.Role, who doors.Identity) string {
+	return fmt.Sprintf("this needs the role %s; the token of %s has the role %s", need, who.Name, who.Role)
 }

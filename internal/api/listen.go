@@ -54,6 +54,7 @@ func (a *API) Serve(l net.Listener) error {
 // cuts them off and returns ctx's error.
 func (a *API) Close(ctx context.Context) error {
 	a.cancel()
+	a.unfollow()
 	err := a.srv.Shutdown(ctx)
 	done := make(chan struct{})
 	go func() {

@@ -16,6 +16,7 @@ import (
 
 type importInput struct {
 	NamePath
+	DryRun      bool   `query:"dry_run" doc:"Do nothing; tell what would be done."`
 	ContentType string `header:"Content-Type"`
 	RawBody     []byte `contentType:"text/csv" doc:"CSV with a header line, or NDJSON (application/x-ndjson)."`
 }
@@ -77,7 +78,7 @@ func (a *API) imports(ctx context.Context, in *importInput) (*planOutput, error)
 	if err != nil {
 		return nil, refusal("connections", err)
 	}
-	out, err := a.cfg.Editor.Import(caller(ctx).Name, in.Name, conns)
+	out, err := a.cfg.Editor.Import(caller(ctx).Name, in.Name, conns, in.DryRun)
 	if err != nil {
 		return nil, refusal("provider "+in.Name, err)
 	}

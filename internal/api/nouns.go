@@ -92,6 +92,8 @@ type noun[V any] struct {
 	needs doors.Role // to see it; None: a viewer's
 	// show returns it and its document; an error wraps server.ErrNotFound or config.ErrNotFound.
 	show func(target) (V, []byte, error)
+	// hide takes out of it what a role is not to see; nil: nothing is.
+	hide func(v *V, from doors.Role)
 	// put makes it what the document says; added: it was not there.
 	put  func(who string, at target, document []byte, m config.Match) (added bool, err error)
 	drop func(who string, at target, m config.Match) error
@@ -101,8 +103,8 @@ type noun[V any] struct {
 func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, n noun[V]) {
 	read := operation(max(n.needs, doors.Viewer), http.MethodGet, n.path, "One "+n.kind)
 	read.OperationID = "get-" + n.kind
-	huma.Register(h, read, func(_ context.Context, in *R) (*nounOutput[V], error) {
-		return n.shown((*in).target(), http.StatusOK)
+	huma.Register(h, read, func(ctx context.Context, in *R) (*nounOutput[V], error) {
+		return n.shown(ctx, (*in).target(), http.StatusOK)
 	})
 	if a.cfg.Editor == nil {
 		return
@@ -120,9 +122,9 @@ func nounRoutes[R readable, D deletable, P puttable, V any](a *API, h huma.API, 
 			return nil, refusal(n.named(at), n.ownFields(at, err))
 		}
 		if added {
-			return n.shown(at, http.StatusCreated)
+			return n.shown(ctx, at, http.StatusCreated)
 		}
-		return n.shown(at, http.StatusOK)
+		return n.shown(ctx, at, http.StatusOK)
 	})
 	drop := operation(doors.Admin, http.MethodDelete, n.path, "Remove a "+n.kind)
 	drop.OperationID, drop.DefaultStatus = "delete-"+n.kind, http.StatusNoContent
@@ -145,16 +147,21 @@ func (n noun[V]) ownFields(at target, err error) error {
 	if at.provider != "" {
 		own = "providers." + at.provider + "." + own
 	}
+	return faultsOf(faults, func(f *project.Error) string {
+		if rest, ok := strings.CutPrefix(f.Field, own); ok && (rest == "" || rest[0] == '.') {
+			return "body" + rest
+		} else if f.Line > 0 { // the body alone was read
+			return "body." + f.Field
+		}
+		return f.Field
+	})
+}
+
+// faultsOf has faults name their fields, and no place in a file: a body has none.
+func faultsOf(faults project.Errors, field func(*project.Error) string) project.Errors {
 	out := make(project.Errors, len(faults))
 	for i, f := range faults {
-		copied := *f
-		if rest, ok := strings.CutPrefix(f.Field, own); ok && (rest == "" || rest[0] == '.') {
-			copied.Field = "body" + rest
-		} else if f.Line > 0 { // the body alone was read
-			copied.Field = strings.TrimSuffix("body."+f.Field, ".")
-		}
-		copied.File, copied.Line, copied.Col = "", 0, 0 // a body has fields
-		out[i] = &copied
+		out[i] = &project.Error{Field: strings.TrimSuffix(field(f), "."), Msg: f.Msg}
 	}
 	return out
 }
@@ -166,10 +173,13 @@ func (n noun[V]) named(at target) string {
 	return n.kind + " " + at.name
 }
 
-func (n noun[V]) shown(at target, status int) (*nounOutput[V], error) {
+func (n noun[V]) shown(ctx context.Context, at target, status int) (*nounOutput[V], error) {
 	v, doc, err := n.show(at)
 	if err != nil {
 		return nil, refusal(n.named(at), err)
+	}
+	if n.hide != nil {
+		n.hide(&v, caller(ctx).Role)
 	}
 	return &nounOutput[V]{Status: status, ETag: `"` + config.Version(doc) + `"`, Body: v}, nil
 }

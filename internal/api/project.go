@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"linkd/internal/doors"
 	"linkd/project"
 )
 
@@ -103,6 +104,17 @@ func channelView(c *project.Channel) Channel {
 	return Channel{
 		Name: c.Name, Title: c.Title, Connection: c.Connection, Driver: c.Driver, Poll: c.Poll.String(),
 		Devices: views(c.Devices, deviceView), Options: optionsView(c.Options),
+	}
+}
+
+// hide takes the secrets that options hold out of what is not shown to an admin.
+func (c *Channel) hide(from doors.Role) {
+	if from.May(doors.Admin) {
+		return
+	}
+	c.Options = project.RedactedOptions(c.Options)
+	for i := range c.Devices {
+		c.Devices[i].Options = project.RedactedOptions(c.Devices[i].Options)
 	}
 }
 

@@ -44,7 +44,6 @@ func (a *API) readRoutes(h huma.API) {
 	list.Description = "By trouble: first what flaps, then what is offline, what was never seen, what is online, and " +
 		"what is disabled; of each, first what became so last. What does not change while pages are read is on one of them."
 	huma.Register(h, list, a.connections)
-	get(h, "/api/v1/strangers", "Links that could not be bound", a.strangers)
 	get(h, "/api/v1/channels", "Channels of the project", a.channels)
 	get(h, "/api/v1/models", "Device models of the project", a.models)
 	get(h, "/api/v1/drivers", "Drivers, and which of them a connection may select", a.drivers)
@@ -85,12 +84,12 @@ func (a *API) connections(_ context.Context, in *connectionsInput) (*listOutput[
 	return &listOutput[Connection]{Body: List[Connection]{Items: views(items, connectionView), Next: next}}, nil
 }
 
-func (a *API) strangers(context.Context, *struct{}) (*listOutput[Stranger], error) {
-	return whole(views(a.core.Strangers(), strangerView)), nil
-}
-
-func (a *API) channels(context.Context, *struct{}) (*listOutput[Channel], error) {
-	return whole(views(a.core.Project().Channels, channelView)), nil
+func (a *API) channels(ctx context.Context, _ *struct{}) (*listOutput[Channel], error) {
+	list := views(a.core.Project().Channels, channelView)
+	for i := range list {
+		list[i].hide(caller(ctx).Role)
+	}
+	return whole(list), nil
 }
 
 func (a *API) models(context.Context, *struct{}) (*listOutput[Model], error) {

@@ -29,6 +29,7 @@ type Provider struct {
 	Identifying  int    `json:"identifying" doc:"Links that have not said who they are."`
 	Accepted     uint64 `json:"accepted"`
 	Refused      uint64 `json:"refused"`
+	Disabled     int    `json:"disabled" doc:"Of the configured connections."`
 }
 
 // Connection is a connection point as HTTP shows it. Every member is always there: what has not happened is an empty
@@ -50,6 +51,14 @@ type Connection struct {
 	LastCloseReason string     `json:"last_close_reason"`
 	Channel         string     `json:"channel" doc:"That serves it."`
 	Driver          string     `json:"driver" doc:"Of that channel."`
+}
+
+// ConnectionDetail is a connection point with its configuration.
+type ConnectionDetail struct {
+	Connection
+	Config    *ConnectionSpec `json:"config" doc:"As a PUT takes it, the secret for an admin; null for one of a fleet."`
+	HasSecret bool            `json:"has_secret"`
+	Fleet     string          `json:"fleet" doc:"Whose number it is; empty for one that is listed."`
 }
 
 // Stranger is a link that could not be bound.
@@ -98,7 +107,7 @@ func providerView(p server.ProviderView) Provider {
 	return Provider{
 		Name: p.Name, Title: p.Title, Type: p.Type, LocalAddr: p.LocalAddr, ConnIdentity: p.ConnIdentity,
 		Preset: p.Preset, State: p.State, Error: p.Error, Connections: p.Connections, Online: p.Online,
-		Identifying: p.Identifying, Accepted: p.Accepted, Refused: p.Refused,
+		Identifying: p.Identifying, Accepted: p.Accepted, Refused: p.Refused, Disabled: p.Disabled,
 	}
 }
 

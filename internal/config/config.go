@@ -1,5 +1,6 @@
 // Package config owns the one way in which the configuration changes while linkd runs: a project is made from the one
-// before, validated by the rules of the project file, kept by the store, and only then given to the reactor.
+// before, validated by the rules of the project file, kept by the store, and only then given to the reactor. What
+// people decide about strangers goes the same way, beside the project.
 //
 // Whoever changes something (a file, HTTP, the bus) asks the Editor; nobody else writes configuration.
 package config
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -30,6 +32,10 @@ type Store interface {
 	Revisions(before uint64, n int) ([]store.Revision, error)
 	At(revision uint64) (*project.Project, error)
 	Applied() (*store.File, error)
+
+	Rules() ([]store.Rule, error)
+	PutRule(r store.Rule) error
+	DeleteRule(key string) error
 }
 
 // Reactor runs what is configured. Its methods are safe for concurrent use.
@@ -39,6 +45,12 @@ type Reactor interface {
 	Check(p *project.Project) error
 	Newcomer(key string) (server.Newcomer, error)
 	Forget(key string)
+
+	RuleAbout(key string, a server.Action, all bool) (server.Rule, error)
+	KnownFrom(addr netip.Addr) int
+	Rules() []server.RuleView
+	PutRule(r server.Rule)
+	DropRule(key string)
 }
 
 // Config is what an Editor is made of. All but Log is required.

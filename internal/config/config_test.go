@@ -15,6 +15,8 @@ import (
 
 // idle is a reactor that only notes what it is given.
 type idle struct {
+	server.Server // the rules about strangers
+
 	mu      sync.Mutex
 	runs    *project.Project
 	applied int

@@ -107,6 +107,9 @@ func (e *Editor) Start(name string) error {
 	if err := project.Validate(p, e.Catalog); err != nil {
 		return fmt.Errorf("the stored configuration does not fit this version of linkd: %w", err)
 	}
+	if err := e.startRules(); err != nil {
+		return err
+	}
 	e.runs = true
 	return e.Reactor.Apply(p)
 }

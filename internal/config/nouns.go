@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"linkd/internal/store"
 	"linkd/project"
 )
 
@@ -220,10 +221,13 @@ func (e *Editor) DeleteFleet(who, provider, name string, m Match) error {
 	return err
 }
 
-// Import puts connections into a provider, all or none: those of a name that is there take its place.
-func (e *Editor) Import(who, provider string, list []*project.ConnPt) (Outcome, error) {
+// Import puts connections into a provider, all or none: those of a name that is there take its place. With only,
+// nothing is done but told.
+func (e *Editor) Import(who, provider string, list []*project.ConnPt, only bool) (Outcome, error) {
 	what := fmt.Sprintf("%d connections into %s", len(list), provider)
-	return e.within(who, what, provider, func(in *project.Provider) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.edit(store.Change{Who: who, What: what}, only, altered(inside(provider, func(in *project.Provider) error {
 		at := make(map[string]int, len(in.Connections))
 		in.Connections = slices.Grow(slices.Clone(in.Connections), len(list))
 		for i, c := range in.Connections {
@@ -237,7 +241,7 @@ func (e *Editor) Import(who, provider string, list []*project.ConnPt) (Outcome, 
 			in.Connections = append(in.Connections, c)
 		}
 		return nil
-	})
+	})))
 }
 
 // alter is a change of the project: change gets a copy of it.
@@ -255,7 +259,12 @@ func altered(change func(*project.Project) error) func(*project.Project) (*proje
 
 // within is a change of one provider: change gets a copy of it.
 func (e *Editor) within(who, what, provider string, change func(*project.Provider) error) (Outcome, error) {
-	return e.alter(who, what, func(p *project.Project) error {
+	return e.alter(who, what, inside(provider, change))
+}
+
+// inside has change change a copy of one provider.
+func inside(provider string, change func(*project.Provider) error) func(*project.Project) error {
+	return func(p *project.Project) error {
 		at := providers().find(p.Providers, provider)
 		if at < 0 {
 			return fmt.Errorf("%w: no provider %q", ErrNotFound, provider)
@@ -264,5 +273,5 @@ func (e *Editor) within(who, what, provider string, change func(*project.Provide
 		p.Providers = slices.Clone(p.Providers)
 		p.Providers[at] = &in
 		return change(&in)
-	})
+	}
 }

@@ -1,11 +1,11 @@
-// Package store owns what must outlive a restart: the configuration with its history, tokens, commands that wait for
-// a device, and what was last seen of each connection. It is the only importer of bbolt.
+// Package store owns what must outlive a restart: the configuration with its history, tokens, rules about strangers,
+// commands that wait for a device, and what was last seen of each connection. It is the only importer of bbolt.
 //
 // A data directory belongs to one process at a time and holds
 //
 //	linkd.dir      says that the directory is linkd's
 //	lock           held as long as the store is open
-//	linkd.db       configuration, history, tokens, commands; written with fsync before a call returns
+//	linkd.db       configuration, history, tokens, rules, commands; written with fsync before a call returns
 //	seen.db        what was last seen of each connection: a hint, thrown away when it is damaged
 //	generations/   the whole configuration as one file each, for Restore
 //

@@ -9,9 +9,10 @@ import (
 // Bounds of what is kept beside the configuration.
 const (
 	MaxTokens   = 10_000
+	MaxRules    = 1000
 	MaxAudit    = 10_000 // entries; the oldest go
 	MaxCommands = 65_536
-	maxID       = 128 // bytes of a token's id
+	maxID       = 128 // bytes of a token's id, or a rule's key
 	maxField    = 1024
 	maxValues   = 64 << 10 // bytes of a command's values
 )
@@ -44,12 +45,22 @@ func (s *Store) PutToken(t Token) error {
 	}
 	b := appendText(appendText(appendText([]byte{recordFormat}, t.Name), t.Role), t.Hash)
 	b = appendText(appendTime(b, t.Created), t.Who)
-	err := s.main.update(func(w *batch) error {
+	return s.recorded(func(w *batch) error {
 		if err := w.put(kindToken, []byte(t.ID), b); err != nil {
 			return err
 		}
 		if w.head.tallies[kindToken].count > MaxTokens {
 			return fmt.Errorf("%w: there are %d tokens already; delete one first", ErrLimit, MaxTokens)
+		}
+		return nil
+	})
+}
+
+// recorded writes what the next generation is to hold too.
+func (s *Store) recorded(write func(*batch) error) error {
+	err := s.main.update(func(w *batch) error {
+		if err := write(w); err != nil {
+			return err
 		}
 		return w.changed()
 	})
@@ -61,16 +72,7 @@ func (s *Store) PutToken(t Token) error {
 
 // DeleteToken removes a token. It is no error when there is none.
 func (s *Store) DeleteToken(id string) error {
-	err := s.main.update(func(w *batch) error {
-		if err := w.delete(kindToken, []byte(id)); err != nil {
-			return err
-		}
-		return w.changed()
-	})
-	if err == nil {
-		s.copier.wake()
-	}
-	return err
+	return s.recorded(func(w *batch) error { return w.delete(kindToken, []byte(id)) })
 }
 
 // Tokens returns all tokens, by id.

@@ -26,11 +26,13 @@ const (
 	kindAudit    // by number
 	kindCommand  // by id
 	kindSeen     // by PROVIDER/NAME
+	kindRule     // about strangers, by key
 	kinds
 )
 
 var kindNames = [kinds]string{"head", "state", "project", "providers", "fleets", "connections", "models", "channels",
-	"outputs", "applied", "revisions", "undo", "tokens", "audit", "commands", "seen"}
+	"outputs", "applied", "revisions", "undo", "tokens", "audit", "commands", "seen",
+	"rules"}
 
 func (k kind) String() string {
 	if k >= kinds {
@@ -41,7 +43,7 @@ func (k kind) String() string {
 
 // configuration is what a generation holds.
 var configuration = []kind{kindProject, kindProvider, kindFleet, kindConnection, kindModel, kindChannel, kindOutput,
-	kindApplied, kindToken}
+	kindApplied, kindToken, kindRule}
 
 // sealSize is the length of the checksum behind each value: CRC-32C of kind, key and value, little endian.
 const sealSize = 4

@@ -2,9 +2,11 @@ package catalog_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"linkd/outputs"
 	"linkd/outputs/catalog"
 	"linkd/project"
 )
@@ -14,7 +16,7 @@ func TestCatalog(t *testing.T) {
 	seen := map[string]bool{}
 	table := catalog.New()
 	for _, k := range table {
-		if k.Type == "" || seen[k.Type] || k.Title == "" || len(k.Formats) == 0 || k.Compile == nil {
+		if k.Type == "" || seen[k.Type] || k.Title == "" || len(k.Formats) == 0 || k.Compile == nil || k.Ask == nil {
 			t.Errorf("output %q is not described, or is in the table twice", k.Type)
 		}
 		seen[k.Type] = true
@@ -56,6 +58,34 @@ func TestDocumented(t *testing.T) {
 					t.Errorf("docs/outputs.md has no option %s of %s", option, k.Type)
 				}
 			}
+		}
+	}
+}
+
+// TestOptions: what a form is told of the options of an output is what is asked for when it is made.
+func TestOptions(t *testing.T) {
+	for _, x := range []struct {
+		kind, format, key string
+		want              outputs.Option
+	}{
+		{"mqtt", "json", "qos", outputs.Option{Kind: outputs.Count, Default: "1"}},
+		{"mqtt", "json", "password", outputs.Option{Kind: outputs.SecretText}},
+		{"mqtt", "sparkplug", "edge", outputs.Option{Kind: outputs.Text, Default: "linkd"}},
+		{"nats", "json", "server", outputs.Option{Kind: outputs.List}},
+		{"nats", "json", "jetstream", outputs.Option{Kind: outputs.Flag, Default: "false"}},
+		{"webhook", "json", "headers", outputs.Option{Kind: outputs.Texts}},
+		{"webhook", "json", "timeout", outputs.Option{Kind: outputs.Duration, Default: "10s"}},
+		{"file", "json", "spool", outputs.Option{Kind: outputs.Bytes, Default: "64MiB"}},
+	} {
+		list := catalog.New().Find(x.kind).Options(x.format)
+		at := slices.IndexFunc(list, func(o outputs.Option) bool { return o.Key == x.key })
+		if at < 0 || list[at].Kind != x.want.Kind || list[at].Default != x.want.Default {
+			t.Errorf("%s %s: %s is not %+v in %+v", x.kind, x.format, x.key, x.want, list)
+		}
+	}
+	for _, o := range catalog.New().Find("mqtt").Options("sparkplug") {
+		if o.Key == "qos" {
+			t.Error("sparkplug has no qos")
 		}
 	}
 }

@@ -34,7 +34,8 @@ var batch = outputs.Limits{Records: 10_000, Bytes: 64 << 10, Linger: 200 * time.
 // Kind returns the description.
 func Kind() *outputs.Kind {
 	return &outputs.Kind{Type: "file", Title: "Lines in a file that rotates", Formats: []string{"json", "influx"},
-		Compile: compile}
+		Compile: compile,
+		Ask:     func(o *outputs.Options, _ string) { ask(o) }}
 }
 
 func compile(cfg *project.Output) (outputs.Maker, error) {
@@ -47,6 +48,12 @@ func compile(cfg *project.Output) (outputs.Maker, error) {
 
 func read(m map[string]any) (*options, error) {
 	o := outputs.ReadOptions(m)
+	opt := ask(o)
+	return opt, o.Done()
+}
+
+// ask asks for all options.
+func ask(o *outputs.Options) *options {
 	opt := &options{path: o.Text("path", ""), fsync: o.Duration("fsync", time.Second, 0, time.Hour), line: o.Line(),
 		rotate: rotation{size: o.Size("rotate_size", 100<<20, 1<<10, 1<<40), keep: o.Count("keep", 7, 1, 10_000),
 			age: o.Duration("rotate_age", 0, 0, 366*24*time.Hour), gzip: o.Flag("gzip", false)}}
@@ -57,7 +64,7 @@ func read(m map[string]any) (*options, error) {
 	if opt.rotate.age != 0 && opt.rotate.age < time.Second {
 		o.Fault("rotate_age", "is %s; write 1s or more, or 0 for never", opt.rotate.age)
 	}
-	return opt, o.Done()
+	return opt
 }
 
 // sink is one running output. All but the line belongs to the line's goroutine.

@@ -21,7 +21,8 @@ const sparkplugFormat = "sparkplug"
 // Kind returns the description.
 func Kind() *outputs.Kind {
 	return &outputs.Kind{Type: "mqtt", Title: "MQTT broker", Compile: compile,
-		Formats: []string{"json", "influx", "protobuf", sparkplugFormat}}
+		Formats: []string{"json", "influx", "protobuf", sparkplugFormat},
+		Ask:     func(o *outputs.Options, format string) { ask(o, format) }}
 }
 
 func compile(cfg *project.Output) (outputs.Maker, error) {

@@ -34,6 +34,12 @@ var ports = map[string]string{"tcp": "1883", "mqtt": "1883", "tls": "8883", "mqt
 
 func read(format string, m map[string]any) (*options, error) {
 	o := outputs.ReadOptions(m)
+	opt := ask(o, format)
+	return opt, o.Done()
+}
+
+// ask asks for all options of a format.
+func ask(o *outputs.Options, format string) *options {
 	opt := &options{clientID: o.Text("client_id", ""), user: o.Text("user", ""), password: o.Secret("password"),
 		tls: o.TLS(), commands: o.Flag("commands", false), window: o.Count("inflight", 256, 1, 10_000),
 		ack:  o.Duration("ack_timeout", 30*time.Second, 100*time.Millisecond, 10*time.Minute),
@@ -52,14 +58,14 @@ func read(format string, m map[string]any) (*options, error) {
 		if why := sparkplug.Valid(opt.edge); why != "" {
 			o.Fault("edge", "is %q; %s", opt.edge, why)
 		}
-		return opt, o.Done()
+		return opt
 	}
 	opt.qos, opt.retain = byte(o.Count("qos", 1, 0, 1)), o.Flag("retain", false)
 	if opt.prefix = o.Text("prefix", "linkd"); opt.prefix == "" || strings.ContainsAny(opt.prefix, "+#") ||
 		strings.HasPrefix(opt.prefix, "/") || strings.HasSuffix(opt.prefix, "/") || strings.HasPrefix(opt.prefix, "$") {
 		o.Fault("prefix", "is %q; write the beginning of topics, such as linkd or plant/linkd", opt.prefix)
 	}
-	return opt, o.Done()
+	return opt
 }
 
 func (opt *options) address(o *outputs.Options, s string) {

@@ -31,7 +31,7 @@ const maxBatch = 1 << 20
 // Kind returns the description.
 func Kind() *outputs.Kind {
 	return &outputs.Kind{Type: "nats", Title: "NATS server or cluster", Compile: compile,
-		Formats: []string{"json", "influx", "protobuf"}}
+		Formats: []string{"json", "influx", "protobuf"}, Ask: func(o *outputs.Options, _ string) { ask(o) }}
 }
 
 func compile(cfg *project.Output) (outputs.Maker, error) {

@@ -36,6 +36,12 @@ type options struct {
 
 func read(m map[string]any) (*options, error) {
 	o := outputs.ReadOptions(m)
+	opt := ask(o)
+	return opt, o.Done()
+}
+
+// ask asks for all options.
+func ask(o *outputs.Options) *options {
 	opt := &options{creds: o.Text("creds", ""), token: o.Secret("token"), user: o.Text("user", ""),
 		password: o.Secret("password"), tls: o.TLS(), first: o.Flag("tls_first", false), prefix: o.Text("prefix", "linkd"),
 		jetstream: o.Flag("jetstream", false), window: o.Count("inflight", 256, 1, 10_000),
@@ -49,7 +55,7 @@ func read(m map[string]any) (*options, error) {
 		o.Fault("prefix", "is %q; write the beginning of subjects, such as linkd or plant.linkd: letters, digits, _ and -, "+
 			"with dots between, %d bytes at most", opt.prefix, maxPrefix)
 	}
-	return opt, o.Done()
+	return opt
 }
 
 func validPrefix(s string) bool {

@@ -30,6 +30,12 @@ var ours = []string{"Content-Type", "Content-Length", "Host", "Authorization", "
 
 func read(m map[string]any) (*options, error) {
 	o := outputs.ReadOptions(m)
+	opt := ask(o)
+	return opt, o.Done()
+}
+
+// ask asks for all options.
+func ask(o *outputs.Options) *options {
 	opt := &options{url: o.Text("url", ""), secret: o.Secret("secret"), token: o.Secret("token"), tls: o.TLS(),
 		timeout: o.Duration("timeout", 10*time.Second, 100*time.Millisecond, 5*time.Minute),
 		retry: outputs.Backoff{Low: o.Duration("retry", time.Second, 10*time.Millisecond, time.Hour),
@@ -42,7 +48,7 @@ func read(m map[string]any) (*options, error) {
 		o.Fault("url", "is %q; write http://HOST/PATH or https://HOST/PATH, a user name as token or in headers", opt.url)
 	}
 	opt.headers = headers(o)
-	return opt, o.Done()
+	return opt
 }
 
 func headers(o *outputs.Options) http.Header {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"linkd/outputs"
@@ -29,7 +30,8 @@ const maxAnswer = 64 << 10
 // Kind returns the description.
 func Kind() *outputs.Kind {
 	return &outputs.Kind{Type: "webhook", Title: "HTTP POST of batches",
-		Formats: []string{"json", "ndjson", "influx", "protobuf"}, Compile: compile}
+		Formats: []string{"json", "ndjson", "influx", "protobuf"}, Compile: compile,
+		Ask: func(o *outputs.Options, _ string) { ask(o) }}
 }
 
 func compile(cfg *project.Output) (outputs.Maker, error) {
@@ -147,7 +149,10 @@ func (w *webhook) post(ctx context.Context, id string) (wait time.Duration, err 
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("webhook: %w", err)
+		if u := new(url.Error); errors.As(err, &u) {
+			err = u.Err // it names the whole URL, in which there may be a secret
+		}
+		return 0, fmt.Errorf("webhook: %s: %w", req.URL.Host, err)
 	}
 	defer resp.Body.Close()
 	// An answer that is read to its end leaves the connection for the next batch. What it says has no meaning here.

@@ -24,6 +24,9 @@ type Interface interface {
 	Tokens() ([]store.Token, error)
 	PutToken(t store.Token) error
 	DeleteToken(id string) error
+	Rules() ([]store.Rule, error)
+	PutRule(r store.Rule) error
+	DeleteRule(key string) error
 	Audit(e store.Entry) error
 	AuditLog(n int) ([]store.Entry, error)
 
@@ -45,8 +48,8 @@ type Open func(t *testing.T) Interface
 // Run runs the suite. fresh is called once a test and returns what opens a new, empty store.
 func Run(t *testing.T, fresh func(t *testing.T) Open) {
 	tests := map[string]func(*testing.T, Open){"empty": empty, "commit": commit, "conflict": conflict,
-		"history": history, "tokens": tokens, "audit": audit, "commands": commands, "seen": seen, "starts": starts,
-		"concurrent": concurrent, "closed": closed}
+		"history": history, "tokens": tokens, "rules": rules, "audit": audit, "commands": commands, "seen": seen,
+		"starts": starts, "concurrent": concurrent, "closed": closed}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, fresh(t)) })
 	}
@@ -105,9 +108,11 @@ func empty(t *testing.T, open Open) {
 		must(t, err)
 		entries, err := s.AuditLog(10)
 		must(t, err)
+		decided, err := s.Rules()
+		must(t, err)
 		must(t, s.EachSeen(func(e store.Seen) { t.Errorf("seen: %+v", e) }))
-		if len(revisions)+len(tokens)+len(commands)+len(entries) > 0 || file != nil {
-			t.Errorf("it holds %v %v %v %v %v", revisions, file, tokens, commands, entries)
+		if len(revisions)+len(tokens)+len(commands)+len(entries)+len(decided) > 0 || file != nil {
+			t.Errorf("it holds %v %v %v %v %v %v", revisions, file, tokens, commands, entries, decided)
 		}
 		must(t, s.Healthy())
 		must(t, s.Close())

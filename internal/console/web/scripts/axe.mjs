@@ -26,6 +26,7 @@ const dialogs = {
   'dialog of a write': ['#/connection/s1/g1', 'Write'],
   'frames paused': ['#/connection/s1/g1', 'Pause'],
   'dialog of a token': ['#/system', 'Make a token'],
+  'dialog of an output': ['#/system', 'Add Output'],
   import: ['#/system/import', ''],
 };
 

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { call, url } from '../lib/api';
-import { hexBytes, hexOfText, hexSpaced, visible } from '../lib/format';
+import { escapes, hexBytes, hexOfText, hexSpaced, visible } from '../lib/format';
 import { useTask } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import type { Connection, SendAnswer } from '../lib/types';
@@ -128,10 +128,4 @@ function Verdict({ got, want }: { got: string; want: string }) {
     differs: () => (c.is === 'differs' ? t('send.differs', { n: c.at, got: c.got, want: c.want }) : ''),
   };
   return <p class={c.is === 'same' ? 'quality-good' : 'quality-bad'}>{words[c.is]()}</p>;
-}
-
-/** Text with \r, \n, \t, \0 and \\ as in a program. */
-function escapes(text: string): string {
-  const to: Record<string, string> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
-  return text.replace(/\\([rnt0\\])/g, (_, c: string) => to[c]!);
 }

@@ -101,6 +101,24 @@ export async function call<T>(method: string, path: string, o: Options = {}): Pr
   };
 }
 
+/** POSTs a long text, and says which part of it has been sent. */
+export function upload<T>(path: string, text: string, type: string, onSent: (part: number) => void): Promise<T> {
+  return new Promise((done, refused) => {
+    const x = new XMLHttpRequest();
+    x.open('POST', '/api/v1' + path);
+    x.setRequestHeader('Content-Type', type);
+    x.upload.onprogress = (e) => onSent(e.total ? e.loaded / e.total : 0);
+    x.upload.onload = () => onSent(1);
+    x.onerror = () => refused(new Problem(0, t('error.network')));
+    x.onload = () => {
+      if (x.status < 300) return done(JSON.parse(x.responseText) as T);
+      if (x.status === 401) onSignedOut();
+      void problemOf(new Response(x.responseText, { status: x.status, statusText: x.statusText })).then(refused);
+    };
+    x.send(text);
+  });
+}
+
 export const get = <T>(path: string, signal?: AbortSignal): Promise<Answer<T>> => call<T>('GET', path, { signal });
 
 export const isAbort = (err: unknown): boolean => err instanceof DOMException && err.name === 'AbortError';

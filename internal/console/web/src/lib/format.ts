@@ -84,6 +84,12 @@ export const hexText = (hex: string): string =>
     })
     .join('');
 
+/** Text with \r, \n, \t, \0 and \\ as in a program. */
+export function escapes(text: string): string {
+  const to: Record<string, string> = { r: '\r', n: '\n', t: '\t', '0': '\0', '\\': '\\' };
+  return text.replace(/\\([rnt0\\])/g, (_, c: string) => to[c]!);
+}
+
 export function valueText(v: Value): string {
   if (v === null || v === undefined) return none;
   if (typeof v === 'boolean') return v ? t('value.true') : t('value.false');

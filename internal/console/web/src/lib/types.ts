@@ -29,6 +29,7 @@ export interface Provider {
   identifying: number;
   accepted: number;
   refused: number;
+  disabled: number;
 }
 
 export type Config = Record<string, unknown>;
@@ -54,6 +55,12 @@ export interface Connection {
   last_close_reason: string;
   channel: string;
   driver: string;
+}
+
+export interface ConnectionDetail extends Connection {
+  config: Config | null;
+  has_secret: boolean;
+  fleet: string;
 }
 
 export interface Fleet {
@@ -108,6 +115,37 @@ export interface Stranger {
   first_seen: string;
   last_seen: string;
   reason: string;
+}
+
+export interface StrangerRule {
+  key: string;
+  action: 'ignore' | 'block';
+  provider: string;
+  id: string;
+  address: string;
+  who: string;
+  since: string;
+  count: number;
+  last_seen: string | null;
+}
+
+export interface TriedIdentity {
+  found: boolean;
+  id: string;
+  id_hex: string;
+  known: boolean;
+  connection: string;
+  state: State | '';
+  secret: boolean;
+  reason: string;
+  detail: string;
+  quiet: boolean;
+  taken: number;
+  rest_hex: string;
+  rest_text: string;
+  held_hex: string;
+  answer_hex: string;
+  answer_text: string;
 }
 
 export interface Driver {
@@ -226,6 +264,62 @@ export interface OutputState {
   queued_bytes: number;
 }
 
+export interface OutputDetail {
+  name: string;
+  title: string;
+  type: string;
+  format: string;
+  options: Config;
+}
+
+export interface OutputType {
+  type: string;
+  title: string;
+  formats: { format: string; options: OutputOption[] }[];
+}
+
+export interface OutputOption {
+  key: string;
+  kind: 'text' | 'choice' | 'secret' | 'number' | 'flag' | 'duration' | 'size' | 'list' | 'texts';
+  default: string;
+  choices: string[];
+}
+
+export interface System {
+  version: string;
+  revision: string;
+  go: string;
+  started: string;
+  processors: number;
+  goroutines: number;
+  heap_bytes: number;
+  descriptors: number;
+  capacity: number;
+  sessions: number;
+  connections: number;
+  fleet: number;
+  limits: Limit[];
+}
+
+export interface Limit {
+  name: string;
+  value: string;
+  needed: string;
+  enough: boolean;
+  why: string;
+  change: string;
+}
+
+export type Level = 'debug' | 'info' | 'warn' | 'error';
+
+export interface LogRecord {
+  number: number;
+  time: string;
+  level: Level;
+  message: string;
+  attrs: string;
+}
+
 export interface Token {
   id: string;
   name: string;
@@ -236,7 +330,7 @@ export interface Token {
 
 export interface Plan {
   revision: number;
-  changes: string[];
+  changes: string[]; // the first of them
   total: number;
 }
 

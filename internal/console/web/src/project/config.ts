@@ -1,6 +1,6 @@
-import { ask, get, Problem, url } from '../lib/api';
+import { get, Problem, url } from '../lib/api';
 import { t } from '../lib/i18n';
-import type { Channel, Config, Connection, Fleet, Model, Provider, ProviderDetail, Tag } from '../lib/types';
+import type { Channel, Config, ConnectionDetail, Fleet, Model, Provider, ProviderDetail, Tag } from '../lib/types';
 import type { Loaded } from './edit';
 
 // What is configured, as a PUT takes it.
@@ -10,31 +10,11 @@ export async function loadProvider(name: string): Promise<Loaded> {
   return { spec: body.config, etag };
 }
 
-/**
- * A connection's configuration. The API shows a connection as it is, without its secret, host and port: those are in
- * the provider's list, which is read up to its line. A connection that is in no list is one of a fleet.
- */
+/** A connection's configuration. One of a fleet has none of its own. */
 export async function loadConnection(provider: string, name: string): Promise<Loaded> {
-  const { etag } = await get<Connection>(url`/connections/${provider}/${name}`);
-  const stop = new AbortController();
-  const res = await ask('GET', url`/providers/${provider}/connections` + '?format=ndjson', { signal: stop.signal });
-  const reader = res.body!.getReader();
-  const decoder = new TextDecoder();
-  let rest = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    rest += decoder.decode(value, { stream: !done });
-    const lines = rest.split('\n');
-    rest = done ? '' : lines.pop()!;
-    for (const line of lines) {
-      if (!line.includes(JSON.stringify(name))) continue;
-      const spec = JSON.parse(line) as Config;
-      if (spec['name'] !== name) continue;
-      stop.abort();
-      return { spec, etag };
-    }
-    if (done) throw new Problem(404, t('conn.ofFleet', { name }));
-  }
+  const { body, etag } = await get<ConnectionDetail>(url`/connections/${provider}/${name}`);
+  if (!body.config) throw new Problem(404, t('conn.ofFleet', { name }));
+  return { spec: body.config, etag };
 }
 
 export async function loadFleet(provider: string, name: string): Promise<Loaded> {

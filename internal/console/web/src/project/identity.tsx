@@ -1,6 +1,7 @@
 import { t } from '../lib/i18n';
 import type { Config } from '../lib/types';
-import { Input, Select, type Faults } from '../ui/form';
+import { Input, Parsed, Select, type Faults } from '../ui/form';
+import { TryIdentity } from './identity-try';
 import { listOf, listText, numberOf } from './spec';
 
 type Option = 'length' | 'endian' | 'pattern' | 'prefix' | 'suffix' | 'mode' | 'heartbeat' | 'ack' | 'nack';
@@ -31,8 +32,15 @@ export function keptOptions(of: Config): Config {
   return Object.fromEntries(Object.entries(of).filter(([k]) => takes.includes(k)));
 }
 
+interface Props {
+  of: Config;
+  provider: string; // whose ids are known; empty: of one that is not there yet
+  faults: Faults;
+  onChange: (to: Config) => void;
+}
+
 /** How a link says who it is. */
-export function Identity({ of, faults, onChange }: { of: Config; faults: Faults; onChange: (to: Config) => void }) {
+export function Identity({ of, provider, faults, onChange }: Props) {
   const preset = String(of['preset'] || 'auto');
   const takes = presets[preset] ?? [];
   const text = (k: string) => (of[k] === undefined ? '' : String(of[k]));
@@ -90,13 +98,15 @@ export function Identity({ of, faults, onChange }: { of: Config; faults: Faults;
         {takes.includes('prefix') && plain('prefix', t('identity.prefix'), 'hex:00 01 02 03')}
         {takes.includes('suffix') && plain('suffix', t('identity.suffix'), 'hex:00 01 02 03')}
         {takes.includes('heartbeat') && (
-          <Input
+          <Parsed
             label={t('identity.heartbeat')}
-            value={listText(of['heartbeat'])}
+            value={of['heartbeat']}
+            read={listOf}
+            write={listText}
             mono
             placeholder="LOG, hex:FE"
             error={faults.of('body.identity.heartbeat')}
-            onInput={(v) => set('heartbeat', listOf(v))}
+            onChange={(v) => set('heartbeat', v)}
           />
         )}
         {takes.includes('ack') && plain('ack', t('identity.ack'))}
@@ -105,6 +115,7 @@ export function Identity({ of, faults, onChange }: { of: Config; faults: Faults;
         {plain('quiet', t('identity.quiet'), '200ms')}
         {plain('max_bytes', t('identity.maxBytes'), '128', true)}
       </div>
+      <TryIdentity of={keptOptions(of)} provider={provider} />
     </details>
   );
 }

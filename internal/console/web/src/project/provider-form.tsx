@@ -2,11 +2,11 @@ import { t } from '../lib/i18n';
 import { url } from '../lib/api';
 import type { Config } from '../lib/types';
 import { FormDialog } from '../ui/dialog';
-import { Choice, Input, Select } from '../ui/form';
+import { Choice, Input, Parsed, Select } from '../ui/form';
 import { loadProvider } from './config';
 import { useEdit, type Edit } from './edit';
 import { Identity, keptOptions } from './identity';
-import { listOf, listText, numberOf } from './spec';
+import { listOf, listText, numberOf, numberText } from './spec';
 
 interface Props {
   name: string;
@@ -71,6 +71,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
       {server && identity === 'common' && (
         <Identity
           of={(edit.spec['identity'] ?? {}) as Config}
+          provider={name}
           faults={faults}
           onChange={(i) => edit.set({ identity: i })}
         />
@@ -91,11 +92,13 @@ function More({ edit, server }: { edit: Edit; server: boolean }) {
   const { faults } = edit;
   const down = (change: Config) => edit.set({ downlink_keepalive: { ...keepalive, ...change } });
   const count = (of: string, label: string) => (
-    <Input
+    <Parsed
       label={label}
-      value={edit.text(of)}
+      value={edit.spec[of]}
+      read={numberOf}
+      write={numberText}
       error={faults.of('body.' + of)}
-      onInput={(v) => edit.set({ [of]: numberOf(v) })}
+      onChange={(v) => edit.set({ [of]: v })}
     />
   );
   return (
@@ -116,12 +119,14 @@ function More({ edit, server }: { edit: Edit; server: boolean }) {
             />
             {count('max_connections', t('provider.maxConnections'))}
             {count('accept_rate', t('provider.acceptRate'))}
-            <Input
+            <Parsed
               label={t('provider.proxyFrom')}
-              value={listText(edit.spec['proxy_from'])}
+              value={edit.spec['proxy_from']}
+              read={listOf}
+              write={listText}
               placeholder="10.0.0.0/8"
               error={faults.of('body.proxy_from')}
-              onInput={(v) => edit.set({ proxy_from: listOf(v) })}
+              onChange={(v) => edit.set({ proxy_from: v })}
             />
           </>
         )}

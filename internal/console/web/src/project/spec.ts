@@ -27,6 +27,9 @@ export function numberOf(text: string): unknown {
   return Number.isFinite(Number(s)) ? Number(s) : text;
 }
 
+/** A number, or what was typed for one, as text. */
+export const numberText = (v: unknown): string => (v === undefined || v === null ? '' : String(v));
+
 /** A list as it is written in one line, with commas. */
 export const listOf = (text: string): string[] =>
   text

@@ -7,20 +7,37 @@ import { t } from '../lib/i18n';
 import { href, type Route } from '../lib/route';
 import { may } from '../lib/session';
 import { strangerCount } from '../shell';
-import type { Connection, List, Stranger } from '../lib/types';
-import { Button, Card, Empty, Page, View } from '../ui/basic';
+import type { Connection, List, Stranger, StrangerRule } from '../lib/types';
+import { Button, Card, Empty, ErrorBox, Page, View } from '../ui/basic';
 import { FormDialog } from '../ui/dialog';
 import { faultsOf, Input } from '../ui/form';
 import { say } from '../ui/toast';
+import { Block } from './block';
+import { Rules } from './rules';
 
 export function StrangersPage(_: { at: Route }) {
   const list = useGet<List<Stranger>>('/strangers');
+  const rules = useGet<List<StrangerRule>>('/strangers/rules');
   const reload = useThrottle(list.reload, 1000);
   const [adopting, setAdopting] = useState<Stranger | null>(null);
+  const [blocking, setBlocking] = useState<Stranger | null>(null);
+  const task = useTask();
   useFeed({ event: (e) => e.kind === 'stranger' && reload() });
+  const decided = (s: Stranger, words: string) => {
+    strangerCount.set(Math.max(0, strangerCount.value - 1));
+    list.patch((data) => ({ ...data, items: data.items.filter((x) => x.key !== s.key) }));
+    rules.reload();
+    say(words);
+  };
+  const ignore = (s: Stranger) =>
+    task.run(async () => {
+      await call('POST', url`/strangers/${s.key}/ignore`);
+      decided(s, t('rules.ignored', { who: s.id || s.remote_addr }));
+    });
   return (
     <Page title={t('nav.strangers')}>
       <p class="muted">{t('strangers.about')}</p>
+      <ErrorBox error={task.error} />
       <View of={list}>
         {(data) =>
           data.items.length === 0 ? (
@@ -29,11 +46,28 @@ export function StrangersPage(_: { at: Route }) {
             </Card>
           ) : (
             <Card>
-              <Table of={data.items} adopt={setAdopting} />
+              <Table of={data.items} adopt={setAdopting} ignore={(s) => void ignore(s)} block={setBlocking} />
             </Card>
           )
         }
       </View>
+      <Rules
+        of={rules}
+        onChanged={() => {
+          rules.reload();
+          list.reload();
+        }}
+      />
+      {blocking && (
+        <Block
+          of={blocking}
+          onClose={() => setBlocking(null)}
+          onDone={() => {
+            decided(blocking, t('rules.blocked', { who: blocking.id || blocking.remote_addr }));
+            setBlocking(null);
+          }}
+        />
+      )}
       {adopting && (
         <Adopt
           of={adopting}
@@ -51,7 +85,14 @@ export function StrangersPage(_: { at: Route }) {
   );
 }
 
-function Table({ of, adopt }: { of: Stranger[]; adopt: (s: Stranger) => void }) {
+interface TableProps {
+  of: Stranger[];
+  adopt: (s: Stranger) => void;
+  ignore: (s: Stranger) => void;
+  block: (s: Stranger) => void;
+}
+
+function Table({ of, adopt, ignore, block }: TableProps) {
   const now = useNow();
   const newest = [...of].sort((a, b) => Date.parse(b.last_seen) - Date.parse(a.last_seen));
   return (
@@ -80,17 +121,27 @@ function Table({ of, adopt }: { of: Stranger[]; adopt: (s: Stranger) => void }) 
                 <br />
                 <span class="muted">{hexText(s.first_bytes)}</span>
               </td>
-              <td class="mono">{s.remote_addr}</td>
+              <td class="mono nowrap">{s.remote_addr}</td>
               <td>{s.provider}</td>
               <td class="num">{number(s.count)}</td>
               <td class="num" title={`${moment(s.first_seen)} – ${moment(s.last_seen)}`}>
                 {t('time.ago', { age: age(s.last_seen, now) })}
               </td>
-              <td>{s.reason}</td>
+              <td class="nowrap">{s.reason}</td>
               <td class="acts">
-                {may('operator') && (
+                {may('operator') && s.id && (
                   <Button small icon="add" kind="primary" onClick={() => adopt(s)}>
                     {t('strangers.adopt')}
+                  </Button>
+                )}
+                {may('operator') && (
+                  <Button small onClick={() => ignore(s)}>
+                    {t('strangers.ignore')}
+                  </Button>
+                )}
+                {may('admin') && (
+                  <Button small onClick={() => block(s)}>
+                    {t('strangers.block')}
                   </Button>
                 )}
               </td>

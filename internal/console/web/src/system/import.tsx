@@ -1,7 +1,7 @@
-import { useMemo, useState } from 'preact/hooks';
-import { ask, call, Problem, url } from '../lib/api';
-import { download, number } from '../lib/format';
-import { useGet, useTask } from '../lib/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { ask, Problem, query, upload, url } from '../lib/api';
+import { download, duration, number } from '../lib/format';
+import { useGet, useNow, useTask } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import { href, setQuery, type Route } from '../lib/route';
 import type { List, Plan, Provider } from '../lib/types';
@@ -23,19 +23,27 @@ export function Import({ at }: { at: Route }) {
 }
 
 const previewed = 10; // lines
+const planned = 200; // changes that are shown
 const edited = 100_000; // characters that are edited here: a browser is slow with a field that has more
 
 function Wizard({ providers, provider }: { providers: Provider[]; provider: string }) {
   const [text, setText] = useState('');
-  const [done, setDone] = useState<Plan | null>(null);
+  const [plan, setPlan] = useState<{ of: Plan; done: boolean } | null>(null);
+  const [sent, setSent] = useState(0);
   const task = useTask();
   const chosen = providers.find((p) => p.name === provider);
   const lines = useMemo(() => text.split(/\r?\n/).filter((l) => l.trim()), [text]);
-  const start = () =>
+  useEffect(() => {
+    setPlan(null);
+    task.clear();
+  }, [text, provider]);
+  const count = isNDJSON(text) ? lines.length : Math.max(0, lines.length - 1);
+  const start = (only: boolean) =>
     task.run(async () => {
-      setDone(null);
-      const type = text.trimStart().startsWith('{') ? 'application/x-ndjson' : 'text/csv';
-      setDone((await call<Plan>('POST', url`/providers/${provider}/connections`, { text, type })).body);
+      setPlan(null);
+      setSent(0);
+      const path = url`/providers/${provider}/connections` + query({ dry_run: only });
+      setPlan({ of: await upload<Plan>(path, text, typeOf(text), setSent), done: !only });
     });
   const save = () =>
     task.run(async () => {
@@ -90,27 +98,61 @@ function Wizard({ providers, provider }: { providers: Provider[]; provider: stri
             />
           </label>
         )}
-        <p class="muted">{t('import.lines', { n: number(Math.max(0, lines.length - 1)) })}</p>
+        <p class="muted">{t('import.lines', { n: number(count) })}</p>
       </Card>
       <Card title={t('import.step3')}>
         <p class="hint">{t('import.allOrNone')}</p>
         <LineFaults error={task.error} lines={text.split(/\r?\n/)} />
-        {done && (
+        {plan && (
           <div class="note" role="status">
             <p>
-              <strong>{t('import.done', { n: number(done.changes.length) })}</strong>{' '}
-              <a href={href(['fleet'], { provider })}>{t('nav.fleet')}</a>
+              <strong>
+                {plan.done
+                  ? t('import.done', { n: number(plan.of.total) })
+                  : plan.of.total === 0
+                    ? t('import.nothing')
+                    : t('import.would', { n: number(plan.of.total) })}
+              </strong>{' '}
+              {plan.done && <a href={href(['fleet'], { provider })}>{t('nav.fleet')}</a>}
             </p>
-            <PlanList of={done.changes} />
+            <PlanList of={plan.of.changes.slice(0, planned)} />
+            {plan.of.total > planned && <p class="muted">{t('import.more', { n: number(plan.of.total - planned) })}</p>}
           </div>
         )}
+        {task.busy && <Progress sent={sent} count={count} />}
         <div class="row spaced">
-          <Button kind="primary" disabled={task.busy || !text.trim() || !provider} onClick={() => void start()}>
+          <Button disabled={task.busy || !text.trim() || !provider} onClick={() => void start(true)}>
+            {t('import.preview')}
+          </Button>
+          <Button kind="primary" disabled={task.busy || !text.trim() || !provider} onClick={() => void start(false)}>
             {task.busy ? t('import.going') : t('import.action')}
           </Button>
         </div>
       </Card>
     </>
+  );
+}
+
+const isNDJSON = (text: string): boolean => text.trimStart().startsWith('{');
+
+/** CSV, a sheet's tabs, or a document a line. */
+function typeOf(text: string): string {
+  if (isNDJSON(text)) return 'application/x-ndjson';
+  return text.slice(0, text.indexOf('\n')).includes('\t') ? 'text/tab-separated-values' : 'text/csv';
+}
+
+/** How far it is: how much has been sent, and then how long linkd has been at it. It does all or nothing, in one go. */
+function Progress({ sent, count }: { sent: number; count: number }) {
+  const [since] = useState(() => Date.now());
+  const now = useNow(500);
+  return (
+    <label class="field spaced">
+      <span>
+        {sent < 1 ? t('import.sending', { n: number(count) }) : t('import.applying', { n: number(count) })}{' '}
+        <span class="muted">{duration(now - since)}</span>
+      </span>
+      {sent < 1 ? <progress max={1} value={sent} /> : <progress />}
+    </label>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import type { Fault, Problem } from '../lib/api';
 
 interface FieldProps {
@@ -87,6 +87,36 @@ export function Input(p: InputProps) {
         );
       }}
     </Field>
+  );
+}
+
+/**
+ * An Input whose value is no text: it is read from what is typed. What is typed stays as it is, so that a list may end in a
+ * comma, and a number in a point, while it is written.
+ */
+export function Parsed<T>({
+  value,
+  read,
+  write,
+  onChange,
+  ...rest
+}: Omit<InputProps, 'value' | 'onInput'> & {
+  value: T;
+  read: (text: string) => T;
+  write: (value: T) => string;
+  onChange: (value: T) => void;
+}) {
+  const [typed, setTyped] = useState('');
+  const shown = write(read(typed)) === write(value) ? typed : write(value);
+  return (
+    <Input
+      {...rest}
+      value={shown}
+      onInput={(text) => {
+        setTyped(text);
+        onChange(read(text));
+      }}
+    />
   );
 }
 

@@ -1,0 +1,68 @@
+import { call, url } from '../lib/api';
+import { age, moment, none, number } from '../lib/format';
+import { useNow, useTask, type Read } from '../lib/hooks';
+import { t } from '../lib/i18n';
+import { may } from '../lib/session';
+import type { List, StrangerRule } from '../lib/types';
+import { Button, Card, ErrorBox, View } from '../ui/basic';
+import { say } from '../ui/toast';
+
+/** What was decided about strangers, to be taken back. Nothing is shown while there is nothing. */
+export function Rules({ of, onChanged }: { of: Read<List<StrangerRule>>; onChanged: () => void }) {
+  const now = useNow();
+  const task = useTask();
+  const drop = (r: StrangerRule) =>
+    task.run(async () => {
+      await call('DELETE', url`/strangers/rules/${r.key}`);
+      say(t('rules.dropped', { who: whom(r) }));
+      onChanged();
+    });
+  if (of.data?.items.length === 0) return null;
+  return (
+    <Card title={t('rules.title')}>
+      <ErrorBox error={task.error} />
+      <View of={of}>
+        {(data) => (
+          <div class="scroll">
+            <table>
+              <thead>
+                <tr>
+                  <th>{t('rules.what')}</th>
+                  <th>{t('rules.whom')}</th>
+                  <th>{t('noun.provider')}</th>
+                  <th class="num">{t('strangers.count')}</th>
+                  <th class="num">{t('strangers.lastSeen')}</th>
+                  <th>{t('rules.by')}</th>
+                  <th>
+                    <span class="unseen">{t('field.actions')}</span>
+                  </th>
+                </tr>
+              </thead>
+              <tbody>
+                {data.items.map((r) => (
+                  <tr key={r.key}>
+                    <td>{t(`rules.${r.action}`)}</td>
+                    <td class="mono">{whom(r)}</td>
+                    <td>{r.provider || t('rules.all')}</td>
+                    <td class="num">{number(r.count)}</td>
+                    <td class="num">{r.last_seen ? t('time.ago', { age: age(r.last_seen, now) }) : none}</td>
+                    <td title={moment(r.since)}>{r.who}</td>
+                    <td class="acts">
+                      {may(r.action === 'block' ? 'admin' : 'operator') && (
+                        <Button small icon="undo" disabled={task.busy} onClick={() => void drop(r)}>
+                          {t('rules.drop')}
+                        </Button>
+                      )}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </View>
+    </Card>
+  );
+}
+
+const whom = (r: StrangerRule): string => r.id || r.address;

@@ -1,0 +1,82 @@
+import { useEffect, useState } from 'preact/hooks';
+import { query } from '../lib/api';
+import { number } from '../lib/format';
+import { useGet } from '../lib/hooks';
+import { t } from '../lib/i18n';
+import { setQuery } from '../lib/route';
+import type { System } from '../lib/types';
+import { Card, View } from '../ui/basic';
+import { Input } from '../ui/form';
+
+const pause = 400; // ms after the last key
+
+/** What the machine lets linkd have, and what to write for a larger fleet. */
+export function Limits({ fleet }: { fleet: string }) {
+  const [typed, setTyped] = useState(fleet);
+  const system = useGet<System>('/system' + query({ connections: fleet }));
+  useEffect(() => setTyped(fleet), [fleet]);
+  useEffect(() => {
+    const timer = setTimeout(() => typed !== fleet && setQuery({ fleet: typed.replace(/\D/g, '') }), pause);
+    return () => clearTimeout(timer);
+  }, [typed]);
+  return (
+    <Card title={t('limits.title')}>
+      <View of={system}>
+        {(s) => (
+          <>
+            <div class="limits-head">
+              <Input
+                label={t('limits.fleet')}
+                value={typed}
+                placeholder={number(s.connections)}
+                onInput={setTyped}
+                hint={t('limits.hint')}
+              />
+              <p class={s.limits.every((l) => l.enough) ? 'quality-good' : 'quality-bad'} role="status">
+                {s.limits.every((l) => l.enough)
+                  ? t('limits.allEnough', { n: number(s.fleet) })
+                  : t('limits.short', { n: number(s.fleet) })}
+              </p>
+            </div>
+            <div class="scroll">
+              <table class="limits">
+                <thead>
+                  <tr>
+                    <th>{t('limits.name')}</th>
+                    <th class="num">{t('limits.here')}</th>
+                    <th class="num">{t('limits.needed')}</th>
+                    <th>{t('limits.why')}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  {s.limits.map((l) => (
+                    <tr key={l.name}>
+                      <td class="mono">
+                        <span class={l.enough ? 'quality-good' : 'quality-bad'}>
+                          {l.enough ? t('limits.enough') : t('limits.tooLow')}
+                        </span>
+                        <br />
+                        {l.name}
+                      </td>
+                      <td class="num">{grouped(l.value)}</td>
+                      <td class="num">{grouped(l.needed)}</td>
+                      <td>
+                        {l.why}
+                        {l.change && <code class="change">{l.change}</code>}
+                      </td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+            {s.limits.some((l) => l.change.startsWith('sysctl')) && <p class="hint spaced">{t('limits.keep')}</p>}
+          </>
+        )}
+      </View>
+    </Card>
+  );
+}
+
+/** Numbers as people read them; a number that no fleet comes near is none. */
+const grouped = (text: string): string =>
+  text.replace(/\d+/g, (digits) => (digits.length > 15 ? '∞' : number(Number(digits))));
