@@ -1,34 +1,17 @@
 package server
 
-import "sync"
-
-// changes are the connection points of a provider that came or went since they were last told, each once: four bytes
-// for each, where events would take words. Nobody waits for who is told.
-type changes struct {
-	mu   sync.Mutex
-	list []uint32
-}
+// A connection point that came or went is in the changes of its stripe once, until it is told: four bytes for each, where
+// an event would take words. Nobody waits for who is told.
 
 // changesAtOnce is for how many connections Changes holds a provider's lock.
 const changesAtOnce = 256
 
 // note adds connection point n to the changes. The caller holds its stripe. A channel without a connection has none.
 func (p *provider) note(pt *point, n uint32) {
-	if pt.flags&pointChanged != 0 || p.name == localName {
-		return
+	if pt.flags&pointChanged == 0 && p.name != localName {
+		pt.flags |= pointChanged
+		p.pts.changed[n%stripeCount] = append(p.pts.changed[n%stripeCount], n)
 	}
-	pt.flags |= pointChanged
-	p.changes.mu.Lock()
-	p.changes.list = append(p.changes.list, n)
-	p.changes.mu.Unlock()
-}
-
-func (c *changes) take() []uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := c.list
-	c.list = nil
-	return list
 }
 
 // Changes calls f with every connection that came or went since Changes was last called, or since the start, as it is
@@ -36,13 +19,24 @@ func (c *changes) take() []uint32 {
 func (s *Server) Changes(f func(ConnView)) {
 	var views []ConnView
 	for _, p := range s.all() {
-		for list := p.changes.take(); len(list) > 0; list = list[min(changesAtOnce, len(list)):] {
-			views = p.changed(views[:0], list[:min(changesAtOnce, len(list))])
-			for _, v := range views {
-				f(v)
+		for stripe := range p.pts.changed {
+			for list := p.changes(stripe); len(list) > 0; list = list[min(changesAtOnce, len(list)):] {
+				views = p.changed(views[:0], list[:min(changesAtOnce, len(list))])
+				for _, v := range views {
+					f(v)
+				}
 			}
 		}
 	}
+}
+
+// changes takes the changes of a stripe.
+func (p *provider) changes(stripe int) []uint32 {
+	p.pts.stripes[stripe].Lock()
+	defer p.pts.stripes[stripe].Unlock()
+	list := p.pts.changed[stripe]
+	p.pts.changed[stripe] = nil
+	return list
 }
 
 // changed appends how these connection points are; those that have been removed are not there any more.

@@ -63,7 +63,7 @@ const (
 type pointChunk [1 << pointChunkBits]point
 
 // points is the connection points of one provider by number, from 1. Points never move. The provider's mutex guards
-// everything but chunks and the points themselves.
+// everything but chunks, the points themselves, and what is by stripe.
 type points struct {
 	chunks  atomic.Pointer[[]*pointChunk]
 	stripes [stripeCount]sync.Mutex
@@ -76,6 +76,7 @@ type points struct {
 	byName  map[string]uint32
 	kept    [stripeCount]map[uint32]legacy   // of points that are offline
 	queued  [stripeCount]map[uint32][]*order // writes that wait for points that are offline
+	changed [stripeCount][]uint32            // points that came or went, see changes.go
 }
 
 func newPoints() *points {

@@ -26,8 +26,6 @@ type provider struct {
 	live  atomic.Pointer[settings]     // what a new link gets
 	rate  atomic.Pointer[rate.Limiter] // accept_rate; nil: no limit
 	limit *addressLimit
-
-	changes changes
 	// dialer dials the connection points of a tcp-client provider; nil for a tcp-server.
 	dialer *dialer
 	// supervisor runs the listener of a tcp-server provider; nil for a tcp-client.

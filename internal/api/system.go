@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -27,6 +29,7 @@ type System struct {
 	Processors  int       `json:"processors"`
 	Goroutines  int       `json:"goroutines"`
 	HeapBytes   uint64    `json:"heap_bytes" doc:"In use by linkd itself; sockets are the kernel's."`
+	Addresses   []string  `json:"addresses" nullable:"false" doc:"The machine's own, which a provider can listen on."`
 	Descriptors int       `json:"descriptors" doc:"Open now."`
 	Capacity    int       `json:"capacity" doc:"Links that linkd admits."`
 	Sessions    int       `json:"sessions" doc:"Links now."`
@@ -82,7 +85,8 @@ func (a *API) system(_ context.Context, in *systemInput) (*systemOutput, error) 
 // systemView judges the limits for so many links; 0: those configured.
 func (a *API) systemView(links int) System {
 	v := System{Version: a.cfg.Version, Revision: a.cfg.Revision, Go: runtime.Version(), Started: a.started.UTC(),
-		Processors: runtime.NumCPU(), Goroutines: runtime.NumGoroutine(), Capacity: a.core.Capacity()}
+		Processors: runtime.NumCPU(), Goroutines: runtime.NumGoroutine(), Capacity: a.core.Capacity(),
+		Addresses: addresses()}
 	if n, err := limits.OpenDescriptors(); err == nil {
 		v.Descriptors = n
 	}
@@ -107,6 +111,21 @@ func (a *API) systemView(links int) System {
 		Reserve: server.ReservedDescriptors, BytesPerLink: server.BytesPerLink, Capacity: uint64(v.Capacity),
 		MemoryAtStart: a.core.Limits().Memory, GoLimit: debug.SetMemoryLimit(-1)}), limitView)
 	return v
+}
+
+// addresses are those of the machine that can be listened on as they are written: not those that need a zone.
+func addresses() []string {
+	list := []string{}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return list // they are suggestions
+	}
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && !p.Addr().IsLinkLocalUnicast() {
+			list = append(list, p.Addr().String())
+		}
+	}
+	return list
 }
 
 func limitView(l limits.Limit) Limit { return Limit(l) }

@@ -41,6 +41,9 @@ func TestSystem(t *testing.T) {
 		s.Fleet != 2 || s.Goroutines == 0 || s.HeapBytes == 0 || s.Descriptors == 0 || s.Processors == 0 {
 		t.Errorf("got %+v", s)
 	}
+	if !slices.Contains(s.Addresses, "127.0.0.1") {
+		t.Errorf("addresses %q", s.Addresses)
+	}
 	if l := capacity(s); !l.Enough || l.Value != "1000" || l.Needed != "2" || l.Change != "" || l.Why == "" {
 		t.Errorf("for the fleet: %+v", l)
 	}

@@ -293,6 +293,7 @@ export interface System {
   processors: number;
   goroutines: number;
   heap_bytes: number;
+  addresses: string[];
   descriptors: number;
   capacity: number;
   sessions: number;

@@ -1,6 +1,7 @@
 import { t } from '../lib/i18n';
 import { url } from '../lib/api';
-import type { Config } from '../lib/types';
+import { useGet } from '../lib/hooks';
+import type { Config, System } from '../lib/types';
 import { FormDialog } from '../ui/dialog';
 import { Choice, Input, Parsed, Select } from '../ui/form';
 import { loadProvider } from './config';
@@ -25,6 +26,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
     onSaved,
     prepared,
   );
+  const system = useGet<System>('/system');
   const { faults } = edit;
   const server = type === 'tcp-server';
   const identity = edit.text('conn_identity') === 'fix-ip' ? 'fix-ip' : 'common';
@@ -40,7 +42,13 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
       <div class="fields">
         <NameField edit={edit} placeholder="s1" />
         <TextField edit={edit} of="title" label={t('field.title')} placeholder="S1" />
-        <TextField edit={edit} of="local_ip" label={t('provider.localIP')} placeholder={t('provider.allIPs')} />
+        <TextField
+          edit={edit}
+          of="local_ip"
+          label={t('provider.localIP')}
+          placeholder={t('provider.allIPs')}
+          list={system.data?.addresses}
+        />
         {server && (
           <Input
             label={t('provider.localPort')}
@@ -185,6 +193,7 @@ export function TextField({
   placeholder,
   hint,
   mono,
+  list,
 }: {
   edit: Edit;
   of: string;
@@ -192,6 +201,7 @@ export function TextField({
   placeholder?: string;
   hint?: string;
   mono?: boolean;
+  list?: string[] | undefined; // suggestions
 }) {
   return (
     <Input
@@ -200,6 +210,7 @@ export function TextField({
       placeholder={placeholder}
       hint={hint}
       mono={mono ?? false}
+      {...(list && { list })}
       error={edit.faults.of('body.' + of)}
       onInput={(v) => edit.set({ [of]: v })}
     />
