@@ -38,7 +38,7 @@ const (
 	pointWatched             // somebody taps it
 	pointGone                // removed; its session is being closed
 	pointFlapped             // devices fought over it; flapFrom says how long ago
-	pointChanged             // in changes, and not told yet
+	pointChanged             // it came or went, and that is not told yet
 )
 
 // fromSpan marks an origin that is the index of a span.
@@ -60,12 +60,16 @@ const (
 	stripeCount    = 64
 )
 
-type pointChunk [1 << pointChunkBits]point
+// pointChunk is points with numbers in a row; 80 KiB, which is whole pages.
+type pointChunk struct {
+	points  *[1 << pointChunkBits]point
+	changed *atomic.Bool // one of them did; see changes.go
+}
 
 // points is the connection points of one provider by number, from 1. Points never move. The provider's mutex guards
 // everything but chunks, the points themselves, and what is by stripe.
 type points struct {
-	chunks  atomic.Pointer[[]*pointChunk]
+	chunks  atomic.Pointer[[]pointChunk]
 	stripes [stripeCount]sync.Mutex
 	next    uint32   // the first number never used
 	free    []uint32 // numbers given back, oldest first
@@ -76,18 +80,19 @@ type points struct {
 	byName  map[string]uint32
 	kept    [stripeCount]map[uint32]legacy   // of points that are offline
 	queued  [stripeCount]map[uint32][]*order // writes that wait for points that are offline
-	changed [stripeCount][]uint32            // points that came or went, see changes.go
 }
 
 func newPoints() *points {
 	p := &points{next: 1, conns: make([]*project.ConnPt, 1), byName: map[string]uint32{}}
-	p.chunks.Store(new([]*pointChunk))
+	p.chunks.Store(new([]pointChunk))
 	return p
 }
 
 func (p *points) at(n uint32) *point {
-	return &(*p.chunks.Load())[n>>pointChunkBits][n&(1<<pointChunkBits-1)]
+	return &p.chunk(n).points[n&(1<<pointChunkBits-1)]
 }
+
+func (p *points) chunk(n uint32) pointChunk { return (*p.chunks.Load())[n>>pointChunkBits] }
 
 // lock locks the stripe of connection point n and returns its point; the caller unlocks with unlock(n).
 func (p *points) lock(n uint32) *point {
@@ -118,7 +123,7 @@ func (p *points) reach(n uint32) {
 	}
 	chunks = slices.Clone(chunks)
 	for uint32(len(chunks))<<pointChunkBits < n {
-		chunks = append(chunks, new(pointChunk))
+		chunks = append(chunks, pointChunk{new([1 << pointChunkBits]point), new(atomic.Bool)})
 	}
 	p.chunks.Store(&chunks)
 }
