@@ -188,7 +188,7 @@ type bench struct {
 }
 
 // Run measures, and returns the report. Every process that it starts has ended when it returns. When ctx is done it
-// ends early, with ctx's error.
+// ends early, with ctx's error. With an error comes a report of what was measured before it, nil when it did not begin.
 func Run(ctx context.Context, c Config) (*Report, error) {
 	c = c.withDefaults()
 	limit, err := read(parseOpenFiles, "/proc/self/limits")
@@ -212,16 +212,25 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 	if err := b.build(ctx); err != nil {
 		return nil, err
 	}
-	for _, name := range c.Scenarios {
+	err = b.rounds(ctx)
+	if err != nil && len(b.report.Samples) > 0 {
+		b.note(fmt.Sprintf("it ended before its time, %v: what is missing was not measured", err))
+	}
+	b.report.summarise()
+	return b.report, err
+}
+
+// rounds measures all that is asked for.
+func (b *bench) rounds(ctx context.Context) error {
+	for _, name := range b.Scenarios {
 		s, _ := scenarioNamed(name)
-		for round := range c.Rounds {
+		for round := range b.Rounds {
 			if err := b.round(ctx, s, round); err != nil {
-				return nil, fmt.Errorf("scenario %s, round %d: %w", name, round+1, err)
+				return fmt.Errorf("scenario %s, round %d: %w", name, round+1, err)
 			}
 		}
 	}
-	b.report.summarise()
-	return b.report, nil
+	return nil
 }
 
 // round runs each case once for each server, in turn.

@@ -3,10 +3,12 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -103,6 +105,26 @@ func cancelled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// TestRunThatIsEndedKeepsItsFigures: what was measured before is in the report, which says that there was to be more.
+func TestRunThatIsEndedKeepsItsFigures(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := Run(ctx, Config{Linkd: buildLinkd(t, t.TempDir()), PeersDir: "peers", Peers: []string{Linkd}, Rounds: 9,
+		Devices: []int{20}, Scenarios: []string{"storm"}, Brief: true, Progress: func(line string) {
+			if strings.HasPrefix(line, "storm, round 2") {
+				cancel()
+			}
+		}})
+	if !errors.Is(err, context.Canceled) || r == nil || len(r.Samples) != 1 || len(r.Notes) == 0 ||
+		!strings.HasPrefix(r.Notes[len(r.Notes)-1], "it ended before its time, scenario storm, round 2: ") {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	var out bytes.Buffer
+	if err := r.Print(&out); err != nil || !strings.Contains(out.String(), "storm") {
+		t.Errorf("%v: %s", err, &out)
+	}
 }
 
 func TestRunNeedsLinkd(t *testing.T) {

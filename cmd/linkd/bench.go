@@ -101,9 +101,14 @@ func runBench(c *cli.Context) error {
 	if errors.Is(err, bench.ErrConfig) {
 		return usagef("%v", err)
 	}
-	if err != nil {
+	if report == nil || len(report.Samples) == 0 {
 		return err
 	}
+	return errors.Join(err, writeBench(c, report)) // a run that was ended has its figures, too
+}
+
+// writeBench writes what was measured to the folder that --out names, and prints it.
+func writeBench(c *cli.Context, report *bench.Report) error {
 	if dir := c.String("out"); dir != "" {
 		if err := report.Write(dir); err != nil {
 			return err
