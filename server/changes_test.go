@@ -34,6 +34,10 @@ func TestChanges(t *testing.T) {
 	c2 := w.dial(0, "10.0.0.7:5001").send("c0002")
 	told("c1 offline 1 peer", "c2 online 0 ")
 	c2.hangUp(io.EOF)
+	conns[1] = "name: c2, socket_conn_id: c0002, title: another"
+	w.apply(w.parse(project1(conns, nil))) // an edit is no reason to forget it
+	w.drain()
+	told("c2 offline 0 peer")
 	w.dial(0, "10.0.0.7:5002").send("c0003")
 	w.apply(w.parse(project1(conns[:1], nil)))
 	w.drain()
