@@ -42,6 +42,8 @@ func (b *bridge) session(ctx context.Context, q outputs.Queue) error {
 	err := s.serve(q)
 	if errors.Is(err, outputs.ErrDrained) || ctx.Err() != nil {
 		s.farewell()
+		// Before the end, which closes the connection: else the broker tells the will.
+		s.client.Disconnect(uint(peace / time.Millisecond))
 	}
 	cause := context.Cause(s.ctx)
 	s.end(nil)
