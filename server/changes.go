@@ -41,7 +41,7 @@ func (p *provider) changed(views []ConnView, first uint32) []ConnView {
 		pt := p.pts.lock(n)
 		if pt.flags&pointChanged != 0 {
 			pt.flags &^= pointChanged
-			if pt.origin != 0 && pt.flags&pointGone == 0 {
+			if !pt.removed() {
 				views = append(views, p.view(n, pt))
 			}
 		}

@@ -233,7 +233,7 @@ func (l *loop) forgetFrames() {
 func (p *provider) removed(n uint32) bool {
 	pt := p.pts.lock(n)
 	defer p.pts.unlock(n)
-	return pt.flags&pointGone != 0 || pt.origin == 0
+	return pt.removed()
 }
 
 // local is the link's own address; none where it has no socket.

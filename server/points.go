@@ -55,6 +55,9 @@ type span struct {
 
 func (f *span) point(n int) uint32 { return f.base + uint32(n-f.from) }
 
+// removed reports whether the point is configured no more; the last session may be there still.
+func (pt *point) removed() bool { return pt.origin == 0 || pt.flags&pointGone != 0 }
+
 const (
 	pointChunkBits = 10
 	stripeCount    = 64

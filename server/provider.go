@@ -166,7 +166,7 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 // refuses says why a connection point takes no new link, or notClosed. known: the link has sent its secret.
 func (pt *point) refuses(known, oldest bool) Reason {
 	switch {
-	case pt.origin == 0 || pt.flags&pointGone != 0:
+	case pt.removed():
 		return ReasonUnknown
 	case pt.flags&pointDisabled != 0:
 		return ReasonDisabled

@@ -16,7 +16,7 @@ import (
 func (p *points) each(first uint32, f func(n uint32, pt *point) bool) {
 	for n := max(first, 1); n < p.next; n++ {
 		pt := p.lock(n)
-		more := pt.origin == 0 || pt.flags&pointGone != 0 || f(n, pt)
+		more := pt.removed() || f(n, pt)
 		p.unlock(n)
 		if !more {
 			return

@@ -122,7 +122,7 @@ func (p *provider) viewOf(n uint32) (v ConnView, ok bool) {
 	defer p.mu.RUnlock()
 	pt := p.pts.lock(n)
 	defer p.pts.unlock(n)
-	if pt.origin == 0 || pt.flags&pointGone != 0 {
+	if pt.removed() {
 		return v, false
 	}
 	return p.view(n, pt), true
