@@ -193,10 +193,7 @@ func (b *Bus) Take(reports []server.Report) {
 		r := &reports[i]
 		s.put(func(dst []byte) ([]byte, int) {
 			start := len(dst)
-			dst = append(dst, b.subjects.tags...)
-			dst = payload.AppendToken(dst, r.Channel)
-			dst = append(dst, '.')
-			dst = payload.AppendToken(dst, r.Device)
+			dst = appendSubject(dst, b.subjects.tags, r.Channel, r.Device)
 			at := len(dst) - start
 			return payload.AppendJSON(dst, r), at
 		})

@@ -77,10 +77,7 @@ func (b *Bus) Event(ev server.Event) {
 	defer s.mu.Unlock()
 	s.put(func(dst []byte) ([]byte, int) {
 		start := len(dst)
-		dst = append(dst, b.subjects.conn...)
-		dst = payload.AppendToken(dst, ev.Provider)
-		dst = append(dst, '.')
-		dst = payload.AppendToken(dst, ev.Connection)
+		dst = appendSubject(dst, b.subjects.conn, ev.Provider, ev.Connection)
 		at := len(dst) - start
 		return append(dst, text...), at
 	})

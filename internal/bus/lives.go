@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"linkd/internal/payload"
 )
 
 // Life is one thing that happened to a connection.
@@ -38,7 +36,7 @@ func (b *Bus) Lives(ctx context.Context, provider, conn string, before time.Time
 	if before.IsZero() {
 		before = time.Now().Add(clockSlack)
 	}
-	subject := string(payload.AppendToken(append(payload.AppendToken([]byte(b.subjects.conn), provider), '.'), conn))
+	subject := string(appendSubject(nil, b.subjects.conn, provider, conn))
 	// A stream is read forwards alone: look back an hour, then further, until there is enough.
 	oldest := before.Add(-2 * eventAge * b.cfg.History.MaxAge)
 	for back := firstLookback; ; back *= 8 {

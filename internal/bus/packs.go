@@ -87,9 +87,8 @@ type finder struct {
 // find says where a device's reports are. payload.AppendJSON writes the key; in no text of a report can it be, since a
 // quote in a text stands behind a backslash.
 func (s *subjects) find(channel, device string) finder {
-	subject := payload.AppendToken(append(payload.AppendToken([]byte(s.tags), channel), '.'), device)
 	return finder{
-		subject: packSubject(s.packs, shardOf(subject)),
+		subject: packSubject(s.packs, shardOf(appendSubject(nil, s.tags, channel, device))),
 		key:     payload.AppendOrigin(nil, channel, device),
 	}
 }
