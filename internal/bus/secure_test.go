@@ -1,15 +1,7 @@
 package bus
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,76 +11,30 @@ import (
 	"github.com/nats-io/jwt/v2"
 	nats "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
+
+	"linkd/outputs/outputtest"
 )
-
-// authority is one that signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	dir  string
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	a := &authority{dir: t.TempDir()}
-	a.cert = &x509.Certificate{Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign}
-	a.sign(t, "ca", a.cert)
-	return a
-}
-
-// sign makes NAME.pem and NAME.key for what cert says.
-func (a *authority) sign(t *testing.T, name string, cert *x509.Certificate) {
-	t.Helper()
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	if a.key == nil {
-		a.key = key
-	}
-	cert.SerialNumber, cert.NotBefore, cert.NotAfter = big.NewInt(time.Now().UnixNano()), time.Now().Add(-time.Hour),
-		time.Now().Add(time.Hour)
-	der, err := x509.CreateCertificate(rand.Reader, cert, a.cert, key.Public(), a.key)
-	must(err)
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	must(err)
-	for suffix, b := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der},
-		".key": {Type: "PRIVATE KEY", Bytes: secret}} {
-		must(os.WriteFile(a.file(name+suffix), pem.EncodeToMemory(b), 0o600))
-	}
-}
-
-func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
 // TestExternalTLS: a server that wants TLS and a certificate lets linkd in with both, and the state says what is wrong
 // without.
 func TestExternalTLS(t *testing.T) {
-	ours, others := newAuthority(t), newAuthority(t)
-	ours.sign(t, "server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
-	ours.sign(t, "linkd", &x509.Certificate{Subject: pkix.Name{CommonName: "linkd"},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	ours, others := outputtest.Certificates(t), outputtest.Certificates(t)
 	s := foreign(t, t.TempDir(), -1, func(o *nats.Options) {
-		c, err := nats.GenTLSConfig(&nats.TLSConfigOpts{CertFile: ours.file("server.pem"), KeyFile: ours.file("server.key"),
-			CaFile: ours.file("ca.pem"), Verify: true, MinVersion: tls.VersionTLS12})
+		c, err := nats.GenTLSConfig(&nats.TLSConfigOpts{CertFile: ours("server.pem"), KeyFile: ours("server.key"),
+			CaFile: ours("ca.pem"), Verify: true, MinVersion: tls.VersionTLS12})
 		if err != nil {
 			t.Fatal(err)
 		}
 		o.TLSConfig, o.TLSVerify, o.TLSTimeout = c, true, within.Seconds()
 	})
-	all := TLS{CA: ours.file("ca.pem"), Cert: ours.file("linkd.pem"), Key: ours.file("linkd.key")}
+	all := TLS{CA: ours("ca.pem"), Cert: ours("client.pem"), Key: ours("client.key")}
 	for _, c := range []struct {
 		name  string
 		tls   TLS
 		wrong string
 	}{
 		{"with all", all, ""},
-		{"server not trusted", TLS{CA: others.file("ca.pem"), Cert: all.Cert, Key: all.Key}, "certificate"},
+		{"server not trusted", TLS{CA: others("ca.pem"), Cert: all.Cert, Key: all.Key}, "certificate"},
 		{"no certificate of its own", TLS{CA: all.CA}, "certificate"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,14 +2,7 @@ package mqtt
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -160,40 +153,6 @@ func start(t testing.TB, format string, options map[string]any, env outputs.Env)
 		_ = s.Close(ctx)
 	})
 	return s
-}
-
-// certificates makes a CA and two certificates that it signs, for 127.0.0.1 and for a client.
-func certificates(t *testing.T) (dir string) {
-	t.Helper()
-	dir = t.TempDir()
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
-	}
-	var ca *x509.Certificate
-	var caKey *ecdsa.PrivateKey
-	for i, name := range []string{"ca", "server", "client"} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		must(err)
-		c := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 1)), Subject: pkix.Name{CommonName: name},
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true,
-			IsCA: i == 0, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-		if i == 0 {
-			ca, caKey = c, key
-		}
-		der, err := x509.CreateCertificate(rand.Reader, c, ca, &key.PublicKey, caKey)
-		must(err)
-		secret, err := x509.MarshalECPrivateKey(key)
-		must(err)
-		for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der},
-			name + ".key": {Type: "EC PRIVATE KEY", Bytes: secret}} {
-			must(os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600))
-		}
-	}
-	return dir
 }
 
 // String is how failures show a message.

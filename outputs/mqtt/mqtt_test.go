@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -252,9 +251,8 @@ func TestCommandsOff(t *testing.T) {
 
 // TestTLS: a certificate of each side, a user and a password from the environment; each alone is refused.
 func TestTLS(t *testing.T) {
-	dir := certificates(t)
-	file := func(name string) string { return filepath.Join(dir, name) }
-	passwords := filepath.Join(dir, "passwords")
+	file := outputtest.Certificates(t)
+	passwords := file("passwords")
 	if out, err := exec.Command("mosquitto_passwd", "-c", "-b", passwords, "plant",
 		"s3cret").CombinedOutput(); err != nil {
 		outputtest.Need(t, fmt.Errorf("mosquitto_passwd: %w: %s", err, out))
@@ -269,7 +267,7 @@ func TestTLS(t *testing.T) {
 		o["user"], o["password"] = "plant", "env:MQTT_PASSWORD"
 		return o
 	}
-	wrong := filepath.Join(dir, "wrong")
+	wrong := file("wrong")
 	if err := os.WriteFile(wrong, []byte("guess\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

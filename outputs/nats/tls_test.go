@@ -1,66 +1,24 @@
 package nats
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
 	"linkd/outputs"
+	"linkd/outputs/outputtest"
 	"linkd/project"
 )
-
-// certificates makes a CA and two certificates that it signs, for 127.0.0.1 and for a client.
-func certificates(t *testing.T) (file func(string) string) {
-	t.Helper()
-	dir := t.TempDir()
-	must := func(err error) {
-		if err != nil {
-			t.Helper()
-			t.Fatal(err)
-		}
-	}
-	var ca *x509.Certificate
-	var caKey *ecdsa.PrivateKey
-	for i, name := range []string{"ca", "server", "client"} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		must(err)
-		c := &x509.Certificate{SerialNumber: big.NewInt(int64(i + 1)), Subject: pkix.Name{CommonName: name},
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true,
-			IsCA: i == 0, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-		if i == 0 {
-			ca, caKey = c, key
-		}
-		der, err := x509.CreateCertificate(rand.Reader, c, ca, &key.PublicKey, caKey)
-		must(err)
-		secret, err := x509.MarshalECPrivateKey(key)
-		must(err)
-		for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: der},
-			name + ".key": {Type: "EC PRIVATE KEY", Bytes: secret}} {
-			must(os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600))
-		}
-	}
-	return func(name string) string { return filepath.Join(dir, name) }
-}
 
 // TestTLS: a certificate of each side and a password from the environment; each alone is refused. TLS that the address
 // does not promise, and none where it does, are refused too.
 func TestTLS(t *testing.T) {
-	file := certificates(t)
+	file := outputtest.Certificates(t)
 	section := func(more string) string {
 		return fmt.Sprintf(`tls: {ca_file: %q, cert_file: %q, key_file: %q, verify: true, timeout: 10 %s}`,
 			file("ca.pem"), file("server.pem"), file("server.key"), more)
