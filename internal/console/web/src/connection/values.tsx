@@ -7,6 +7,7 @@ import { href } from '../lib/route';
 import { may } from '../lib/session';
 import type { List, TagValue } from '../lib/types';
 import { Button, Empty, QualityMark, View } from '../ui/basic';
+import { Table } from '../ui/table';
 import { useLive, keyOf } from '../tags/live';
 import { Write } from '../tags/write';
 
@@ -23,52 +24,45 @@ export function Values({ connection }: { connection: string }) {
           <Empty>{t('tags.none')}</Empty>
         ) : (
           <>
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th>{t('noun.tag')}</th>
-                    <th class="num">{t('field.value')}</th>
-                    <th>{t('field.quality')}</th>
-                    <th class="num">{t('field.age')}</th>
-                    <th class="wide-only">{t('field.address')}</th>
-                    <th>
-                      <span class="unseen">{t('field.actions')}</span>
-                    </th>
+            <Table
+              heads={[
+                t('noun.tag'),
+                [t('field.value'), 'num'],
+                t('field.quality'),
+                [t('field.age'), 'num'],
+                [t('field.address'), 'wide-only'],
+              ]}
+              acts
+            >
+              {data.items.map((at) => {
+                const v = live(at);
+                return (
+                  <tr key={keyOf(v)}>
+                    <td class="tag-name">
+                      <a href={href(['tags'], { channel: v.channel, plot: keyOf(v) })}>
+                        {v.device}/{v.tag}
+                      </a>
+                      {v.title && <span class="muted"> {v.title}</span>}
+                    </td>
+                    <td class="num">
+                      <strong>{valueText(v.value)}</strong> <span class="muted">{v.unit}</span>
+                    </td>
+                    <td>
+                      <QualityMark quality={v.quality} reason="" /> <span class="muted">{v.reason}</span>
+                    </td>
+                    <td class="num">{age(v.ts, now)}</td>
+                    <td class="mono wide-only">{v.address}</td>
+                    <td class="acts">
+                      {v.writable && may('operator') && (
+                        <Button small icon="edit" onClick={() => setWriting(v)}>
+                          {t('action.write')}
+                        </Button>
+                      )}
+                    </td>
                   </tr>
-                </thead>
-                <tbody>
-                  {data.items.map((at) => {
-                    const v = live(at);
-                    return (
-                      <tr key={keyOf(v)}>
-                        <td class="tag-name">
-                          <a href={href(['tags'], { channel: v.channel, plot: keyOf(v) })}>
-                            {v.device}/{v.tag}
-                          </a>
-                          {v.title && <span class="muted"> {v.title}</span>}
-                        </td>
-                        <td class="num">
-                          <strong>{valueText(v.value)}</strong> <span class="muted">{v.unit}</span>
-                        </td>
-                        <td>
-                          <QualityMark quality={v.quality} reason="" /> <span class="muted">{v.reason}</span>
-                        </td>
-                        <td class="num">{age(v.ts, now)}</td>
-                        <td class="mono wide-only">{v.address}</td>
-                        <td class="acts">
-                          {v.writable && may('operator') && (
-                            <Button small icon="edit" onClick={() => setWriting(v)}>
-                              {t('action.write')}
-                            </Button>
-                          )}
-                        </td>
-                      </tr>
-                    );
-                  })}
-                </tbody>
-              </table>
-            </div>
+                );
+              })}
+            </Table>
             {data.next && <p class="muted">{t('tags.more', { n: data.items.length })}</p>}
             {writing && <Write of={live(writing)} onClose={() => setWriting(null)} />}
           </>

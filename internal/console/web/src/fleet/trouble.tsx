@@ -4,6 +4,7 @@ import { t } from '../lib/i18n';
 import { href } from '../lib/route';
 import type { Connection, Trouble } from '../lib/types';
 import { Card, Empty, StateDot, View } from '../ui/basic';
+import { Table } from '../ui/table';
 
 const again = 10_000; // ms; the links are not looked at more often
 
@@ -49,31 +50,20 @@ interface RowsProps {
 function Rows({ empty, head, of }: RowsProps) {
   if (of.length === 0) return <Empty>{empty}</Empty>;
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>{t('noun.connection')}</th>
-            <th class="num">{head[0]}</th>
-            <th>{head[1]}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {of.map(([c, first, second]) => (
-            <tr key={c.provider + '/' + c.name}>
-              <td>
-                <StateDot state={c.state} flapping={c.flapping} word={false} />{' '}
-                <a href={href(['connection', c.provider, c.name])}>
-                  {c.provider}/{c.name}
-                </a>{' '}
-                <span class="muted">{c.title}</span>
-              </td>
-              <td class="num">{first}</td>
-              <td>{second}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table heads={[t('noun.connection'), [head[0], 'num'], head[1]]}>
+      {of.map(([c, first, second]) => (
+        <tr key={c.provider + '/' + c.name}>
+          <td>
+            <StateDot state={c.state} flapping={c.flapping} word={false} />{' '}
+            <a href={href(['connection', c.provider, c.name])}>
+              {c.provider}/{c.name}
+            </a>{' '}
+            <span class="muted">{c.title}</span>
+          </td>
+          <td class="num">{first}</td>
+          <td>{second}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }

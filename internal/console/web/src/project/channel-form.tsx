@@ -2,11 +2,11 @@ import { useEffect, useState } from 'preact/hooks';
 import { get, query, url } from '../lib/api';
 import { t } from '../lib/i18n';
 import type { Config, Connection, List, Model } from '../lib/types';
-import { FormDialog } from '../ui/dialog';
 import { Input, Select, type Faults } from '../ui/form';
 import { loadChannel } from './config';
 import { DriverList } from './drivers';
 import { useEdit } from './edit';
+import { EditDialog } from './edit-dialog';
 import { FirstTagFields, noTag, tagsOf, type FirstTag } from './first-tag';
 import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
 import { NameField, TextField } from './provider-form';
@@ -39,14 +39,11 @@ export function ChannelForm({ name, connection, models, onClose, onSaved }: Prop
   const { faults } = edit;
   const known = useConnections(at);
   return (
-    <FormDialog
+    <EditDialog
+      edit={edit}
       title={t('channel.title')}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
       disabled={!edit.text('driver') || optionsFault(edit.spec)}
-      onSubmit={() => void edit.save()}
-      faults={faults.rest}
+      onClose={onClose}
     >
       <div class="fields">
         <NameField edit={edit} placeholder="ch_dev1" hint={at.includes('*') ? t('channel.nameHint') : ''} />
@@ -80,7 +77,7 @@ export function ChannelForm({ name, connection, models, onClose, onSaved }: Prop
         />
       )}
       <OptionsField edit={edit} error={faults.of('body.options')} />
-    </FormDialog>
+    </EditDialog>
   );
 }
 

@@ -1,10 +1,10 @@
 import { url } from '../lib/api';
 import { t } from '../lib/i18n';
 import type { Provider } from '../lib/types';
-import { FormDialog } from '../ui/dialog';
 import { Check, Input } from '../ui/form';
 import { loadConnection } from './config';
 import { useEdit } from './edit';
+import { EditDialog } from './edit-dialog';
 import { NameField, TextField } from './provider-form';
 import { numberOf } from './spec';
 
@@ -28,14 +28,7 @@ export function ConnectionForm({ provider: p, name, onClose, onSaved }: Props) {
   const dials = p.type === 'tcp-client';
   const common = !dials && p.conn_identity === 'common';
   return (
-    <FormDialog
-      title={t('connection.title', { provider: p.name })}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
-      onSubmit={() => void edit.save()}
-      faults={edit.faults.rest}
-    >
+    <EditDialog edit={edit} title={t('connection.title', { provider: p.name })} onClose={onClose}>
       <div class="fields">
         <NameField edit={edit} placeholder="c1" />
         <TextField edit={edit} of="title" label={t('field.title')} placeholder="1# dev" />
@@ -82,6 +75,6 @@ export function ConnectionForm({ provider: p, name, onClose, onSaved }: Props) {
           <TextField edit={edit} of="secret" label={t('connection.secret')} hint={t('connection.secretHint')} mono />
         </details>
       )}
-    </FormDialog>
+    </EditDialog>
   );
 }

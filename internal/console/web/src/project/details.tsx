@@ -8,6 +8,7 @@ import { may } from '../lib/session';
 import type { Channel, Config, Connection, Model, ProviderDetail } from '../lib/types';
 import { DeviceCard, ModelCard } from './tagged';
 import { Button, Card, Empty, Facts, StateDot, View } from '../ui/basic';
+import { Table } from '../ui/table';
 import type { Project } from './config';
 import type { Open } from './dialogs';
 
@@ -249,34 +250,29 @@ function ChannelCard({ name, project, open }: DetailProps & { name: string }) {
 
 function DeviceTable({ of: c, models }: { of: Channel; models: Model[] }) {
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>{t('noun.device')}</th>
-            <th class="num">{t('device.unit')}</th>
-            <th>{t('field.address')}</th>
-            <th>{t('noun.model')}</th>
-            <th>{t('noun.driver')}</th>
-            <th class="num">{t('tags.title')}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {c.devices.map((d) => (
-            <tr key={d.name}>
-              <td>
-                <a href={href(['project', 'device', c.name, d.name])}>{d.name}</a> <span class="muted">{d.title}</span>
-              </td>
-              <td class="num">{d.unit}</td>
-              <td class="mono">{d.address || none}</td>
-              <td>{d.model || none}</td>
-              <td>{d.driver || c.driver}</td>
-              <td class="num">{d.tags.length + (models.find((m) => m.name === d.model)?.tags.length ?? 0)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      heads={[
+        t('noun.device'),
+        [t('device.unit'), 'num'],
+        t('field.address'),
+        t('noun.model'),
+        t('noun.driver'),
+        [t('tags.title'), 'num'],
+      ]}
+    >
+      {c.devices.map((d) => (
+        <tr key={d.name}>
+          <td>
+            <a href={href(['project', 'device', c.name, d.name])}>{d.name}</a> <span class="muted">{d.title}</span>
+          </td>
+          <td class="num">{d.unit}</td>
+          <td class="mono">{d.address || none}</td>
+          <td>{d.model || none}</td>
+          <td>{d.driver || c.driver}</td>
+          <td class="num">{d.tags.length + (models.find((m) => m.name === d.model)?.tags.length ?? 0)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

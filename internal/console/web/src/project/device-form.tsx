@@ -2,10 +2,10 @@ import { useState } from 'preact/hooks';
 import { url } from '../lib/api';
 import { t } from '../lib/i18n';
 import type { Config, Model } from '../lib/types';
-import { FormDialog } from '../ui/dialog';
 import { Input, Select } from '../ui/form';
 import { loadChannel } from './config';
 import { useEdit } from './edit';
+import { EditDialog } from './edit-dialog';
 import { FirstTagFields, noTag, tagsOf } from './first-tag';
 import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
 import { numberOf } from './spec';
@@ -61,14 +61,11 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
     />
   );
   return (
-    <FormDialog
+    <EditDialog
+      edit={edit}
       title={t('device.title', { channel })}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
       disabled={optionsFault(edit.spec)}
-      onSubmit={() => void edit.save()}
-      faults={faults.rest}
+      onClose={onClose}
     >
       <div class="fields">
         <Input
@@ -109,7 +106,7 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
         />
       )}
       <OptionsField edit={edit} error={fault('options')} />
-    </FormDialog>
+    </EditDialog>
   );
 }
 

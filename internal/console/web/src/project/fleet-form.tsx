@@ -1,9 +1,9 @@
 import { url } from '../lib/api';
 import { t } from '../lib/i18n';
-import { FormDialog } from '../ui/dialog';
 import { Input } from '../ui/form';
 import { loadFleet } from './config';
 import { useEdit } from './edit';
+import { EditDialog } from './edit-dialog';
 import { NameField, TextField } from './provider-form';
 import { numberOf } from './spec';
 
@@ -33,14 +33,7 @@ export function FleetForm({ provider, name, onClose, onSaved }: Props) {
     />
   );
   return (
-    <FormDialog
-      title={t('fleetForm.title', { provider })}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
-      onSubmit={() => void edit.save()}
-      faults={edit.faults.rest}
-    >
+    <EditDialog edit={edit} title={t('fleetForm.title', { provider })} onClose={onClose}>
       <div class="fields">
         <NameField edit={edit} placeholder="f{n}" hint={t('fleetForm.nameHint')} />
         <TextField edit={edit} of="title" label={t('field.title')} placeholder="Greenhouse {n}" />
@@ -48,6 +41,6 @@ export function FleetForm({ provider, name, onClose, onSaved }: Props) {
         {count('from', t('fleetForm.from'))}
         {count('to', t('fleetForm.to'))}
       </div>
-    </FormDialog>
+    </EditDialog>
   );
 }

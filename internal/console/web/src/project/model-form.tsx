@@ -1,8 +1,8 @@
 import { url } from '../lib/api';
 import { t } from '../lib/i18n';
-import { FormDialog } from '../ui/dialog';
 import { loadModel } from './config';
 import { useEdit } from './edit';
+import { EditDialog } from './edit-dialog';
 import { NameField, TextField } from './provider-form';
 
 /** The dialog "Model": its tags are edited in the grid of its page. */
@@ -17,18 +17,11 @@ export function ModelForm({
 }) {
   const edit = useEdit(name, { tags: [] }, loadModel, (n) => url`/models/${n}`, onSaved);
   return (
-    <FormDialog
-      title={t('model.title')}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
-      onSubmit={() => void edit.save()}
-      faults={edit.faults.rest}
-    >
+    <EditDialog edit={edit} title={t('model.title')} onClose={onClose}>
       <div class="fields">
         <NameField edit={edit} placeholder="th_sensor" />
         <TextField edit={edit} of="title" label={t('field.title')} />
       </div>
-    </FormDialog>
+    </EditDialog>
   );
 }

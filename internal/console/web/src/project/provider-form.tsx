@@ -2,10 +2,10 @@ import { t } from '../lib/i18n';
 import { url } from '../lib/api';
 import { useGet } from '../lib/hooks';
 import type { Config, System } from '../lib/types';
-import { FormDialog } from '../ui/dialog';
 import { Choice, Input, Parsed, Select } from '../ui/form';
 import { loadProvider } from './config';
 import { useEdit, type Edit } from './edit';
+import { EditDialog } from './edit-dialog';
 import { Identity, keptOptions } from './identity';
 import { listOf, listText, numberOf, numberText } from './spec';
 
@@ -31,14 +31,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
   const server = type === 'tcp-server';
   const identity = edit.text('conn_identity') === 'fix-ip' ? 'fix-ip' : 'common';
   return (
-    <FormDialog
-      title={server ? t('provider.server') : t('provider.client')}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
-      onSubmit={() => void edit.save()}
-      faults={faults.rest}
-    >
+    <EditDialog edit={edit} title={server ? t('provider.server') : t('provider.client')} onClose={onClose}>
       <div class="fields">
         <NameField edit={edit} placeholder="s1" />
         <TextField edit={edit} of="title" label={t('field.title')} placeholder="S1" />
@@ -85,7 +78,7 @@ export function ProviderForm({ name, type, onClose, onSaved }: Props) {
         />
       )}
       <More edit={edit} server={server} />
-    </FormDialog>
+    </EditDialog>
   );
 }
 

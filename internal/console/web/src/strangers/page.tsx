@@ -11,6 +11,7 @@ import type { Connection, List, Stranger, StrangerRule } from '../lib/types';
 import { Button, Card, Empty, ErrorBox, Page, View } from '../ui/basic';
 import { FormDialog } from '../ui/dialog';
 import { faultsOf, Input } from '../ui/form';
+import { Table } from '../ui/table';
 import { say } from '../ui/toast';
 import { Block } from './block';
 import { Rules } from './rules';
@@ -46,7 +47,7 @@ export function StrangersPage(_: { at: Route }) {
             </Card>
           ) : (
             <Card>
-              <Table of={data.items} adopt={setAdopting} ignore={(s) => void ignore(s)} block={setBlocking} />
+              <Listed of={data.items} adopt={setAdopting} ignore={(s) => void ignore(s)} block={setBlocking} />
             </Card>
           )
         }
@@ -85,71 +86,64 @@ export function StrangersPage(_: { at: Route }) {
   );
 }
 
-interface TableProps {
+interface ListedProps {
   of: Stranger[];
   adopt: (s: Stranger) => void;
   ignore: (s: Stranger) => void;
   block: (s: Stranger) => void;
 }
 
-function Table({ of, adopt, ignore, block }: TableProps) {
+function Listed({ of, adopt, ignore, block }: ListedProps) {
   const now = useNow();
   const newest = [...of].sort((a, b) => Date.parse(b.last_seen) - Date.parse(a.last_seen));
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th>{t('conn.id')}</th>
-            <th>{t('strangers.firstBytes')}</th>
-            <th>{t('conn.address')}</th>
-            <th>{t('noun.provider')}</th>
-            <th class="num">{t('strangers.count')}</th>
-            <th class="num">{t('strangers.lastSeen')}</th>
-            <th>{t('field.reason')}</th>
-            <th>
-              <span class="unseen">{t('field.actions')}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {newest.map((s) => (
-            <tr key={s.key}>
-              <td class="mono">{s.id || t('strangers.noId')}</td>
-              <td class="mono bytes">
-                {hexSpaced(s.first_bytes)}
-                <br />
-                <span class="muted">{hexText(s.first_bytes)}</span>
-              </td>
-              <td class="mono nowrap">{s.remote_addr}</td>
-              <td>{s.provider}</td>
-              <td class="num">{number(s.count)}</td>
-              <td class="num" title={`${moment(s.first_seen)} – ${moment(s.last_seen)}`}>
-                {t('time.ago', { age: age(s.last_seen, now) })}
-              </td>
-              <td class="nowrap">{s.reason}</td>
-              <td class="acts">
-                {may('operator') && s.id && (
-                  <Button small icon="add" kind="primary" onClick={() => adopt(s)}>
-                    {t('strangers.adopt')}
-                  </Button>
-                )}
-                {may('operator') && (
-                  <Button small onClick={() => ignore(s)}>
-                    {t('strangers.ignore')}
-                  </Button>
-                )}
-                {may('admin') && (
-                  <Button small onClick={() => block(s)}>
-                    {t('strangers.block')}
-                  </Button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      heads={[
+        t('conn.id'),
+        t('strangers.firstBytes'),
+        t('conn.address'),
+        t('noun.provider'),
+        [t('strangers.count'), 'num'],
+        [t('strangers.lastSeen'), 'num'],
+        t('field.reason'),
+      ]}
+      acts
+    >
+      {newest.map((s) => (
+        <tr key={s.key}>
+          <td class="mono">{s.id || t('strangers.noId')}</td>
+          <td class="mono bytes">
+            {hexSpaced(s.first_bytes)}
+            <br />
+            <span class="muted">{hexText(s.first_bytes)}</span>
+          </td>
+          <td class="mono nowrap">{s.remote_addr}</td>
+          <td>{s.provider}</td>
+          <td class="num">{number(s.count)}</td>
+          <td class="num" title={`${moment(s.first_seen)} – ${moment(s.last_seen)}`}>
+            {t('time.ago', { age: age(s.last_seen, now) })}
+          </td>
+          <td class="nowrap">{s.reason}</td>
+          <td class="acts">
+            {may('operator') && s.id && (
+              <Button small icon="add" kind="primary" onClick={() => adopt(s)}>
+                {t('strangers.adopt')}
+              </Button>
+            )}
+            {may('operator') && (
+              <Button small onClick={() => ignore(s)}>
+                {t('strangers.ignore')}
+              </Button>
+            )}
+            {may('admin') && (
+              <Button small onClick={() => block(s)}>
+                {t('strangers.block')}
+              </Button>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -5,6 +5,7 @@ import { t } from '../lib/i18n';
 import { may } from '../lib/session';
 import type { List, StrangerRule } from '../lib/types';
 import { Button, Card, ErrorBox, View } from '../ui/basic';
+import { Table } from '../ui/table';
 import { say } from '../ui/toast';
 
 /** What was decided about strangers, to be taken back. Nothing is shown while there is nothing. */
@@ -23,42 +24,35 @@ export function Rules({ of, onChanged }: { of: Read<List<StrangerRule>>; onChang
       <ErrorBox error={task.error} />
       <View of={of}>
         {(data) => (
-          <div class="scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('rules.what')}</th>
-                  <th>{t('rules.whom')}</th>
-                  <th>{t('noun.provider')}</th>
-                  <th class="num">{t('strangers.count')}</th>
-                  <th class="num">{t('strangers.lastSeen')}</th>
-                  <th>{t('rules.by')}</th>
-                  <th>
-                    <span class="unseen">{t('field.actions')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.items.map((r) => (
-                  <tr key={r.key}>
-                    <td>{t(`rules.${r.action}`)}</td>
-                    <td class="mono">{whom(r)}</td>
-                    <td>{r.provider || t('rules.all')}</td>
-                    <td class="num">{number(r.count)}</td>
-                    <td class="num">{r.last_seen ? t('time.ago', { age: age(r.last_seen, now) }) : none}</td>
-                    <td title={moment(r.since)}>{r.who}</td>
-                    <td class="acts">
-                      {may(r.action === 'block' ? 'admin' : 'operator') && (
-                        <Button small icon="undo" disabled={task.busy} onClick={() => void drop(r)}>
-                          {t('rules.drop')}
-                        </Button>
-                      )}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            heads={[
+              t('rules.what'),
+              t('rules.whom'),
+              t('noun.provider'),
+              [t('strangers.count'), 'num'],
+              [t('strangers.lastSeen'), 'num'],
+              t('rules.by'),
+            ]}
+            acts
+          >
+            {data.items.map((r) => (
+              <tr key={r.key}>
+                <td>{t(`rules.${r.action}`)}</td>
+                <td class="mono">{whom(r)}</td>
+                <td>{r.provider || t('rules.all')}</td>
+                <td class="num">{number(r.count)}</td>
+                <td class="num">{r.last_seen ? t('time.ago', { age: age(r.last_seen, now) }) : none}</td>
+                <td title={moment(r.since)}>{r.who}</td>
+                <td class="acts">
+                  {may(r.action === 'block' ? 'admin' : 'operator') && (
+                    <Button small icon="undo" disabled={task.busy} onClick={() => void drop(r)}>
+                      {t('rules.drop')}
+                    </Button>
+                  )}
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       </View>
     </Card>

@@ -7,6 +7,7 @@ import { setQuery } from '../lib/route';
 import type { System } from '../lib/types';
 import { Card, View } from '../ui/basic';
 import { Input } from '../ui/form';
+import { Table } from '../ui/table';
 
 const pause = 400; // ms after the last key
 
@@ -38,37 +39,28 @@ export function Limits({ fleet }: { fleet: string }) {
                   : t('limits.short', { n: number(s.fleet) })}
               </p>
             </div>
-            <div class="scroll">
-              <table class="limits">
-                <thead>
-                  <tr>
-                    <th>{t('limits.name')}</th>
-                    <th class="num">{t('limits.here')}</th>
-                    <th class="num">{t('limits.needed')}</th>
-                    <th>{t('limits.why')}</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {s.limits.map((l) => (
-                    <tr key={l.name}>
-                      <td class="mono">
-                        <span class={l.enough ? 'quality-good' : 'quality-bad'}>
-                          {l.enough ? t('limits.enough') : t('limits.tooLow')}
-                        </span>
-                        <br />
-                        {l.name}
-                      </td>
-                      <td class="num">{grouped(l.value)}</td>
-                      <td class="num">{grouped(l.needed)}</td>
-                      <td>
-                        {l.why}
-                        {l.change && <code class="change">{l.change}</code>}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              heads={[t('limits.name'), [t('limits.here'), 'num'], [t('limits.needed'), 'num'], t('limits.why')]}
+              cls="limits"
+            >
+              {s.limits.map((l) => (
+                <tr key={l.name}>
+                  <td class="mono">
+                    <span class={l.enough ? 'quality-good' : 'quality-bad'}>
+                      {l.enough ? t('limits.enough') : t('limits.tooLow')}
+                    </span>
+                    <br />
+                    {l.name}
+                  </td>
+                  <td class="num">{grouped(l.value)}</td>
+                  <td class="num">{grouped(l.needed)}</td>
+                  <td>
+                    {l.why}
+                    {l.change && <code class="change">{l.change}</code>}
+                  </td>
+                </tr>
+              ))}
+            </Table>
             {s.limits.some((l) => l.change.startsWith('sysctl')) && <p class="hint spaced">{t('limits.keep')}</p>}
           </>
         )}

@@ -3,9 +3,9 @@ import { useGet } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import type { Config, List, OutputDetail, OutputOption, OutputType } from '../lib/types';
 import { View } from '../ui/basic';
-import { FormDialog } from '../ui/dialog';
 import { Check, Input, Parsed, Select } from '../ui/form';
 import { useEdit, type Edit, type Loaded } from '../project/edit';
+import { EditDialog } from '../project/edit-dialog';
 import { NameField, TextField } from '../project/provider-form';
 import { listOf, listText, numberOf, numberText } from '../project/spec';
 
@@ -40,14 +40,7 @@ function Form({ name, types, onClose, onSaved }: Props) {
   const rest = options.filter((o) => !first.includes(o));
   const values = (edit.spec['options'] ?? {}) as Config;
   return (
-    <FormDialog
-      title={t('output.title')}
-      action={t('action.save')}
-      busy={edit.busy}
-      onClose={onClose}
-      onSubmit={() => void edit.save()}
-      faults={edit.faults.rest}
-    >
+    <EditDialog edit={edit} title={t('output.title')} onClose={onClose}>
       <div class="fields">
         <NameField edit={edit} placeholder="cloud" />
         <TextField edit={edit} of="title" label={t('field.title')} />
@@ -79,7 +72,7 @@ function Form({ name, types, onClose, onSaved }: Props) {
           ))}
         </div>
       </details>
-    </FormDialog>
+    </EditDialog>
   );
 }
 

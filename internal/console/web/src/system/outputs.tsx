@@ -7,6 +7,7 @@ import { may } from '../lib/session';
 import type { List, OutputState } from '../lib/types';
 import { Button, Card, Empty, View } from '../ui/basic';
 import { Confirm } from '../ui/dialog';
+import { Table } from '../ui/table';
 import { OutputForm } from './output-form';
 import { poll } from './poll';
 
@@ -50,51 +51,44 @@ export function Outputs() {
           data.items.length === 0 ? (
             <Empty>{t('outputs.none')}</Empty>
           ) : (
-            <div class="scroll">
-              <table>
-                <thead>
-                  <tr>
-                    <th>{t('field.name')}</th>
-                    <th>{t('provider.type')}</th>
-                    <th>{t('fleet.state')}</th>
-                    <th class="num">{t('conn.for')}</th>
-                    <th class="num">{t('bus.sent')}</th>
-                    <th class="num">{t('bus.waiting')}</th>
-                    <th class="num">{t('bus.dropped')}</th>
-                    <th>{t('field.reason')}</th>
-                    <th>
-                      <span class="unseen">{t('field.actions')}</span>
-                    </th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {data.items.map((o) => (
-                    <tr key={o.name}>
-                      <td>{o.name}</td>
-                      <td>{o.type}</td>
-                      <td>{o.state}</td>
-                      <td class="num">{age(o.since, now)}</td>
-                      <td class="num">{number(o.sent)}</td>
-                      <td class="num">{number(o.queued)}</td>
-                      <td class="num">{number(o.dropped)}</td>
-                      <td>{o.error || none}</td>
-                      <td class="acts">
-                        {may('admin') && (
-                          <>
-                            <Button small onClick={() => setEditing(o.name)}>
-                              {t('action.edit')}
-                            </Button>
-                            <Button small onClick={() => setDeleting(o.name)}>
-                              {t('action.delete')}
-                            </Button>
-                          </>
-                        )}
-                      </td>
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
+            <Table
+              heads={[
+                t('field.name'),
+                t('provider.type'),
+                t('fleet.state'),
+                [t('conn.for'), 'num'],
+                [t('bus.sent'), 'num'],
+                [t('bus.waiting'), 'num'],
+                [t('bus.dropped'), 'num'],
+                t('field.reason'),
+              ]}
+              acts
+            >
+              {data.items.map((o) => (
+                <tr key={o.name}>
+                  <td>{o.name}</td>
+                  <td>{o.type}</td>
+                  <td>{o.state}</td>
+                  <td class="num">{age(o.since, now)}</td>
+                  <td class="num">{number(o.sent)}</td>
+                  <td class="num">{number(o.queued)}</td>
+                  <td class="num">{number(o.dropped)}</td>
+                  <td>{o.error || none}</td>
+                  <td class="acts">
+                    {may('admin') && (
+                      <>
+                        <Button small onClick={() => setEditing(o.name)}>
+                          {t('action.edit')}
+                        </Button>
+                        <Button small onClick={() => setDeleting(o.name)}>
+                          {t('action.delete')}
+                        </Button>
+                      </>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </Table>
           )
         }
       </View>

@@ -7,6 +7,7 @@ import type { List, Role, Token } from '../lib/types';
 import { Button, Card, View } from '../ui/basic';
 import { Confirm, Dialog, FormDialog } from '../ui/dialog';
 import { faultsOf, Input, Select } from '../ui/form';
+import { Table } from '../ui/table';
 import { say } from '../ui/toast';
 
 const roles: Role[] = ['viewer', 'operator', 'admin'];
@@ -28,36 +29,24 @@ export function Tokens() {
     >
       <View of={list}>
         {(data) => (
-          <div class="scroll">
-            <table>
-              <thead>
-                <tr>
-                  <th>{t('field.name')}</th>
-                  <th>{t('tokens.role')}</th>
-                  <th>{t('tokens.created')}</th>
-                  <th>{t('tokens.by')}</th>
-                  <th>
-                    <span class="unseen">{t('field.actions')}</span>
-                  </th>
-                </tr>
-              </thead>
-              <tbody>
-                {data.items.map((x) => (
-                  <tr key={x.id}>
-                    <td>{x.name}</td>
-                    <td>{t(`role.${x.role}`)}</td>
-                    <td>{moment(x.created)}</td>
-                    <td>{x.who || none}</td>
-                    <td class="acts">
-                      <Button small onClick={() => setRevoking(x)}>
-                        {t('tokens.revoke')}
-                      </Button>
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table
+            heads={[t('field.name'), t('tokens.role'), t('tokens.created'), t('tokens.by')]}
+            acts
+          >
+            {data.items.map((x) => (
+              <tr key={x.id}>
+                <td>{x.name}</td>
+                <td>{t(`role.${x.role}`)}</td>
+                <td>{moment(x.created)}</td>
+                <td>{x.who || none}</td>
+                <td class="acts">
+                  <Button small onClick={() => setRevoking(x)}>
+                    {t('tokens.revoke')}
+                  </Button>
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       </View>
       {adding && (
