@@ -23,7 +23,14 @@ func TestFramesInTshark(t *testing.T) {
 		t.Run(driver, func(t *testing.T) {
 			t.Parallel()
 			in, _, _, device := startPlant(t, driver)
-			in.becomes(t, "ch/d1/text", "good", "")
+			eventually(t, "a whole round has been asked and answered", func() error {
+				var kept struct{ Items []tapFrame }
+				in.read(t, "/connections/s1/c1/frames", &kept)
+				if n := len(kept.Items); n < 1+pollRound { // the identity came first
+					return fmt.Errorf("%d frames", n)
+				}
+				return nil
+			})
 			host, port, err := net.SplitHostPort(device)
 			if err != nil {
 				t.Fatal(err)
