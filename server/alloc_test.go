@@ -88,6 +88,7 @@ func TestFootprint(t *testing.T) {
 	for what, size := range map[string][2]uintptr{
 		"session": {unsafe.Sizeof(chunk{}) >> chunkBits, 192}, // with its timers
 		"point":   {unsafe.Sizeof(point{}), 80},
+		"values":  {unsafe.Sizeof(values{}), 32},
 	} {
 		if size[0] > size[1] {
 			t.Errorf("%s takes %d bytes, at most %d", what, size[0], size[1])

@@ -45,7 +45,7 @@ func (m *machine) announce(now int64, l drivers.Link) bool {
 		_ = l.Send(a.Append(l.Scratch(), now)) // a link that takes nothing is closing
 		every := int64(a.Every)
 		*due += (1 + (now-*due)/every) * every
-		m.quietTo = now + max(int64(m.c.cfg.Gap), int64(afterAnnouncement))
+		m.hush(now + max(int64(m.c.cfg.Gap), int64(afterAnnouncement)))
 		return true
 	}
 	return false

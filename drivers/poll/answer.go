@@ -43,9 +43,9 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 // answered settles the question of f.
 func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) {
 	f.deadline = 0
-	took := now - f.firstAt
+	took := f.took(now)
 	m.sample(took)
-	m.quietTo = max(m.quietTo, now+int64(m.c.cfg.Gap))
+	m.hush(now + int64(m.c.cfg.Gap))
 	x := m.exchange(f)
 	why := m.take(x, answer, l)
 	if f.entry == command {
@@ -77,13 +77,13 @@ func (m *machine) answer(now int64, f *flight, why tags.Reason, took int64, l dr
 		u.lateUntil = f.sentAt + int64(m.c.cfg.LateWindow)
 	}
 	if why == tags.Fine {
-		l.Polled(e.Device, drivers.PollOK, took, f.late)
+		l.Polled(e.Device, drivers.PollOK, took, f.lateness())
 		return
 	}
 	for _, t := range e.Tags {
 		l.Bad(t, why)
 	}
-	l.Polled(e.Device, drivers.PollRefused, took, f.late)
+	l.Polled(e.Device, drivers.PollRefused, took, f.lateness())
 	if why == tags.IllegalAddress && m.c.cfg.Split != nil {
 		m.split(int(f.entry), m.c.cfg.Split(e))
 		m.rare.learned = now

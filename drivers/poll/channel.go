@@ -98,7 +98,7 @@ func (c *Channel) Machine() drivers.Machine {
 	if n := c.cfg.InFlight; n > 1 {
 		m.seldom().flights = make([]flight, n-1)
 	}
-	if c.parts != nil || len(c.cfg.Announce) > 0 {
+	if c.parts != nil || len(c.cfg.Announce) > 0 || c.cfg.Gap > 0 {
 		m.seldom()
 	}
 	return m

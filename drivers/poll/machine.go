@@ -21,11 +21,11 @@ const (
 
 // Open implements drivers.Machine.
 func (m *machine) Open(now int64, l drivers.Link) {
-	m.firstFlight, m.firstUnit, m.quietTo, m.srtt, m.rttvar = flight{}, unitState{}, 0, 0, 0
+	m.firstFlight, m.firstUnit, m.srtt, m.rttvar = flight{}, unitState{}, 0, 0
 	if r := m.rare; r != nil {
 		clear(r.units)
 		clear(r.flights)
-		r.later = nil
+		r.later, r.quietTo = nil, 0
 		if now-r.learned > int64(remember) {
 			r.own = nil
 		}
@@ -56,7 +56,7 @@ func (m *machine) Close(int64, drivers.Link) { m.abandon() }
 func (m *machine) next(now int64, l drivers.Link) {
 	for i := range m.flights() {
 		f := m.flight(i)
-		if f.deadline != 0 || now < m.quietTo {
+		if f.deadline != 0 || now < m.quietTo() {
 			continue
 		}
 		if !m.order(now, f, l) && (m.announce(now, l) || !m.poll(now, f, l)) {
@@ -76,7 +76,7 @@ func (m *machine) arm(now int64, l drivers.Link) {
 	}
 	if free {
 		if t := m.waits(); t != 0 {
-			at = earlier(at, max(t, m.quietTo))
+			at = earlier(at, max(t, m.quietTo()))
 		}
 	}
 	if at != 0 {
@@ -232,7 +232,10 @@ func shape(x Exchange) uint8 {
 
 // ask puts an entry, or an exchange of the first command, in flight for the first time.
 func (m *machine) ask(now int64, f *flight, entry int, late int64, l drivers.Link) {
-	*f = flight{firstAt: now, late: late, entry: int32(entry)}
+	*f = flight{late: unclear, entry: int32(entry)}
+	if late != unclear {
+		f.late = microseconds(late)
+	}
 	m.dropDeferred(entry)
 	m.send(now, f, l)
 }
@@ -281,6 +284,7 @@ func (m *machine) timeout(now int64, f *flight, l drivers.Link) {
 	m.owes(u, f)
 	if int(f.tries) < m.c.cfg.Retries && u.fails < deadAfter {
 		f.tries++
+		f.waited += uint32(microseconds(now - f.sentAt))
 		m.send(now, f, l)
 		return
 	}
@@ -296,7 +300,7 @@ func (m *machine) timeout(now int64, f *flight, l drivers.Link) {
 	if u.fails >= deadAfter {
 		u.retryAt = now + int64(min(e.Every<<min(u.fails-deadAfter, 16), m.c.cfg.BackoffMax))
 	}
-	l.Polled(e.Device, drivers.PollTimeout, 0, f.late)
+	l.Polled(e.Device, drivers.PollTimeout, 0, f.lateness())
 }
 
 // owes notes that a device may still answer the question that was just given up.

@@ -1,11 +1,15 @@
 package poll
 
+import (
+	"math"
+	"time"
+)
+
 // machine is one link.
 type machine struct {
-	c       *Channel
-	rare    *rare // nil: nothing of it
-	orders  *orders
-	quietTo int64 // the gap after an answer
+	c      *Channel
+	rare   *rare // nil: nothing of it
+	orders *orders
 
 	// The first of each, which is all that most links have; the others are in rare.
 	firstClass  classState
@@ -28,6 +32,7 @@ type rare struct {
 	shifted  shifted      // where the channel has parts
 	later    []deferred   // entries that wait for a window of late answers to close
 	announce []int64      // when each announcement is due
+	quietTo  int64        // the gap after an answer, or an announcement
 }
 
 // seldom returns the part of the machine that few links need.
@@ -36,6 +41,21 @@ func (m *machine) seldom() *rare {
 		m.rare = new(rare)
 	}
 	return m.rare
+}
+
+// quietTo is until when nothing is to be asked, 0 where the channel has no gaps.
+func (m *machine) quietTo() int64 {
+	if m.rare == nil {
+		return 0
+	}
+	return m.rare.quietTo
+}
+
+// hush has nothing asked until then, where the channel has gaps.
+func (m *machine) hush(until int64) {
+	if m.rare != nil {
+		m.rare.quietTo = max(m.rare.quietTo, until)
+	}
 }
 
 // plan is what the link follows.
@@ -72,14 +92,30 @@ func (m *machine) unit(i int) *unitState {
 
 // flight is a place for one question.
 type flight struct {
-	firstAt  int64 // when the question was asked first
-	sentAt   int64 // when it was asked last
-	deadline int64 // of its answer; 0: nothing is in flight here
-	late     int64 // how late the question was, or unclear
-	entry    int32 // of the plan, or none or command
+	sentAt   int64  // when the question was asked last
+	deadline int64  // of its answer; 0: nothing is in flight here
+	waited   uint32 // microseconds that tries before have taken
+	late     int32  // how late the question was, in microseconds, or unclear
+	entry    int32  // of the plan, or none or command
 	seq      uint16
 	tries    uint8
 }
+
+// took is how long the answer has taken that has come now, in nanoseconds.
+func (f *flight) took(now int64) int64 {
+	return now - f.sentAt + int64(f.waited)*int64(time.Microsecond)
+}
+
+// lateness is how late the question was, in nanoseconds, or unclear.
+func (f *flight) lateness() int64 {
+	if f.late == unclear {
+		return unclear
+	}
+	return int64(f.late) * int64(time.Microsecond)
+}
+
+// microseconds of a time in nanoseconds, as far as there is room for them.
+func microseconds(ns int64) int32 { return int32(min(ns/int64(time.Microsecond), math.MaxInt32)) }
 
 // flight returns place i.
 func (m *machine) flight(i int) *flight {
