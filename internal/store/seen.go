@@ -2,10 +2,10 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -79,25 +79,31 @@ func (s *Store) PutSeen(list []Seen) error {
 	if len(list) > maxSeen {
 		return fmt.Errorf("%w: %d entries at once; give at most %d", ErrLimit, len(list), maxSeen)
 	}
-	byKey := make(map[string]*Seen, len(list))
+	keys := make([]seenKey, len(list))
 	for i := range list {
-		e := &list[i]
-		key := e.Provider + "/" + e.Connection
-		if e.Provider == "" || strings.Contains(e.Provider, "/") || len(key) > 2*project.MaxName+1 {
+		key := list[i].Provider + "/" + list[i].Connection
+		if p := list[i].Provider; p == "" || strings.Contains(p, "/") || len(key) > 2*project.MaxName+1 {
 			return fmt.Errorf("%w: %s is no name of a connection", ErrLimit, clip(key, maxWho))
 		}
-		byKey[key] = e
+		keys[i] = seenKey{key, i}
 	}
+	slices.SortFunc(keys, func(a, b seenKey) int { return cmp.Or(strings.Compare(a.key, b.key), a.at-b.at) })
 	return s.seen.update(func(w *batch) error {
-		var record []byte
-		for _, key := range slices.Sorted(maps.Keys(byKey)) {
-			record = byKey[key].append(record[:0])
-			if err := w.put(kindSeen, []byte(key), record); err != nil {
+		var key, record []byte
+		for _, k := range keys {
+			key, record = append(key[:0], k.key...), list[k.at].append(record[:0])
+			if err := w.put(kindSeen, key, record); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// seenKey is a key of the store, and where its entry stands in a list.
+type seenKey struct {
+	key string
+	at  int
 }
 
 // EachSeen calls fn with what was last seen of each connection, by provider and name. fn must not call PutSeen or
