@@ -22,9 +22,9 @@ const (
 // clock reads the options broadcast_time and time_zone: what is said to all meters, nil for nothing.
 func (c *channel) clock(o *options.Options) []poll.Announcement {
 	interval := o.Ask(options.Option{Key: "broadcast_time", Kind: options.Duration})
-	zone := o.Text("time_zone", "")
+	zone := o.Text("time_zone", "+00:00")
 	if interval == "" {
-		if zone != "" {
+		if o.Value("time_zone") != nil && zone != "" {
 			o.Fault("time_zone", "is for broadcast_time; leave it out, or write broadcast_time: 24h")
 		}
 		return nil

@@ -113,14 +113,14 @@ func (c *channel) login(o *options.Options) {
 	var operator [4]byte
 	secret := o.Ask(options.Option{Key: "password", Kind: options.Password})
 	level := o.Count("level", defaultLevel, 0, 99)
-	person := o.Text("operator", "")
+	person := o.Text("operator", "00000000")
 	if secret != "" && !digits(password[:], secret) {
 		o.Fault("password", "is not 6 digits; write them in quotes, as in \"000000\"")
 	}
 	if person != "" && !digits(operator[:], person) {
 		o.Fault("operator", "is %q; write 8 digits in quotes, as in \"00000001\"", person)
 	}
-	if person != "" && !c.version.codeAndLevel {
+	if o.Value("operator") != nil && person != "" && !c.version.codeAndLevel {
 		o.Fault("operator", "is for version 2007; leave it out")
 	}
 	if secret != "" {
