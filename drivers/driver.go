@@ -14,6 +14,7 @@ import (
 
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // ErrSlow says that the link's outbound bound is reached: nothing of this Send was taken, and the link is closing.
@@ -29,9 +30,20 @@ type Driver struct {
 	MaxFrame int
 	// Polls says that the driver speaks first and at intervals, so that a silent link is a dead link.
 	Polls bool
+	// Ask asks for all options of a channel, as Compile does; nil: there are none.
+	Ask func(*options.Options)
 	// Compile turns one channel of the project into what all its links share. The error names the option or the
 	// device, and what would be right; it may join several.
 	Compile func(*project.Channel, []*project.Model) (Channel, error)
+}
+
+// Options returns the driver's options, in the order in which they are asked for.
+func (d *Driver) Options() []options.Option {
+	o := options.Read(nil)
+	if d.Ask != nil {
+		d.Ask(o)
+	}
+	return o.Asked()
 }
 
 // Channel is a compiled channel: immutable, shared by every link that it serves, used by many loops at once.

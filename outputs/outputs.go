@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"linkd/project"
+	"linkd/project/options"
 	"linkd/server"
 )
 
@@ -29,7 +30,7 @@ type Kind struct {
 }
 
 // Options returns the options of a format, in the order in which they are asked for.
-func (k *Kind) Options(format string) []Option {
+func (k *Kind) Options(format string) []options.Option {
 	o := ReadOptions(nil)
 	k.Ask(o, format)
 	return o.Asked()

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"linkd/project/options"
 )
 
 // maxSecret bounds files of secrets and certificates, in bytes.
@@ -17,7 +19,7 @@ type Secret struct{ from string }
 
 // Secret reads a secret; the zero Secret when there is none.
 func (o *Options) Secret(key string) Secret {
-	s := o.text(key, SecretText, "")
+	s := o.oneLine(options.Option{Key: key, Kind: options.Secret})
 	for _, prefix := range []string{"env:", "file:"} {
 		if s == prefix {
 			o.Fault(key, "is %q; write env:NAME or file:PATH", s)

@@ -205,7 +205,7 @@ func (s *Server) Drivers(provider, name string) ([]DriverView, error) {
 func (s *Server) drivers(kind project.LinkKind) []DriverView {
 	views := make([]DriverView, 0, len(s.cfg.Drivers))
 	for _, d := range s.cfg.Drivers {
-		v := DriverView{Name: d.Name, Title: d.Title, Selectable: true}
+		v := DriverView{Name: d.Name, Title: d.Title, Selectable: true, Options: d.Options()}
 		for _, l := range d.Links {
 			v.Links = append(v.Links, string(l))
 		}

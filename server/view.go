@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/netip"
 	"time"
+
+	"linkd/project/options"
 )
 
 // Errors that callers (HTTP, commands) tell apart.
@@ -145,6 +147,7 @@ type DriverView struct {
 	Links      []string
 	Selectable bool
 	Reason     string // why not, when it is not
+	Options    []options.Option
 }
 
 // ProviderStats are a provider's counters since start, for metrics. Maps have a fixed, small set of keys.

@@ -68,12 +68,29 @@ func TestDrivers(t *testing.T) {
 		"GET /api/v1/drivers?connection=s1%2Fc1": `{"items":[` +
 			`{"name":"raw","title":"Raw bytes","links":["tcp-server","tcp-client"],"selectable":true,"reason":""},` +
 			`{"name":"sim","title":"","links":["none"],"selectable":false,"reason":"not on tcp-server"}],"next":""}`,
+		"GET /api/v1/drivers?": `{"items":[` +
+			`{"name":"raw","title":"Raw bytes","links":["none"],"selectable":true,"options":[]},` +
+			`{"name":"text","title":"Lines","links":["tcp-server","tcp-client"],"selectable":true,"options":[` +
+			`{"key":"max_line","kind":"number","default":"1024","choices":[]},` +
+			`{"key":"mode","kind":"choice","default":"a","choices":["a","b"]},` +
+			`{"key":"patterns","kind":"texts","default":"","choices":[]}]}],"next":""}`,
 		"GET /api/v1/drivers?connection=s1%2Fc9": `404 provider s1 has no connection "c9"`,
 	})
 	wantRun(t, []string{"drivers", "--connection", "s1/c1", "--url", s.URL}, 0, ""+
 		"NAME  LINKS                  SELECTABLE  TITLE      REASON\n"+
 		"raw   tcp-server,tcp-client  yes         Raw bytes  -\n"+
 		"sim   none                   no          -          not on tcp-server\n", "")
+	wantRun(t, []string{"drivers", "text", "--url", s.URL}, 0, ""+
+		"text: Lines\nlinks: tcp-server, tcp-client\n"+
+		"OPTION    KIND    DEFAULT  CHOICES\n"+
+		"max_line  number  1024     -\n"+
+		"mode      choice  a        a,b\n"+
+		"patterns  texts   -        -\n", "")
+	wantRun(t, []string{"drivers", "raw", "--url", s.URL}, 0, "raw: Raw bytes\nlinks: none\nIt has no options.\n", "")
+	wantRun(t, []string{"drivers", "sim", "--connection", "s1/c1", "--url", s.URL}, 0, ""+
+		"sim: -\nlinks: none\nnot selectable: not on tcp-server\nIt has no options.\n", "")
+	wantRun(t, []string{"drivers", "row", "--url", s.URL}, 1, "",
+		"linkd: driver \"row\" is not known; choose one of: raw, text\n")
 	status, _, errs := runIn(t.Context(), "drivers", "--connection", "s1/c9", "--url", s.URL)
 	if want := "linkd: provider s1 has no connection \"c9\"\n"; status != 1 || errs != want {
 		t.Errorf("exit status %d, stderr %q, want %q", status, errs, want)

@@ -75,6 +75,7 @@ func TestWrongUsage(t *testing.T) {
 		{"ps -o yaml", "linkd: -o \"yaml\": no such format; use json or table\n"},
 		{"ps --url ftp://x", "linkd: --url \"ftp://x\": not an address of linkd; write one such as http://127.0.0.1:8080\n"},
 		{"drivers --connection c1", "linkd: \"c1\": not a connection; write PROVIDER/NAME, such as s1/c1\n"},
+		{"drivers raw sim", "linkd: 2 arguments; give one driver, or none for all\n"},
 		{"tap", onePoint},
 		{"tap s1/c1 -o yaml", "linkd: -o \"yaml\": no such format; use json, or leave it out\n"},
 		{"tap s1/c1 -o json --hex", "linkd: -o and --hex: give one of them\n"},

@@ -83,12 +83,7 @@ func outputTypes() (list []api.OutputType) {
 	for _, k := range outputcatalog.New() {
 		t := api.OutputType{Type: k.Type, Title: k.Title}
 		for _, format := range k.Formats {
-			f := api.OutputFormat{Format: format, Options: []api.OptionView{}}
-			for _, o := range k.Options(format) {
-				f.Options = append(f.Options, api.OptionView{Key: o.Key, Kind: string(o.Kind), Default: o.Default,
-					Choices: append([]string{}, o.Choices...)})
-			}
-			t.Formats = append(t.Formats, f)
+			t.Formats = append(t.Formats, api.OutputFormat{Format: format, Options: api.OptionViews(k.Options(format))})
 		}
 		list = append(list, t)
 	}

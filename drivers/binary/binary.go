@@ -11,10 +11,10 @@ import (
 	"strings"
 
 	"linkd/drivers"
-	"linkd/drivers/checksum"
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // Bounds of the project file.
@@ -30,7 +30,8 @@ const (
 func Driver() *drivers.Driver {
 	return &drivers.Driver{
 		Name: "binary", Title: "Frames that the project file declares",
-		Links: []project.LinkKind{project.TCPServer, project.TCPClient}, MaxFrame: maxFrame, Polls: true, Compile: compile,
+		Links: []project.LinkKind{project.TCPServer, project.TCPClient}, MaxFrame: maxFrame, Polls: true,
+		Ask: func(o *options.Options) { (&channel{}).options(o) }, Compile: compile,
 	}
 }
 
@@ -60,12 +61,10 @@ type rule struct{ send, answer, refusal *pattern }
 type ref struct{ tag, frame, offset, bit int } // bit -1: no bit
 
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
-	own, err := poll.ParseOptions(ch.Options, "length", "checksum", "unit", "max_frame", "frames", "writes")
+	c, o := &channel{}, options.Read(ch.Options)
+	times := c.options(o)
+	err := poll.Done(o)
 	if err != nil {
-		return nil, err
-	}
-	c := &channel{}
-	if err := c.options(ch.Options); err != nil {
 		return nil, err
 	}
 	if len(ch.Devices) == 0 {
@@ -78,7 +77,7 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 	if err := errors.Join(c.devices(), c.compileTags()); err != nil {
 		return nil, err
 	}
-	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.explain, MaxFrame: c.maxFrame, Options: own}
+	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.explain, MaxFrame: c.maxFrame, Options: times}
 	if len(c.heard) > 0 {
 		cfg.Hear = c.hear
 	}
@@ -90,94 +89,6 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 		return nil, &project.FieldError{Field: "poll", Err: err}
 	}
 	return out, nil
-}
-
-var frameName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
-
-// options reads the declarations.
-func (c *channel) options(options map[string]any) error {
-	var errs []error
-	m := mapping{options, "options", &errs}
-	c.layout = readLayout(m)
-	if len(errs) > 0 {
-		return errors.Join(errs...) // frames would be faulty by that alone
-	}
-	names := map[string]bool{}
-	for _, in := range m.list("frames", maxFrames) {
-		in.keys("name", "bytes", "ask")
-		f := &frame{name: in.text("name"), pattern: in.pattern(&c.layout, "bytes", false),
-			ask: in.pattern(&c.layout, "ask", false)}
-		switch {
-		case !frameName.MatchString(f.name):
-			in.fault("name", "of a frame is %q; write a letter, then letters, digits and _", f.name)
-		case names[f.name]:
-			in.fault("name", "of a frame is %s, which another has; a name is one frame's", f.name)
-		case in.m["bytes"] == nil:
-			in.fault("bytes", "of frame %s are missing; write them as in bytes: \"AA 55 {data:4}\"", f.name)
-		case f.ask != nil && f.ask.has(dataField):
-			in.fault("ask", "of frame %s holds {data}, but what is sent is known; write the bytes", f.name)
-		}
-		names[f.name] = true
-		c.frames = append(c.frames, f)
-		if in.m["ask"] == nil {
-			c.heard = append(c.heard, f)
-		}
-	}
-	if len(c.frames) == 0 && len(errs) == 0 {
-		m.fault("frames", "is empty; declare what devices send, as in frames: [{name: status, bytes: \"AA {data:4}\"}]")
-	}
-	c.readRules(m)
-	return errors.Join(errs...)
-}
-
-// readLayout reads what all frames share.
-func readLayout(m mapping) layout {
-	y := layout{lengthSize: 1, unitSize: 1, maxFrame: m.whole("max_frame", 1, maxFrame, defaultFrame)}
-	if in, ok := m.sub("length"); ok {
-		in.keys("size", "order", "adjust")
-		y.lengthSize, y.lengthLittle = in.whole("size", 1, 4, 1), in.little()
-		y.adjust = in.whole("adjust", -maxFrame, maxFrame, 0)
-		if y.lengthSize == 3 {
-			in.fault("size", "is 3; write 1, 2 or 4")
-		}
-	}
-	if in, ok := m.sub("unit"); ok {
-		in.keys("size", "order")
-		y.unitSize, y.unitLittle = in.whole("size", 1, maxUnit, 1), in.little()
-	}
-	if in, ok := m.sub("checksum"); ok {
-		in.keys("kind", "from", "order")
-		name := in.text("kind")
-		if y.sum, ok = checksum.Find(name); !ok {
-			var names []string
-			for _, k := range checksum.Kinds() {
-				names = append(names, k.Name)
-			}
-			in.fault("kind", "of the checksum is %q; choose one of: %s", name, strings.Join(names, ", "))
-		}
-		y.sumFrom, y.sumLittle = in.whole("from", 0, maxFrame, 0), in.little()
-	}
-	return y
-}
-
-// readRules reads how tags are written.
-func (c *channel) readRules(m mapping) {
-	c.rules = map[string]*rule{}
-	for _, in := range m.list("writes", maxWrites) {
-		in.keys("address", "send", "answer", "refusal")
-		r := &rule{in.pattern(&c.layout, "send", true), in.pattern(&c.layout, "answer", true),
-			in.pattern(&c.layout, "refusal", false)}
-		address := in.text("address")
-		switch {
-		case address == "" || c.rules[address] != nil:
-			in.fault("address", "of a write is %q; write the address of a tag, as in status:5, once", address)
-		case in.m["send"] == nil || r.send != nil && (!r.send.has(valueField) || r.send.has(dataField)):
-			in.fault("send", "of %s has to hold {value} and no {data}; write what is sent", address)
-		case in.m["answer"] == nil:
-			in.fault("answer", "of %s is missing; write the frame that confirms it: a write is not believed otherwise", address)
-		}
-		c.rules[address] = r
-	}
 }
 
 // devices computes what stands for each device in {unit}.

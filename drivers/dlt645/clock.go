@@ -3,8 +3,8 @@ package dlt645
 import (
 	"time"
 
-	"linkd/drivers"
 	"linkd/drivers/poll"
+	"linkd/project/options"
 )
 
 // broadcastTime is the control code, and allMeters the address, of a time that all meters set their clocks by
@@ -20,10 +20,11 @@ const (
 )
 
 // clock reads the options broadcast_time and time_zone: what is said to all meters, nil for nothing.
-func (c *channel) clock(o *drivers.Options) []poll.Announcement {
-	interval, zone := o.Text("broadcast_time"), o.Text("time_zone")
+func (c *channel) clock(o *options.Options) []poll.Announcement {
+	interval := o.Ask(options.Option{Key: "broadcast_time", Kind: options.Duration})
+	zone := o.Text("time_zone", "+00:00")
 	if interval == "" {
-		if zone != "" {
+		if o.Value("time_zone") != nil && zone != "" {
 			o.Fault("time_zone", "is for broadcast_time; leave it out, or write broadcast_time: 24h")
 		}
 		return nil

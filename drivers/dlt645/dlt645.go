@@ -9,6 +9,7 @@ import (
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // Driver describes dlt645.
@@ -17,6 +18,7 @@ func Driver() *drivers.Driver {
 		Name: "dlt645", Title: "Electricity meters, DL/T 645-2007 and 1997",
 		Links:    []project.LinkKind{project.TCPServer, project.TCPClient},
 		MaxFrame: maxFrame, Polls: true,
+		Ask:     func(o *options.Options) { (&channel{}).options(o) },
 		Compile: compile,
 	}
 }
@@ -46,13 +48,10 @@ const (
 )
 
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
-	own, err := poll.ParseOptions(ch.Options, "version", "wake_up", "password", "level", "operator",
-		"broadcast_time", "time_zone")
+	c, o := &channel{}, options.Read(ch.Options)
+	times := c.options(o)
+	err := poll.Done(o)
 	if err != nil {
-		return nil, err
-	}
-	c := &channel{}
-	if err := c.options(ch.Options); err != nil {
 		return nil, err
 	}
 	if len(ch.Devices) == 0 {
@@ -65,7 +64,7 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 	if err := errors.Join(c.addresses(), c.identifiers(written(ch, models))); err != nil {
 		return nil, err
 	}
-	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.version.explain, Options: own, MaxFrame: maxFrame,
+	cfg := poll.Config{Tags: c.set, Writes: c.writes, Explain: c.version.explain, Options: times, MaxFrame: maxFrame,
 		Announce: c.said}
 	for d := range c.set.Devices {
 		cfg.Plan = append(cfg.Plan, c.plan(d)...)
@@ -90,31 +89,38 @@ func written(ch *project.Channel, models []*project.Model) (list []*project.Tag)
 	return list
 }
 
-// options reads the driver's own options.
-func (c *channel) options(m map[string]any) error {
-	o := drivers.ReadOptions(m)
-	switch text := o.Text("version"); text {
+// options reads all options.
+func (c *channel) options(o *options.Options) poll.Options {
+	years := []string{"2007", "1997"}
+	switch text := o.Ask(options.Option{Key: "version", Kind: options.Choice, Default: years[0], Choices: years}); text {
 	case "", "2007":
 		c.version = v2007()
 	case "1997":
 		c.version = v1997()
 	default:
 		o.Fault("version", "is %q; write 2007 or 1997", text)
-		return o.Err()
+		c.version = v2007()
 	}
 	c.wakeUp = o.Count("wake_up", defaultWakeUp, 0, mostWakeUp)
+	c.login(o)
 	c.said = c.clock(o)
-	level := o.Count("level", defaultLevel, 0, 99)
+	return poll.ReadOptions(o)
+}
+
+// login reads what goes before the value of a write.
+func (c *channel) login(o *options.Options) {
 	var password [3]byte
 	var operator [4]byte
-	secret, person := o.Text("password"), o.Text("operator")
+	secret := o.Ask(options.Option{Key: "password", Kind: options.Password})
+	level := o.Count("level", defaultLevel, 0, 99)
+	person := o.Text("operator", "00000000")
 	if secret != "" && !digits(password[:], secret) {
 		o.Fault("password", "is not 6 digits; write them in quotes, as in \"000000\"")
 	}
 	if person != "" && !digits(operator[:], person) {
 		o.Fault("operator", "is %q; write 8 digits in quotes, as in \"00000001\"", person)
 	}
-	if person != "" && !c.version.codeAndLevel {
+	if o.Value("operator") != nil && person != "" && !c.version.codeAndLevel {
 		o.Fault("operator", "is for version 2007; leave it out")
 	}
 	if secret != "" {
@@ -123,7 +129,6 @@ func (c *channel) options(m map[string]any) error {
 			c.key = append(c.key, operator[:]...)
 		}
 	}
-	return o.Err()
 }
 
 // addresses reads the devices' addresses.

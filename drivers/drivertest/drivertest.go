@@ -43,6 +43,7 @@ import (
 // and runs its cases in testcases/ of the package under test.
 func Run(t *testing.T, d *drivers.Driver) {
 	t.Run("descriptor", func(t *testing.T) { descriptor(t, d) })
+	t.Run("options", func(t *testing.T) { described(t, d) })
 	folders, err := filepath.Glob(filepath.Join("testcases", "*"))
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("no testcases/NAME/{config,input,expected}: %v", err)

@@ -14,6 +14,7 @@ import (
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // Bounds of the project file.
@@ -28,7 +29,9 @@ func Driver() *drivers.Driver {
 	return &drivers.Driver{
 		Name: "json", Title: "JSON objects, read by pointers",
 		Links:    []project.LinkKind{project.TCPServer, project.TCPClient},
-		MaxFrame: mostObject, Polls: true, Compile: compile,
+		MaxFrame: mostObject, Polls: true,
+		Ask:     func(o *options.Options) { (&channel{set: &tags.Set{}}).options(o) },
+		Compile: compile,
 	}
 }
 
@@ -46,17 +49,15 @@ type channel struct {
 }
 
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
-	times, err := poll.ParseOptions(ch.Options, "device", "max_object", "ending", "request", "writes")
-	if err != nil {
-		return nil, err
-	}
+	c, o := &channel{}, options.Read(ch.Options)
+	var err error
+	c.set, err = tags.CompileText(ch, models)
 	if len(ch.Devices) == 0 {
-		return nil, &project.FieldError{Field: "devices", Err: errors.New("a json channel has devices; write " +
+		err = &project.FieldError{Field: "devices", Err: errors.New("a json channel has devices; write " +
 			"devices: [{name: d1, tags: […]}]")}
 	}
-	c := &channel{writable: map[string]*request{}}
-	c.set, err = tags.CompileText(ch, models)
-	if err := errors.Join(err, c.options(ch.Options)); err != nil {
+	times := c.options(o)
+	if err := errors.Join(err, poll.Done(o)); err != nil {
 		return nil, err
 	}
 	if err := c.bind(); err != nil {
@@ -70,13 +71,10 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 	return c, nil
 }
 
-// options reads the driver's own options.
-func (c *channel) options(m map[string]any) error {
-	o := drivers.ReadOptions(m)
-	c.mostBytes = o.Count("max_object", defaultObject, 2, mostObject)
-	c.ending = o.Bytes("ending", "\n", mostEnd)
+// options reads all options. device is judged for the devices of c.set.
+func (c *channel) options(o *options.Options) poll.Options {
 	c.byUnit = c.set.Distinct(true) == nil
-	switch at := o.Text("device"); {
+	switch at := o.Text("device", ""); {
 	case at != "":
 		c.device = c.pointer(o, "device", at)
 		if err := c.set.Distinct(false); err != nil {
@@ -86,19 +84,22 @@ func (c *channel) options(m map[string]any) error {
 		o.Fault("device", "is missing, and the channel has %d devices; write the pointer to what says whose object it is, "+
 			"as in device: /id", len(c.set.Devices))
 	}
-	if o.Value("request") != nil {
-		c.request = c.readRequest(o, "request", false)
+	c.mostBytes = o.Count("max_object", defaultObject, 2, mostObject)
+	c.ending = o.Bytes("ending", "\n", mostEnd)
+	if request := c.readRequest(o, "request", false); o.Value("request") != nil {
+		c.request = request
 	}
+	c.writable = map[string]*request{}
 	if w := o.Mapping("writes"); w != nil {
 		for _, name := range w.Keys() {
 			c.writable[name] = c.readRequest(w, name, true)
 		}
 	}
-	return o.Err()
+	return poll.ReadOptions(o)
 }
 
 // pointer compiles the pointer to one place.
-func (c *channel) pointer(o *drivers.Options, key, text string) *node {
+func (c *channel) pointer(o *options.Options, key, text string) *node {
 	root := &node{index: -1}
 	parts, err := parsePointer(text)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // request is something that is sent, and the objects that answer it.
@@ -28,14 +29,14 @@ type condition struct {
 }
 
 // readRequest reads {send, expect, error}, of a write or of a question.
-func (c *channel) readRequest(o *drivers.Options, name string, write bool) *request {
+func (c *channel) readRequest(o *options.Options, name string, write bool) *request {
 	r := &request{}
 	in := o.Mapping(name)
 	if in == nil {
 		return r
 	}
 	var err error
-	if r.send, err = tags.ParseTemplate(in.Text("send")); err != nil {
+	if r.send, err = tags.ParseTemplate(in.Text("send", "")); err != nil {
 		in.Fault("send", "%v", err)
 	} else if r.send.Writes() != write {
 		in.Fault("send", map[bool]string{true: "has no {value}; write where it goes",
@@ -53,7 +54,7 @@ func (c *channel) readRequest(o *drivers.Options, name string, write bool) *requ
 const mostConditions = 16
 
 // conditions reads {POINTER: what must be there}.
-func (c *channel) conditions(o *drivers.Options, key string, write bool) (list []condition) {
+func (c *channel) conditions(o *options.Options, key string, write bool) (list []condition) {
 	in := o.Mapping(key)
 	if in == nil {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // rtuFrame is a frame with its CRC.
@@ -210,9 +211,7 @@ func TestPlan(t *testing.T) {
 			ch.Devices[0].Tags = append(ch.Devices[0].Tags, &project.Tag{Name: "t" + string(rune('a'+i)), Address: a})
 		}
 		c := channel{framing: rtu{}}
-		if err := c.options(tt.options); err != nil {
-			t.Fatal(err)
-		}
+		c.options(options.Read(tt.options))
 		var err error
 		if c.set, err = tags.Compile(ch, nil); err != nil {
 			t.Fatal(err)

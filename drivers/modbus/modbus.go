@@ -10,6 +10,7 @@ import (
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // RTU describes modbus-rtu: RTU frames over a TCP link, as serial servers and DTUs pass them on.
@@ -28,7 +29,7 @@ func ASCII() *drivers.Driver {
 func driver(name, title string, f framing, maxFrame int) *drivers.Driver {
 	return &drivers.Driver{
 		Name: name, Title: title, Links: []project.LinkKind{project.TCPServer, project.TCPClient},
-		MaxFrame: maxFrame, Polls: true,
+		MaxFrame: maxFrame, Polls: true, Ask: func(o *options.Options) { (&channel{framing: f}).options(o) },
 		Compile: func(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
 			return compile(ch, models, f, maxFrame)
 		},
@@ -58,16 +59,10 @@ const (
 )
 
 func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame int) (drivers.Channel, error) {
-	known := []string{"max_block", "max_gap", "write_multiple", "read_write", "unsolicited"}
-	if f == (tcp{}) {
-		known = append(known, "in_flight")
-	}
-	own, err := poll.ParseOptions(ch.Options, known...)
+	c, o := &channel{framing: f}, options.Read(ch.Options)
+	times := c.options(o)
+	err := poll.Done(o)
 	if err != nil {
-		return nil, err
-	}
-	c := &channel{framing: f}
-	if err := c.options(ch.Options); err != nil {
 		return nil, err
 	}
 	if len(ch.Devices) == 0 {
@@ -77,7 +72,7 @@ func compile(ch *project.Channel, models []*project.Model, f framing, maxFrame i
 	if c.set, err = tags.Compile(ch, models); err != nil {
 		return nil, err
 	}
-	cfg := poll.Config{Tags: c.set, Writes: c.writes, Split: c.split, Explain: c.explain, Options: own,
+	cfg := poll.Config{Tags: c.set, Writes: c.writes, Split: c.split, Explain: c.explain, Options: times,
 		MaxFrame: maxFrame, Distinct: f == tcp{}}
 	var errs []error
 	c.refs = make([]ref, len(c.set.Tags))
@@ -128,13 +123,14 @@ func (c *channel) unit(d int) error {
 	return nil
 }
 
-// options reads the driver's own options.
-func (c *channel) options(m map[string]any) error {
-	o := drivers.ReadOptions(m)
+// options reads all options.
+func (c *channel) options(o *options.Options) poll.Options {
 	c.maxBlock = o.Count("max_block", defaultBlock, 1, mostBlock)
 	c.maxGap = o.Count("max_gap", defaultGap, 0, mostBlock)
-	c.inFlight = o.Count("in_flight", 1, 1, mostInFlight)
-	c.writeMultiple, c.readWrite = o.Flag("write_multiple"), o.Flag("read_write")
-	c.unsolicited = o.Flag("unsolicited")
-	return o.Err()
+	if c.framing == (tcp{}) {
+		c.inFlight = o.Count("in_flight", 1, 1, mostInFlight)
+	}
+	c.writeMultiple, c.readWrite = o.Flag("write_multiple", false), o.Flag("read_write", false)
+	c.unsolicited = o.Flag("unsolicited", false)
+	return poll.ReadOptions(o)
 }

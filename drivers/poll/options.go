@@ -1,13 +1,10 @@
 package poll
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
-	"linkd/project"
+	"linkd/project/options"
 )
 
 // defaults fills in what is zero.
@@ -32,39 +29,39 @@ const (
 	defaultRetries = 1
 )
 
-// ParseOptions reads the options that every driver that polls has. own names those of the driver itself, which it
-// reads. The error is a project.FieldError.
-func ParseOptions(m map[string]any, own ...string) (Options, error) {
-	o := Options{Retries: defaultRetries}
-	times := map[string]*time.Duration{"timeout_min": &o.TimeoutMin, "timeout_max": &o.TimeoutMax,
-		"late_window": &o.LateWindow, "backoff_max": &o.BackoffMax, "gap": &o.Gap}
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		v := m[name]
-		fault := func(format string, args ...any) (Options, error) {
-			return o, &project.FieldError{Field: "options." + name, Err: fmt.Errorf(name+" "+format, args...)}
-		}
-		switch {
-		case times[name] != nil:
-			text, _ := v.(string)
-			d, err := time.ParseDuration(text)
-			if err != nil || d < 0 || d > maxOption || d < time.Millisecond && name != "gap" {
-				return fault("is %v; write a duration such as 500ms, to %s", v, maxOption)
-			}
-			*times[name] = d
-		case name == "retries":
-			n, whole := v.(int)
-			if !whole || n < 0 || n > maxRetries {
-				return fault("is %v; write a whole number from 0 to %d", v, maxRetries)
-			}
-			o.Retries = n
-		case !slices.Contains(own, name):
-			known := append(slices.Sorted(maps.Keys(times)), "retries")
-			return fault("is no option of this driver; it has %s", strings.Join(append(known, own...), ", "))
-		}
+// ReadOptions reads the options that every driver that polls has.
+func ReadOptions(o *options.Options) (read Options) {
+	usual := Options{}.defaults()
+	read.TimeoutMin = readTime(o, "timeout_min", usual.TimeoutMin, time.Millisecond)
+	read.TimeoutMax = readTime(o, "timeout_max", usual.TimeoutMax, time.Millisecond)
+	read.Retries = o.Count("retries", defaultRetries, 0, maxRetries)
+	read.LateWindow = readTime(o, "late_window", usual.LateWindow, time.Millisecond)
+	read.BackoffMax = readTime(o, "backoff_max", usual.BackoffMax, time.Millisecond)
+	read.Gap = readTime(o, "gap", usual.Gap, 0)
+	if read.TimeoutMin > 0 && read.TimeoutMax > 0 && read.TimeoutMin > read.TimeoutMax {
+		o.Fault("timeout_min", "is %s, more than timeout_max %s", read.TimeoutMin, read.TimeoutMax)
 	}
-	if o.TimeoutMin > 0 && o.TimeoutMax > 0 && o.TimeoutMin > o.TimeoutMax {
-		return o, &project.FieldError{Field: "options.timeout_min",
-			Err: fmt.Errorf("timeout_min is %s, more than timeout_max %s", o.TimeoutMin, o.TimeoutMax)}
+	return read
+}
+
+// readTime reads a time from low on; 0 when there is none, for usual.
+func readTime(o *options.Options, key string, usual, low time.Duration) time.Duration {
+	text := o.Ask(options.Option{Key: key, Kind: options.Duration, Default: options.FormatDuration(usual)})
+	if o.Value(key) == nil {
+		return 0
 	}
-	return o, nil
+	d, err := time.ParseDuration(text)
+	if err != nil || d < low || d > maxOption {
+		o.Fault(key, "is %s; write a duration such as 500ms, to %s", text, maxOption)
+		return 0
+	}
+	return d
+}
+
+// Done faults what is no option of the driver, and returns all that is wrong.
+func Done(o *options.Options) error {
+	for _, key := range o.Unknown() {
+		o.Fault(key, "is no option of this driver; it has %s", strings.Join(o.Known(), ", "))
+	}
+	return o.Err()
 }

@@ -2,10 +2,12 @@
 package raw
 
 import (
+	"errors"
 	"fmt"
 
 	"linkd/drivers"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // Driver describes raw.
@@ -14,6 +16,7 @@ func Driver() *drivers.Driver {
 		Name:    "raw",
 		Title:   "Bytes through: send, tap, tunnel",
 		Links:   []project.LinkKind{project.TCPServer, project.TCPClient},
+		Ask:     func(o *options.Options) { ask(o) },
 		Compile: compile,
 	}
 }
@@ -22,17 +25,15 @@ func Driver() *drivers.Driver {
 type channel struct{ echo bool }
 
 func compile(ch *project.Channel, _ []*project.Model) (drivers.Channel, error) {
-	c := &channel{}
-	for name, v := range ch.Options {
-		on, isBool := v.(bool)
-		switch {
-		case name != "echo":
-			return nil, &project.FieldError{Field: "options." + name,
-				Err: fmt.Errorf("raw has no option %q; it has echo", name)}
-		case !isBool:
-			return nil, &project.FieldError{Field: "options.echo", Err: fmt.Errorf("echo is %v; write true or false", v)}
-		}
-		c.echo = on
+	o := options.Read(ch.Options)
+	c := ask(o)
+	errs := []error{o.Err()}
+	for _, name := range o.Unknown() {
+		errs = append(errs, &project.FieldError{Field: "options." + name,
+			Err: fmt.Errorf("raw has no option %q; it has echo", name)})
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	if len(ch.Devices) > 0 {
 		return nil, &project.FieldError{Field: "devices",
@@ -40,6 +41,9 @@ func compile(ch *project.Channel, _ []*project.Model) (drivers.Channel, error) {
 	}
 	return c, nil
 }
+
+// ask asks for all options.
+func ask(o *options.Options) *channel { return &channel{echo: o.Flag("echo", false)} }
 
 // Machine implements drivers.Channel.
 func (c *channel) Machine() drivers.Machine { return c }

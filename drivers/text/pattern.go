@@ -10,6 +10,7 @@ import (
 
 	"linkd/drivers"
 	"linkd/drivers/tags"
+	"linkd/project/options"
 )
 
 // Bounds of the regular expressions of a channel: each line may be matched with all of them.
@@ -34,9 +35,9 @@ type pattern struct {
 type bound struct{ group, tag int }
 
 // pattern compiles the regular expression at a key of o.
-func (c *channel) pattern(o *drivers.Options, key, name string) *pattern {
+func (c *channel) pattern(o *options.Options, key, name string) *pattern {
 	p := &pattern{name: name, values: make([][]bound, len(c.set.Devices))}
-	text := o.Text(key)
+	text := o.Text(key, "")
 	if text == "" || len(text) > mostPattern {
 		o.Fault(key, "is %d bytes long; write a regular expression of 1 to %d", len(text), mostPattern)
 		return p
@@ -63,7 +64,7 @@ func (c *channel) pattern(o *drivers.Options, key, name string) *pattern {
 }
 
 // tellApart checks that a pattern says whose line it is.
-func (c *channel) tellApart(o *drivers.Options, key string, p *pattern) {
+func (c *channel) tellApart(o *options.Options, key string, p *pattern) {
 	if p.unit == 0 && p.id == 0 {
 		o.Fault(key, "does not say whose line it is, and the channel has %d devices; add a group such as "+
 			`(?P<unit>\d+), or (?P<device>\w+)`, len(c.set.Devices))

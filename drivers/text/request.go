@@ -9,6 +9,7 @@ import (
 	"linkd/drivers"
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
+	"linkd/project/options"
 )
 
 // request is something that is sent, and the lines that answer it.
@@ -20,21 +21,21 @@ type request struct {
 }
 
 // request reads {send, expect, error}, of a write or of a question.
-func (c *channel) request(o *drivers.Options, name string, write bool) *request {
+func (c *channel) request(o *options.Options, name string, write bool) *request {
 	r := &request{name: name}
 	in := o.Mapping(name)
 	if in == nil {
 		return r
 	}
 	var err error
-	if r.send, err = tags.ParseTemplate(in.Text("send")); err != nil {
+	if r.send, err = tags.ParseTemplate(in.Text("send", "")); err != nil {
 		in.Fault("send", "%v", err)
 	} else if r.send.Writes() != write {
 		in.Fault("send", map[bool]string{true: "has no {value}; write where it goes",
 			false: "has {value}, but a request has none; move it to writes"}[write])
 	}
 	r.expect = c.pattern(in, "expect", name)
-	if in.Text("error") != "" {
+	if in.Text("error", "") != "" {
 		r.refused = c.pattern(in, "error", name)
 	}
 	in.Done()

@@ -11,6 +11,7 @@ import (
 	"linkd/drivers/poll"
 	"linkd/drivers/tags"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // Bounds of the project file.
@@ -25,7 +26,9 @@ func Driver() *drivers.Driver {
 	return &drivers.Driver{
 		Name: "text", Title: "Lines of text, read by regular expressions",
 		Links:    []project.LinkKind{project.TCPServer, project.TCPClient},
-		MaxFrame: mostLine + 1 + mostEnd, Polls: true, Compile: compile,
+		MaxFrame: mostLine + 1 + mostEnd, Polls: true,
+		Ask:     func(o *options.Options) { (&channel{set: &tags.Set{}}).options(o) },
+		Compile: compile,
 	}
 }
 
@@ -40,17 +43,15 @@ type channel struct {
 }
 
 func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
-	times, err := poll.ParseOptions(ch.Options, "terminator", "ending", "max_line", "patterns", "requests", "writes")
-	if err != nil {
-		return nil, err
-	}
+	c, o := &channel{}, options.Read(ch.Options)
+	var err error
+	c.set, err = tags.CompileText(ch, models)
 	if len(ch.Devices) == 0 {
-		return nil, &project.FieldError{Field: "devices", Err: errors.New("a text channel has devices; write " +
+		err = &project.FieldError{Field: "devices", Err: errors.New("a text channel has devices; write " +
 			"devices: [{name: d1, tags: […]}]")}
 	}
-	c := &channel{writable: map[string]*request{}}
-	c.set, err = tags.CompileText(ch, models)
-	if err := errors.Join(err, c.options(ch.Options)); err != nil {
+	times := c.options(o)
+	if err := errors.Join(err, poll.Done(o)); err != nil {
 		return nil, err
 	}
 	if err := c.bind(); err != nil {
@@ -64,14 +65,14 @@ func compile(ch *project.Channel, models []*project.Model) (drivers.Channel, err
 	return out, nil
 }
 
-// options reads the driver's own options.
-func (c *channel) options(m map[string]any) error {
-	o := drivers.ReadOptions(m)
-	c.lines = lines{end: o.Bytes("terminator", "\n", mostEnd), max: o.Count("max_line", defaultLine, 1, mostLine)}
-	c.lines.trimCR = o.Text("terminator") == ""
+// options reads all options. Patterns are read for the devices of c.set.
+func (c *channel) options(o *options.Options) poll.Options {
+	c.lines.end = o.Bytes("terminator", "\n", mostEnd)
+	c.lines.trimCR = o.Value("terminator") == nil || o.Value("terminator") == ""
 	c.ending = o.Bytes("ending", string(c.lines.end), mostEnd)
+	c.lines.max = o.Count("max_line", defaultLine, 1, mostLine)
 	room := mostPatterns
-	if p := o.Mapping("patterns"); p != nil {
+	if p := o.Named("patterns"); p != nil {
 		for _, name := range p.Keys() {
 			if room--; room < 0 {
 				p.Fault("", "and requests are more than %d; use fewer", mostPatterns)
@@ -92,12 +93,13 @@ func (c *channel) options(m map[string]any) error {
 			c.requests = append(c.requests, c.request(r, name, false))
 		}
 	}
+	c.writable = map[string]*request{}
 	if w := o.Mapping("writes"); w != nil {
 		for _, name := range w.Keys() {
 			c.writable[name] = c.request(w, name, true)
 		}
 	}
-	return o.Err()
+	return poll.ReadOptions(o)
 }
 
 func (c *channel) patternOf(name string) *pattern {

@@ -17,6 +17,7 @@ import (
 	"linkd/internal/config"
 	"linkd/internal/store"
 	"linkd/project"
+	"linkd/project/options"
 	"linkd/server"
 )
 
@@ -242,7 +243,8 @@ func (f *fakeCore) Drivers(provider, name string) ([]server.DriverView, error) {
 		}
 	}
 	return []server.DriverView{
-		{Name: "raw", Title: "Raw", Links: []string{"tcp-server"}, Selectable: true},
+		{Name: "raw", Title: "Raw", Links: []string{"tcp-server"}, Selectable: true, Options: []options.Option{
+			{Key: "echo", Kind: options.Choice, Default: "a", Choices: []string{"a", "b"}}}},
 		{Name: "none", Reason: "driver none runs on none links, not on tcp-server"},
 	}, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"linkd/project/options"
 )
 
 // OutputType is a type of output that this linkd can make.
@@ -19,12 +21,31 @@ type OutputFormat struct {
 	Options []OptionView `json:"options" nullable:"false"`
 }
 
-// OptionView is an option as a form needs it.
+// OptionView is an option of a driver or an output as a form needs it.
 type OptionView struct {
-	Key     string   `json:"key"`
-	Kind    string   `json:"kind" enum:"text,choice,secret,number,flag,duration,size,list,texts"`
-	Default string   `json:"default" doc:"As a project file has it; empty: none."`
-	Choices []string `json:"choices" nullable:"false" doc:"Of a choice."`
+	Key     string     `json:"key"`
+	Kind    OptionKind `json:"kind"`
+	Default string     `json:"default" doc:"As a project file has it; empty: none."`
+	Choices []string   `json:"choices" nullable:"false" doc:"Of a choice."`
+}
+
+// OptionKind says what an option holds.
+type OptionKind options.Kind
+
+// Schema implements huma.SchemaProvider.
+func (OptionKind) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, k := range options.Kinds() {
+		s.Enum = append(s.Enum, string(k))
+	}
+	return s
+}
+
+// OptionViews is options as a form needs them.
+func OptionViews(list []options.Option) []OptionView {
+	return views(list, func(o options.Option) OptionView {
+		return OptionView{Key: o.Key, Kind: OptionKind(o.Kind), Default: o.Default, Choices: append([]string{}, o.Choices...)}
+	})
 }
 
 func (a *API) outputTypeRoutes(h huma.API) {

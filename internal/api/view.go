@@ -81,6 +81,8 @@ type Driver struct {
 	Links      []string `json:"links" nullable:"false"`
 	Selectable bool     `json:"selectable"`
 	Reason     string   `json:"reason" doc:"Why it is not selectable."`
+
+	Options []OptionView `json:"options" nullable:"false" doc:"That a channel with it may set."`
 }
 
 // Event is one thing that happened, on the event stream.
@@ -135,7 +137,8 @@ func strangerView(s server.Stranger) Stranger {
 
 func driverView(d server.DriverView) Driver {
 	links := append([]string{}, d.Links...)
-	return Driver{Name: d.Name, Title: d.Title, Links: links, Selectable: d.Selectable, Reason: d.Reason}
+	return Driver{Name: d.Name, Title: d.Title, Links: links, Selectable: d.Selectable, Reason: d.Reason,
+		Options: OptionViews(d.Options)}
 }
 
 func eventView(e server.Event) Event {

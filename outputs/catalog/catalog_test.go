@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"linkd/outputs"
 	"linkd/outputs/catalog"
 	"linkd/project"
+	"linkd/project/options"
 )
 
 // TestCatalog: each output is there once and says what it is; all that is wrong with one is told at once.
@@ -66,19 +66,19 @@ func TestDocumented(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for _, x := range []struct {
 		kind, format, key string
-		want              outputs.Option
+		want              options.Option
 	}{
-		{"mqtt", "json", "qos", outputs.Option{Kind: outputs.Count, Default: "1"}},
-		{"mqtt", "json", "password", outputs.Option{Kind: outputs.SecretText}},
-		{"mqtt", "sparkplug", "edge", outputs.Option{Kind: outputs.Text, Default: "linkd"}},
-		{"nats", "json", "server", outputs.Option{Kind: outputs.List}},
-		{"nats", "json", "jetstream", outputs.Option{Kind: outputs.Flag, Default: "false"}},
-		{"webhook", "json", "headers", outputs.Option{Kind: outputs.Texts}},
-		{"webhook", "json", "timeout", outputs.Option{Kind: outputs.Duration, Default: "10s"}},
-		{"file", "json", "spool", outputs.Option{Kind: outputs.Bytes, Default: "64MiB"}},
+		{"mqtt", "json", "qos", options.Option{Kind: options.Number, Default: "1"}},
+		{"mqtt", "json", "password", options.Option{Kind: options.Secret}},
+		{"mqtt", "sparkplug", "edge", options.Option{Kind: options.Text, Default: "linkd"}},
+		{"nats", "json", "server", options.Option{Kind: options.List}},
+		{"nats", "json", "jetstream", options.Option{Kind: options.Flag, Default: "false"}},
+		{"webhook", "json", "headers", options.Option{Kind: options.Texts}},
+		{"webhook", "json", "timeout", options.Option{Kind: options.Duration, Default: "10s"}},
+		{"file", "json", "spool", options.Option{Kind: options.Size, Default: "64MiB"}},
 	} {
 		list := catalog.New().Find(x.kind).Options(x.format)
-		at := slices.IndexFunc(list, func(o outputs.Option) bool { return o.Key == x.key })
+		at := slices.IndexFunc(list, func(o options.Option) bool { return o.Key == x.key })
 		if at < 0 || list[at].Kind != x.want.Kind || list[at].Default != x.want.Default {
 			t.Errorf("%s %s: %s is not %+v in %+v", x.kind, x.format, x.key, x.want, list)
 		}

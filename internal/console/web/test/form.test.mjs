@@ -4,6 +4,7 @@ import { load } from './load.mjs';
 
 const { faultsOf } = await load('ui/form.tsx');
 const { compact, numberOf } = await load('project/spec.ts');
+const { bytesText, isPairs, jsonOf, jsonText, pairsOf, pairsText, withOption } = await load('project/option-text.ts');
 const { valueJSON, bytes, duration, visible } = await load('lib/format.ts');
 const { url, query } = await load('lib/api.ts');
 
@@ -40,6 +41,24 @@ test("a configuration loses what says nothing, and keeps a driver's own options"
   assert.equal(numberOf(' 30000 '), 30000);
   assert.equal(numberOf('3000x'), '3000x');
   assert.equal(numberOf(''), undefined);
+});
+
+test('options of many values are typed as lines or as JSON, and nothing of them is lost', () => {
+  const pairs = { weather: '^T=(?P<t>\\d+): $', b: ' x' };
+  assert.deepEqual(pairsOf(pairsText(pairs)), pairs);
+  assert.deepEqual(pairsOf('a: 1\n\nb'), { a: '1', b: '' });
+  assert.equal(pairsOf('\n'), undefined);
+  for (const v of [{ a: 1 }, { a: 'x\ny' }, { 'a:b': 'x' }, 'text', [], {}]) assert.equal(isPairs(v), false, jsonText(v));
+  for (const v of [undefined, pairs]) assert.equal(isPairs(v), true);
+  for (const v of [undefined, { a: [1, { b: null }] }, [{ c: '\\d' }], 7, true]) assert.deepEqual(jsonOf(jsonText(v)), v);
+  assert.equal(jsonOf('{"a": '), '{"a": ');
+  assert.equal(jsonText('{"a": '), '{"a": ');
+  assert.equal(bytesText('\r\n'), 'hex:0d 0a');
+  assert.equal(bytesText(';'), ';');
+  assert.equal(bytesText(undefined), '');
+  assert.deepEqual(withOption({ a: 1, unknown: 2 }, 'a', ''), { unknown: 2 });
+  assert.deepEqual(withOption({ unknown: 2 }, 'flag', false), { unknown: 2, flag: false });
+  assert.equal(withOption({ a: 1 }, 'a', undefined), undefined);
 });
 
 test('a typed value as JSON', () => {

@@ -154,6 +154,7 @@ export interface Driver {
   links: string[];
   selectable: boolean;
   reason: string;
+  options: Option[];
 }
 
 export interface TagValue {
@@ -275,12 +276,15 @@ export interface OutputDetail {
 export interface OutputType {
   type: string;
   title: string;
-  formats: { format: string; options: OutputOption[] }[];
+  formats: { format: string; options: Option[] }[];
 }
 
-export interface OutputOption {
+/** An option of a driver or an output. One that is set and that they do not have is of unknown kind. */
+export interface Option {
   key: string;
-  kind: 'text' | 'choice' | 'secret' | 'number' | 'flag' | 'duration' | 'size' | 'list' | 'texts';
+  kind:
+    | ('text' | 'choice' | 'password' | 'secret' | 'bytes' | 'number' | 'flag' | 'duration' | 'size')
+    | ('list' | 'texts' | 'mapping' | 'mappings' | 'unknown');
   default: string;
   choices: string[];
 }

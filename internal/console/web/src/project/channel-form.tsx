@@ -1,14 +1,15 @@
 import { useEffect, useState } from 'preact/hooks';
 import { get, query, url } from '../lib/api';
+import { useGet } from '../lib/hooks';
 import { t } from '../lib/i18n';
-import type { Config, Connection, List, Model } from '../lib/types';
+import type { Config, Connection, Driver, List, Model } from '../lib/types';
 import { Input, Select, type Faults } from '../ui/form';
 import { loadChannel } from './config';
 import { DriverList } from './drivers';
 import { useEdit } from './edit';
 import { EditDialog } from './edit-dialog';
 import { FirstTagFields, noTag, tagsOf, type FirstTag } from './first-tag';
-import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
+import { DriverOptions } from './options';
 import { NameField, TextField } from './provider-form';
 import { numberOf } from './spec';
 
@@ -27,22 +28,20 @@ export function ChannelForm({ name, connection, models, onClose, onSaved }: Prop
   const edit = useEdit(
     name,
     connection ? { connection } : {},
-    async (n) => optionsRead(await loadChannel(n)),
+    loadChannel,
     (n) => url`/channels/${n}`,
     onSaved,
-    (spec) => ({
-      ...optionsPrepared(spec),
-      ...(withDevice(spec) && { devices: [deviceOf(first)] }),
-    }),
+    (spec) => ({ ...spec, ...(withDevice(spec) && { devices: [deviceOf(first)] }) }),
   );
   const at = edit.text('connection');
   const { faults } = edit;
   const known = useConnections(at);
+  const drivers = useGet<List<Driver>>('/drivers');
   return (
     <EditDialog
       edit={edit}
       title={t('channel.title')}
-      disabled={!edit.text('driver') || optionsFault(edit.spec)}
+      disabled={!edit.text('driver')}
       onClose={onClose}
     >
       <div class="fields">
@@ -76,7 +75,15 @@ export function ChannelForm({ name, connection, models, onClose, onSaved }: Prop
           onChange={(change) => setFirst({ ...first, ...change })}
         />
       )}
-      <OptionsField edit={edit} error={faults.of('body.options')} />
+      {drivers.data && !edit.loading && (
+        <DriverOptions
+          drivers={drivers.data.items}
+          driver={edit.text('driver')}
+          values={(edit.spec['options'] ?? {}) as Config}
+          fault={(key) => faults.of('body.options.' + key)}
+          onChange={(options) => edit.set({ options })}
+        />
+      )}
     </EditDialog>
   );
 }

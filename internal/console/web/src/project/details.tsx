@@ -236,7 +236,7 @@ function ChannelCard({ name, project, open }: DetailProps & { name: string }) {
           [t('noun.connection'), <span class="mono">{c.connection || none}</span>],
           [t('noun.driver'), c.driver],
           [t('channel.poll'), c.poll === '0s' ? none : c.poll],
-          [t('channel.options'), optionsText(c.options)],
+          [t('channel.options', { driver: c.driver }), optionsText(c.options)],
         ]}
       />
       {c.devices.length === 0 ? (

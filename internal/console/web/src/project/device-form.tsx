@@ -1,13 +1,14 @@
 import { useState } from 'preact/hooks';
 import { url } from '../lib/api';
+import { useGet } from '../lib/hooks';
 import { t } from '../lib/i18n';
-import type { Config, Model } from '../lib/types';
+import type { Config, Driver, List, Model } from '../lib/types';
 import { Input, Select } from '../ui/form';
 import { loadChannel } from './config';
 import { useEdit } from './edit';
 import { EditDialog } from './edit-dialog';
 import { FirstTagFields, noTag, tagsOf } from './first-tag';
-import { OptionsField, optionsFault, optionsPrepared, optionsRead } from './options';
+import { DriverOptions } from './options';
 import { numberOf } from './spec';
 
 interface Props {
@@ -24,7 +25,7 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
     const read = await loadChannel(channel);
     const devices = (read.spec['devices'] ?? []) as Config[];
     const device = devices.find((d) => d['name'] === name) ?? {};
-    return optionsRead({ etag: read.etag, spec: { ...device, channel: read.spec } });
+    return { etag: read.etag, spec: { ...device, channel: read.spec } };
   };
   const [tag, setTag] = useState(noTag);
   let saved = name;
@@ -35,7 +36,7 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
     (n) => url`/channels/${n}`,
     () => onSaved(saved),
     (spec) => {
-      const { channel: whole, ...device } = optionsPrepared(spec) as { channel: Config } & Config;
+      const { channel: whole, ...device } = spec as { channel: Config } & Config;
       const devices = (whole['devices'] ?? []) as Config[];
       saved = String(device['name'] ?? '');
       return {
@@ -50,10 +51,12 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
   const devices = ((edit.spec['channel'] as Config | undefined)?.['devices'] ?? []) as Config[];
   const index = name ? devices.findIndex((d) => d['name'] === name) : devices.length;
   const fault = (of: string) => faults.of(`body.devices.${edit.text('name')}.${of}`, `body.devices.${index}.${of}`);
-  const text = (of: string, label: string, placeholder?: string, hint?: string) => (
+  const drivers = useGet<List<Driver>>('/drivers');
+  const text = (of: string, label: string, placeholder?: string, hint?: string, list?: string[]) => (
     <Input
       label={label}
       value={edit.text(of)}
+      {...(list && { list })}
       placeholder={placeholder}
       hint={hint}
       error={fault(of)}
@@ -61,12 +64,7 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
     />
   );
   return (
-    <EditDialog
-      edit={edit}
-      title={t('device.title', { channel })}
-      disabled={optionsFault(edit.spec)}
-      onClose={onClose}
-    >
+    <EditDialog edit={edit} title={t('device.title', { channel })} onClose={onClose}>
       <div class="fields">
         <Input
           label={t('field.name')}
@@ -95,7 +93,7 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
           options={[['', t('device.noModel')], ...models.map((m): [string, string] => [m.name, m.title || m.name])]}
         />
         {text('poll', t('channel.poll'), '10s', t('device.pollHint'))}
-        {text('driver', t('noun.driver'), undefined, t('device.driverHint'))}
+        {text('driver', t('noun.driver'), undefined, t('device.driverHint'), drivers.data?.items.map((d) => d.name))}
       </div>
       {!name && !edit.text('model') && (
         <FirstTagFields
@@ -105,7 +103,15 @@ export function DeviceForm({ channel, name, models, onClose, onSaved }: Props) {
           onChange={(change) => setTag({ ...tag, ...change })}
         />
       )}
-      <OptionsField edit={edit} error={fault('options')} />
+      {drivers.data && !edit.loading && (
+        <DriverOptions
+          drivers={drivers.data.items}
+          driver={edit.text('driver')}
+          values={(edit.spec['options'] ?? {}) as Config}
+          fault={(key) => fault('options.' + key)}
+          onChange={(options) => edit.set({ options })}
+        />
+      )}
     </EditDialog>
   );
 }

@@ -1,13 +1,13 @@
 import { get, url } from '../lib/api';
 import { useGet } from '../lib/hooks';
 import { t } from '../lib/i18n';
-import type { Config, List, OutputDetail, OutputOption, OutputType } from '../lib/types';
+import type { Config, List, Option, OutputDetail, OutputType } from '../lib/types';
 import { View } from '../ui/basic';
-import { Check, Input, Parsed, Select } from '../ui/form';
-import { useEdit, type Edit, type Loaded } from '../project/edit';
+import { Select } from '../ui/form';
+import { useEdit, type Loaded } from '../project/edit';
 import { EditDialog } from '../project/edit-dialog';
+import { OptionFields } from '../project/options';
 import { NameField, TextField } from '../project/provider-form';
-import { listOf, listText, numberOf, numberText } from '../project/spec';
 
 async function load(name: string): Promise<Loaded> {
   const { body, etag } = await get<OutputDetail>(url`/outputs/${name}`);
@@ -39,6 +39,14 @@ function Form({ name, types, onClose, onSaved }: Props) {
   const first = options.filter((o) => ['server', 'url', 'path', 'user', 'password', 'token'].includes(o.key));
   const rest = options.filter((o) => !first.includes(o));
   const values = (edit.spec['options'] ?? {}) as Config;
+  const fields = (list: Option[]) => (
+    <OptionFields
+      list={list}
+      values={values}
+      fault={(key) => edit.faults.of('body.options.' + key)}
+      onChange={(v) => edit.set({ options: v })}
+    />
+  );
   return (
     <EditDialog edit={edit} title={t('output.title')} onClose={onClose}>
       <div class="fields">
@@ -59,110 +67,13 @@ function Form({ name, types, onClose, onSaved }: Props) {
           onChange={(v) => edit.set({ format: v === type?.formats[0]?.format ? '' : v })}
           options={(type?.formats ?? []).map((f) => [f.format, f.format])}
         />
-        {first.map((o) => (
-          <OptionField key={o.key} of={o} edit={edit} />
-        ))}
       </div>
+      {fields(first)}
       <details open={rest.some((o) => o.key in values || edit.faults.self('body.options.' + o.key))}>
         <summary>{t('form.more')}</summary>
         <p class="hint">{t('output.hint')}</p>
-        <div class="fields">
-          {rest.map((o) => (
-            <OptionField key={o.key} of={o} edit={edit} />
-          ))}
-        </div>
+        {fields(rest)}
       </details>
     </EditDialog>
-  );
-}
-
-/** One option. What is left empty has its default, which the field shows. */
-function OptionField({ of: o, edit }: { of: OutputOption; edit: Edit }) {
-  const values = (edit.spec['options'] ?? {}) as Config;
-  const now = values[o.key];
-  const error = edit.faults.of('body.options.' + o.key);
-  const set = (v: unknown) => {
-    const { [o.key]: _, ...others } = values;
-    edit.set({ options: v === undefined || v === '' ? others : { ...others, [o.key]: v } });
-  };
-  switch (o.kind) {
-    case 'flag':
-      return (
-        <div class="field">
-          <Check label={o.key} checked={(now ?? o.default === 'true') === true} onChange={(on) => set(on)} />
-          {error && <p class="fault">{error}</p>}
-        </div>
-      );
-    case 'choice':
-      return (
-        <Select
-          label={o.key}
-          value={String(now ?? o.default)}
-          error={error}
-          onChange={set}
-          options={o.choices.map((c) => [c, c])}
-        />
-      );
-    case 'list':
-      return <Parsed label={o.key} value={now} read={readList} write={listText} mono error={error} onChange={set} />;
-    case 'texts':
-      return (
-        <Parsed
-          label={o.key}
-          value={now}
-          read={pairsOf}
-          write={pairsText}
-          mono
-          rows={2}
-          placeholder="NAME: VALUE"
-          error={error}
-          onChange={set}
-        />
-      );
-    case 'number':
-      return (
-        <Parsed
-          label={o.key}
-          value={now}
-          read={numberOf}
-          write={numberText}
-          placeholder={o.default}
-          mono
-          error={error}
-          onChange={set}
-        />
-      );
-  }
-  return (
-    <Input
-      label={o.key}
-      value={now === undefined ? '' : String(now)}
-      type={o.kind === 'secret' ? 'password' : 'text'}
-      autocomplete={o.kind === 'secret' ? 'new-password' : 'off'}
-      placeholder={o.kind === 'secret' ? 'env:NAME, file:PATH' : o.default}
-      mono
-      error={error}
-      onInput={set}
-    />
-  );
-}
-
-const readList = (text: string): unknown => (text ? listOf(text) : undefined);
-
-const pairsText = (v: unknown): string =>
-  v && typeof v === 'object'
-    ? Object.entries(v)
-        .map(([k, x]) => `${k}: ${String(x)}`)
-        .join('\n')
-    : '';
-
-/** Lines of NAME: VALUE. A line that has no colon yet is a name without a value. */
-function pairsOf(text: string): unknown {
-  if (!text) return undefined;
-  return Object.fromEntries(
-    text.split('\n').map((line) => {
-      const at = line.indexOf(':');
-      return at < 0 ? [line, ''] : [line.slice(0, at), line.slice(at + 1).trimStart()];
-    }),
   );
 }
