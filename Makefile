@@ -28,6 +28,8 @@ check: lint ## format, vet, lint, and the rules of the house
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
 	$(GO) test ./internal/archtest
+	@! git ls-files --cached --ignored --exclude-standard | grep . || \
+		{ echo "check: these files are committed, though .gitignore says that they are no part of the project" >&2; exit 1; }
 
 lint: $(LINT) ## run golangci-lint (built once, from the tools module)
 	$(LINT) run
