@@ -36,6 +36,9 @@ func TestConsoleDecides(t *testing.T) {
 	b.closed()
 	b.seesIn("main .card", "blocked", "c0098", "ignored", "c0099")
 	b.look("decided", axe)
+	b.size(390, 844)
+	b.look("decided-narrow", axe)
+	b.size(1280, 900)
 	if c := in.connection(t, "s1/c1"); c.State != "online" {
 		t.Errorf("a known device from the same address is %+v", c)
 	}

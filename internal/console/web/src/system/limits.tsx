@@ -41,7 +41,7 @@ export function Limits({ fleet }: { fleet: string }) {
             </div>
             <Table
               heads={[t('limits.name'), [t('limits.here'), 'num'], [t('limits.needed'), 'num'], t('limits.why')]}
-              cls="limits"
+              cls="cards limits"
             >
               {s.limits.map((l) => (
                 <tr key={l.name}>
