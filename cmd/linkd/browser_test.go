@@ -269,11 +269,14 @@ func (b *tab) seesIn(selector string, texts ...string) {
 // holds waits until a condition of the page does.
 func (b *tab) holds(what, condition string, args ...any) {
 	b.t.Helper()
-	eventually(b.t, what, func() error {
-		is, err := script[bool](b, condition, append([]any(nil), args...)...)
-		if err == nil && !is {
-			err = errors.New("not so")
-		}
-		return err
-	})
+	eventually(b.t, what, func() error { return b.is(condition, args...) })
+}
+
+// is returns nil when a condition of the page holds now.
+func (b *tab) is(condition string, args ...any) error {
+	is, err := script[bool](b, condition, slices.Clone(args)...)
+	if err == nil && !is {
+		err = errors.New("not so")
+	}
+	return err
 }
