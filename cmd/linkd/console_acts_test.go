@@ -58,23 +58,24 @@ func TestConsoleViewer(t *testing.T) {
 	const offered = `[...document.querySelectorAll("main button, main .send")].map((e) =>
 		e.innerText || e.getAttribute("aria-label") || e.className).filter((words) => !words.startsWith("Actions for"))`
 	for _, p := range []struct {
-		path, shows string // the latter by what was read last
-		buttons     []string
+		path, part, shows string // it is read when this part of it shows this
+		buttons           []string
 	}{
-		{"/#/connection/s1/c1", "d1/humidity", []string{"Close", "Pause", "Download .txt", "Download .pcapng"}}, // of frames
-		{"/#/strangers", "c0099", nil},
-		{"/#/tags?channel=ch_dev1", "temperature", []string{"All tags"}},
-		{"/#/project", "th_sensor", []string{"Changes"}},
-		{"/#/project/provider/s1", "th_sensor", []string{"Changes"}},
-		{"/#/project/connection/s1/c1", "th_sensor", []string{"Changes"}},
-		{"/#/project/channel/ch_dev1", "th_sensor", []string{"Changes"}},
-		{"/#/project/device/ch_dev1/d1", "th_sensor", []string{"Changes"}},
-		{"/#/project/model/th_sensor", "th_sensor", []string{"Changes"}},
-		{"/#/system", "somaxconn", nil},
-		{"/#/system/import", "somaxconn", nil}, // there is no such view
+		{"/#/connection/s1/c1", "table", "d1/humidity",
+			[]string{"Close", "Pause", "Download .txt", "Download .pcapng"}}, // of frames
+		{"/#/strangers", "table", "c0099", nil},
+		{"/#/tags?channel=ch_dev1", ".vtable", "temperature", []string{"All tags"}},
+		{"/#/project", ".card-head", "Overview", []string{"Changes"}},
+		{"/#/project/provider/s1", ".card-head", "s1", []string{"Changes"}},
+		{"/#/project/connection/s1/c1", ".card-head", "s1 / c1", []string{"Changes"}},
+		{"/#/project/channel/ch_dev1", ".card-head", "ch_dev1", []string{"Changes"}},
+		{"/#/project/device/ch_dev1/d1", ".card-head", "ch_dev1 / d1", []string{"Changes"}},
+		{"/#/project/model/th_sensor", ".card-head", "th_sensor", []string{"Changes"}},
+		{"/#/system", "table", "somaxconn", nil},
+		{"/#/system/import", "table", "somaxconn", nil}, // there is no such view
 	} {
 		b.open(p.path)
-		b.seesIn("main", p.shows)
+		b.seesIn("main "+p.part, p.shows)
 		b.settles()
 		if got := tells[[]string](b, offered); !slices.Equal(got, p.buttons) {
 			t.Errorf("%s offers %q, want %q", p.path, got, p.buttons)

@@ -143,9 +143,9 @@ func longest(tasks []pageTask) (most pageTask) {
 	return most
 }
 
-// TestLongTask: a page that works for long is found out, one that waits is not, however long: what others do with the
-// machine meanwhile is no fault of the page.
-func TestLongTask(t *testing.T) {
+// TestConsoleLongTask: a page that works for long is found out, one that waits is not, however long: what others do
+// with the machine meanwhile is no fault of the page.
+func TestConsoleLongTask(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouse, anyPorts...)
 	in.dial(t, "s1", "c0002\n")
