@@ -116,8 +116,12 @@ func TestLive(t *testing.T) {
 		t.Fatalf("send: %+v, %v", res, err)
 	}
 	for _, want := range []string{"in! c0002", "out hello\n", "in you said hello\n"} {
-		if got := frameLine(<-frames); got != want {
+		f := <-frames
+		if got := frameLine(f); got != want {
 			t.Fatalf("tapped %q, want %q", got, want)
+		}
+		if f.Remote.String() != c.LocalAddr().String() || f.Local.String() != c.RemoteAddr().String() {
+			t.Errorf("tapped between %v and %v, want %v and %v", f.Remote, f.Local, c.LocalAddr(), c.RemoteAddr())
 		}
 	}
 	kept, err := s.Frames(t.Context(), "s1", "c2")

@@ -136,7 +136,7 @@ type Frame struct {
 	Identity bool   // how the link said who it is, or what it was answered: nothing that a driver sees
 	Session  uint64 // its number
 	Lost     uint64 // frames dropped before this one because the reader was too slow
-	// Remote and Local are the link's ends, of frames that were kept alone.
+	// Remote and Local are the link's ends; one that is not known is the zero AddrPort.
 	Remote, Local netip.AddrPort
 }
 

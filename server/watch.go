@@ -46,7 +46,7 @@ func (s *session) tapped(kind frameKind, at int64, b []byte) {
 			continue
 		}
 		f := kind.frame(at, slices.Clone(b), s.number)
-		f.Text, f.Lost = text, w.lost.Swap(0)
+		f.Text, f.Lost, f.Remote, f.Local = text, w.lost.Swap(0), s.remote(), s.local()
 		select {
 		case w.c <- f:
 		default:

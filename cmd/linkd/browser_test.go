@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,8 +36,9 @@ type tab struct {
 
 	mu       sync.Mutex
 	wrong    []string
-	requests int
-	outage   bool // linkd is away for a while: requests that fail are right
+	requests []string // URLs
+	looked   int      // how many of these asked has returned
+	outage   bool     // linkd is away for a while: requests that fail are right
 }
 
 // openTab starts a browser that shows nothing yet; it ends with the test.
@@ -133,11 +135,20 @@ func (b *tab) failed(e *log.Entry) {
 
 func (b *tab) request(to string) {
 	b.mu.Lock()
-	b.requests++
+	b.requests = append(b.requests, to)
 	b.mu.Unlock()
 	if u, err := url.Parse(to); err != nil || u.Scheme != "data" && u.Scheme != "blob" && u.Scheme+"://"+u.Host != b.base {
 		b.fault("a request to " + to)
 	}
+}
+
+// asked returns the URLs that were asked for since the last call.
+func (b *tab) asked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	since := b.requests[b.looked:]
+	b.looked = len(b.requests)
+	return slices.Clone(since)
 }
 
 func (b *tab) fault(what string) {
@@ -161,7 +172,7 @@ func (b *tab) judge() {
 	for _, what := range wrong {
 		b.t.Error(what)
 	}
-	if requests == 0 {
+	if len(requests) == 0 {
 		b.t.Error("the browser was heard to ask for nothing: its requests are not watched")
 	}
 	if b.t.Failed() {
@@ -258,11 +269,14 @@ func (b *tab) seesIn(selector string, texts ...string) {
 // holds waits until a condition of the page does.
 func (b *tab) holds(what, condition string, args ...any) {
 	b.t.Helper()
-	eventually(b.t, what, func() error {
-		is, err := script[bool](b, condition, append([]any(nil), args...)...)
-		if err == nil && !is {
-			err = errors.New("not so")
-		}
-		return err
-	})
+	eventually(b.t, what, func() error { return b.is(condition, args...) })
+}
+
+// is returns nil when a condition of the page holds now.
+func (b *tab) is(condition string, args ...any) error {
+	is, err := script[bool](b, condition, slices.Clone(args)...)
+	if err == nil && !is {
+		err = errors.New("not so")
+	}
+	return err
 }

@@ -54,6 +54,10 @@ func TestConsoleFleet(t *testing.T) {
 	b.sees("Back at revision 1")
 	in.online(t, "s1/c1", 0)
 
+	b.open("/#/fleet?q=c000&state=offline") // an address says what is shown
+	b.holds("c2 alone is shown", `[...document.querySelectorAll(".vbody .vrow")].length === 1 &&
+		document.querySelector(".vbody .vrow").innerText.includes("c2")`)
+	b.open("/#/fleet?q=c000")
 	b.acts("Close links")
 	b.seesIn("dialog", "Acted on: 1", "cannot be undone")
 	b.click("button", "Close 1")

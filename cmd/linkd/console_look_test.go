@@ -72,13 +72,14 @@ var asked = []picture{
 }
 
 // TestConsoleLooks goes through every view and dialog, wide and light, narrow and dark, and in Chinese: axe-core finds
-// nothing serious, no page scrolls sideways, and a picture of each is kept.
+// nothing serious, no page scrolls sideways, nor do tables whose rows become cards, and a picture of each is kept.
 func TestConsoleLooks(t *testing.T) {
 	t.Parallel()
 	axe := axeCore(t)
 	in := serve(t, gallery, anyPorts...)
 	simulated(t, "127.0.0.1:"+in.port(t, "s1"), "c{n:04}")
 	in.becomes(t, "ch_dev1/d1/temperature", "good", "")
+	closed(t, in.dial(t, "s1", strings.Repeat("long", 25)+"\n"))
 	closed(t, in.dial(t, "s1", "c0099\n"))
 	b := openTab(t, in.url)
 	b.open("/")
@@ -177,6 +178,10 @@ func (b *tab) look(name, axe string) {
 	b.shot(name)
 	if wide := tells[[2]float64](b, `[document.documentElement.scrollWidth, innerWidth]`); wide[0] > wide[1] {
 		b.t.Errorf("%s: the page is %v px wide in a window of %v", name, wide[0], wide[1])
+	}
+	const squeezed = `[...document.querySelectorAll(".scroll:has(> .cards)")].some((e) => e.scrollWidth > e.clientWidth)`
+	if tells[bool](b, squeezed) {
+		b.t.Errorf("%s: a table does not fit in", name)
 	}
 	if axe == "" {
 		return

@@ -3,6 +3,7 @@ package main_test
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,7 +40,7 @@ func (in *instance) reports(t *testing.T, device net.Conn, temperature float64) 
 }
 
 // TestConsoleRestart: while linkd is away the page says since when it is stale. It comes back by itself, without a new
-// sign-in and without being loaded anew, and shows what happened meanwhile.
+// sign-in, without being loaded anew and without a request for what is not seen, and shows what happened meanwhile.
 func TestConsoleRestart(t *testing.T) {
 	t.Parallel()
 	in := serve(t, station, anyPorts...)
@@ -47,6 +48,11 @@ func TestConsoleRestart(t *testing.T) {
 	b := in.console(t)
 	b.click("link", "c1")
 	b.seesIn("main table", "21.5 °C", "good")
+	b.asked()
+	b.open("/?again#/connection/s1/c1")
+	b.seesIn("main table", "21.5 °C", "good")
+	b.seesIn(".live", "live")
+	shown := b.asked()
 	tells[bool](b, `window.same = true`)
 
 	b.expectOutage(true)
@@ -57,12 +63,20 @@ func TestConsoleRestart(t *testing.T) {
 		`/stale since \d\d:\d\d:\d\d/.test(document.querySelector(".live").innerText)`)
 	b.seesIn("main table", "21.5 °C") // what was there stays
 	b.shot("stale")
+	b.asked()
 	in.at(t, strings.TrimPrefix(in.url, "http://"))
 	in.reports(t, in.dial(t, "s1", "c0001\n"), 22.5)
 	b.seesIn(".live", "live")
 	b.expectOutage(false)
 	b.seesIn("main table", "22.5 °C", "good")
 	b.seesIn("main .facts", "online")
+	for _, url := range b.asked() {
+		path := strings.TrimPrefix(url, in.url)
+		part := slices.Contains(shown, url) || strings.HasPrefix(path, "/api/v1/connections/s1/c1/tap?after=") // goes on
+		if !part || !strings.HasPrefix(path, "/api/") {
+			t.Errorf("the page asks for %s, which is not a part of what it shows", path)
+		}
+	}
 	if !tells[bool](b, `window.same === true`) {
 		t.Error("the page was loaded anew")
 	}

@@ -87,6 +87,12 @@ func (b *tab) addsChannels() {
 		b.click("radio", "modbus-rtu")
 		b.enter("Tag name", "temperature")
 		b.enter("Tag address", "input:0")
+		if n == "1" {
+			b.enter("Poll every", "300x")
+			b.click("button", "Save")
+			b.seesIn("dialog .field.wrong", "Poll every", "write a duration")
+			b.enter("Poll every", "300ms")
+		}
 		b.seesIn("dialog .driver.grey", "sim", "driver sim runs without a link")
 		b.shot("4-channel")
 		b.click("button", "Save")

@@ -36,6 +36,9 @@ func TestConsoleDecides(t *testing.T) {
 	b.closed()
 	b.seesIn("main .card", "blocked", "c0098", "ignored", "c0099")
 	b.look("decided", axe)
+	b.size(390, 844)
+	b.look("decided-narrow", axe)
+	b.size(1280, 900)
 	if c := in.connection(t, "s1/c1"); c.State != "online" {
 		t.Errorf("a known device from the same address is %+v", c)
 	}
@@ -92,6 +95,10 @@ func TestConsoleSystem(t *testing.T) {
 	b.seesIn("main .card", "Not enough for 10,000,000 connections", "sysctl -w net.core.somaxconn=65536",
 		"/etc/sysctl.d/linkd.conf")
 	b.look("limits", axe)
+	b.click("button", "中文")
+	b.seesIn("main .limits", "等待接受的链路数", "容量", "--capacity，然后重新启动 linkd", "sysctl -w net.core.somaxconn=65536")
+	b.look("limits-zh", axe)
+	b.click("button", "English")
 	b.seesIn(".log", "http listening", "did=\"sign in\"")
 	b.click("radio", "error")
 	b.seesIn(".log", "Nothing was logged at this level")

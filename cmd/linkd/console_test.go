@@ -190,6 +190,9 @@ func TestConsoleImport(t *testing.T) {
 	in := serve(t, openHouse, anyPorts...)
 	b := in.console(t)
 	b.open("/#/system/import?provider=s1")
+	b.enter("The first line names the columns", "name,socket_conn_id\n1a,i1\n") // typed, as it is short
+	b.click("button", "Import")
+	b.seesIn("[role=alert] li", `name "1a" is not a name`, "Line 2:")
 	var list strings.Builder
 	list.WriteString("name,title,socket_conn_id\n")
 	for n := range many {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -68,6 +69,90 @@ func TestFramesInTshark(t *testing.T) {
 				p.compare(t, tapped[i].Decoded)
 			}
 		})
+	}
+}
+
+// TestTapIntoTshark has tshark read a tap from a pipe while frames come, as Wireshark would: what linkd has kept, then
+// a write that is made after tshark has shown that. What it shows is what linkd says of the same bytes.
+func TestTapIntoTshark(t *testing.T) {
+	t.Parallel()
+	tshark := peer(t, "tshark")
+	in, _, _, device := startPlant(t, "modbus-rtu")
+	in.becomes(t, "ch/d1/temperature", "good", "")
+	frames := in.tapFrames(t, "s1/c1")
+	_, port, err := net.SplitHostPort(device)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := slices.Concat(fields, []string{"_ws.malformed", "tcp.analysis.flags", "ip.checksum.status",
+		"tcp.checksum.status"})
+	reader := exec.Command(tshark,
+		slices.Concat([]string{"-i", "-", "-l"}, modbusArgs("modbus-rtu", port), fieldArgs(asked))...)
+	reader.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+t.TempDir())
+	printed := &transcript{}
+	reader.Stdin, reader.Stdout = from, printed
+	shows := start(t, reader)
+	writer := exec.Command(binary, "tap", "s1/c1", "-o", "pcapng", "--last", "4", "--url", in.url)
+	writer.Stdout = to
+	tap := start(t, writer)
+	if err := errors.Join(from.Close(), to.Close()); err != nil { // they are the programs' now
+		t.Fatal(err)
+	}
+	var packets []packet
+	shown := func(what string, is func(packet) bool) {
+		t.Helper()
+		eventually(t, "tshark shows "+what, func() error {
+			text := printed.String()
+			packets = packetsOf(text[:strings.LastIndexByte(text, '\n')+1], asked, port)
+			if !slices.ContainsFunc(packets, is) {
+				return fmt.Errorf("there are %d packets", len(packets))
+			}
+			return nil
+		})
+	}
+	shown("what was kept", func(p packet) bool { return p["modbus.func_code"] == "3" })
+	in.says(t, 0, "confirmed", "write", "ch/d1/setpoint", "3.5")
+	shown("the write", func(p packet) bool { return p["modbus.func_code"] == "6" && p["dir"] == "in" })
+	if code := tap.end(syscall.SIGINT); code != 0 {
+		t.Errorf("the tap ended with status %d", code)
+	}
+	<-shows.gone // as the pipe has ended
+	if code := shows.cmd.ProcessState.ExitCode(); code != 0 || strings.Contains(shows.log.String(), "cut short") {
+		t.Errorf("tshark ended with status %d: %s", code, shows.log)
+	}
+	tapped, err := sameBytes(frames(), packets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range packets {
+		p.compare(t, tapped[i].Decoded)
+		if p["_ws.malformed"]+p["tcp.analysis.flags"] != "" || p["ip.checksum.status"]+p["tcp.checksum.status"] != "11" {
+			t.Errorf("tshark finds fault with %v", p)
+		}
+	}
+}
+
+// TestTapOnTerminal: a capture is not written where it would be a mess.
+func TestTapOnTerminal(t *testing.T) {
+	t.Parallel()
+	_, name := pty(t)
+	terminal, err := os.OpenFile(name, os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	cmd := exec.Command(binary, "tap", "s1/c1", "-o", "pcapng")
+	cmd.Stdout = terminal
+	tap := start(t, cmd)
+	<-tap.gone
+	const want = "linkd: -o pcapng: a capture is no text for a terminal; give it to a program or a file: " +
+		"linkd tap s1/c1 -o pcapng | wireshark -k -i -\n"
+	if code := tap.cmd.ProcessState.ExitCode(); code != 2 || tap.log.String() != want {
+		t.Errorf("status %d: %s", code, tap.log)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/input"
@@ -193,6 +194,23 @@ func (b *tab) upload(content string) {
 	if err != nil {
 		b.t.Fatalf("open a file: %v", err)
 	}
+}
+
+// saves clicks on a button that makes a file, and returns what is in it.
+func (b *tab) saves(button, name string) (content []byte) {
+	b.t.Helper()
+	to := b.t.TempDir()
+	if _, err := chromedp.CallBrowser(b.ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior:     browser.SetDownloadBehaviorBehaviorAllow, //nolint:misspell // it is the library's word
+		DownloadPath: to}); err != nil {
+		b.t.Fatal(err)
+	}
+	b.click("button", button)
+	eventually(b.t, name+" is saved", func() (err error) {
+		content, err = os.ReadFile(filepath.Join(to, name))
+		return err
+	})
+	return content
 }
 
 // keys presses keys, those of package kb among them.

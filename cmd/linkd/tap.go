@@ -9,11 +9,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"linkd/internal/api"
 )
@@ -29,7 +31,8 @@ func tapCommand() *cli.Command {
 			&cli.BoolFlag{Name: "hex", Usage: "hex only, a line for each frame"},
 			&cli.IntFlag{Name: "last", Usage: "begin with the last `N` frames that linkd has kept; 0: with what passes now"},
 			&cli.DurationFlag{Name: "since", Usage: "begin with the frames that it has kept of so `LONG` ago, such as 10m"},
-			&cli.StringFlag{Name: "o", Usage: "output `FORMAT`: json, an object a line; a dump otherwise"},
+			&cli.StringFlag{Name: "o", Usage: "output `FORMAT`: json, an object a line; pcapng, a capture for Wireshark to " +
+				"read from a pipe (| wireshark -k -i -); a dump otherwise"},
 		),
 		Action: tap,
 	}
@@ -40,49 +43,79 @@ func tap(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	show, err := frameFormat(c)
+	format, err := tapFormatOf(c, at)
 	if err != nil {
 		return err
 	}
-	earlier, err := earlierFrames(c)
+	query, err := earlierFrames(c)
 	if err != nil {
 		return err
 	}
+	query.Set("format", format.name)
 	cl, err := newClient(c)
 	if err != nil {
 		return err
 	}
-	resp, err := cl.open(c.Context, http.MethodGet, at.path("/tap")+"?"+earlier.Encode(), nil, nil)
+	resp, err := cl.open(c.Context, http.MethodGet, at.path("/tap")+"?"+query.Encode(), nil, nil)
 	if err != nil {
 		return unlessCancelled(c, err)
 	}
 	defer resp.Body.Close()
-	if !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+	if !strings.HasPrefix(resp.Header.Get("Content-Type"), format.contentType) {
 		return cl.notLinkd(resp)
 	}
-	err = readEvents(resp.Body, func(event, data string) error {
-		if event != "frame" {
-			return nil
-		}
-		return show(c.App.Writer, data)
-	})
-	if err == nil {
+	if err = format.print(c.App.Writer, resp.Body); err == nil {
 		err = fmt.Errorf("%s ended the tap", cl.base)
 	}
 	return unlessCancelled(c, err)
 }
 
-// frameFormat is how the flags have a frame printed, which is given as JSON.
-func frameFormat(c *cli.Context) (func(w io.Writer, data string) error, error) {
-	switch o := c.String("o"); {
-	case o != "" && o != "json":
-		return nil, usagef("-o %q: no such format; use json, or leave it out", o)
-	case o != "" && c.Bool("hex"):
-		return nil, usagef("-o and --hex: give one of them")
-	case o != "":
-		return printJSON, nil
+// tapFormat is in which format linkd is asked for frames, and how its answer is printed, as it comes.
+type tapFormat struct {
+	name, contentType string
+	print             func(w io.Writer, answer io.Reader) error
+}
+
+func tapFormatOf(c *cli.Context, at point) (tapFormat, error) {
+	events := func(show func(w io.Writer, frame string) error) tapFormat {
+		return tapFormat{"json", "text/event-stream", func(w io.Writer, answer io.Reader) error {
+			return readEvents(answer, func(event, data string) error {
+				if event != "frame" {
+					return nil
+				}
+				return show(w, data)
+			})
+		}}
 	}
-	return func(w io.Writer, data string) error { return printFrame(w, data, c.Bool("hex")) }, nil
+	o, hexOnly := c.String("o"), c.Bool("hex")
+	if o != "" && hexOnly {
+		return tapFormat{}, usagef("-o and --hex: give one of them")
+	}
+	switch o {
+	case "":
+		return events(func(w io.Writer, frame string) error { return printFrame(w, frame, hexOnly) }), nil
+	case "json":
+		return events(printJSON), nil
+	case "pcapng":
+		if isTerminal(c.App.Writer) {
+			return tapFormat{}, usagef("-o pcapng: a capture is no text for a terminal; give it to a program or a file: "+
+				"linkd tap %s -o pcapng | wireshark -k -i -", at)
+		}
+		return tapFormat{"pcapng", "application/x-pcapng", func(w io.Writer, answer io.Reader) error {
+			_, err := io.Copy(w, answer)
+			return err
+		}}, nil
+	}
+	return tapFormat{}, usagef("-o %q: no such format; use json or pcapng, or leave it out", o)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }
 
 // earlierFrames is which of the kept frames the flags ask for.

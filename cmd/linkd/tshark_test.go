@@ -147,11 +147,25 @@ var fields = []string{"tcp.srcport", "tcp.payload", "_ws.col.Info", "mbtcp.unit_
 // dissect has tshark read a capture. port is the device's: it tells questions, which go there, from answers.
 func dissect(t *testing.T, tshark, file, driver, port string) (packets []packet) {
 	t.Helper()
+	packets = packetsOf(readCapture(t, tshark, file, driver, port, fieldArgs(fields)...), fields, port)
+	if len(packets) > 0 && packets[0]["dir"] == "in" {
+		packets = packets[1:] // its question was not captured
+	}
+	return packets
+}
+
+// fieldArgs has tshark print fields.
+func fieldArgs(fields []string) []string {
 	args := []string{"-T", "fields", "-E", "separator=/t", "-E", "aggregator=,"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
-	for line := range strings.Lines(readCapture(t, tshark, file, driver, port, args...)) {
+	return args
+}
+
+// packetsOf is what tshark has printed of fields.
+func packetsOf(printed string, fields []string, port string) (packets []packet) {
+	for line := range strings.Lines(printed) {
 		p := packet{}
 		for i, v := range strings.Split(strings.TrimSuffix(line, "\n"), "\t") {
 			p[fields[i]] = v
@@ -162,25 +176,26 @@ func dissect(t *testing.T, tshark, file, driver, port string) (packets []packet)
 		}
 		packets = append(packets, p)
 	}
-	if len(packets) > 0 && packets[0]["dir"] == "in" {
-		packets = packets[1:] // its question was not captured
-	}
 	return packets
 }
 
 // readCapture is what tshark prints of a capture of Modbus.
 func readCapture(t *testing.T, tshark, file, driver, port string, more ...string) string {
 	t.Helper()
-	protocol := map[string]string{"modbus-tcp": "mbtcp", "modbus-rtu": "mbrtu"}[driver]
-	cmd := exec.Command(tshark, append([]string{"-r", file, "-d", "tcp.port==" + port + "," + protocol,
-		"-o", protocol + ".tcp.port:" + port, "-o", "mbrtu.crc_verification:TRUE", "-o", "ip.check_checksum:TRUE",
-		"-o", "tcp.check_checksum:TRUE"}, more...)...)
+	cmd := exec.Command(tshark, slices.Concat([]string{"-r", file}, modbusArgs(driver, port), more)...)
 	cmd.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+t.TempDir()) // nobody's own settings
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("tshark: %v", err)
 	}
 	return string(out)
+}
+
+// modbusArgs has tshark take a port for Modbus, and verify checksums.
+func modbusArgs(driver, port string) []string {
+	protocol := map[string]string{"modbus-tcp": "mbtcp", "modbus-rtu": "mbrtu"}[driver]
+	return []string{"-d", "tcp.port==" + port + "," + protocol, "-o", protocol + ".tcp.port:" + port,
+		"-o", "mbrtu.crc_verification:TRUE", "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"}
 }
 
 // sameBytes returns the run of tapped frames whose bytes are those of the packets, one by one.

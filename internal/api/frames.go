@@ -65,6 +65,7 @@ type framesOutput struct {
 type tapInput struct {
 	ConnectionPath
 	KeptQuery
+	Format string `query:"format" enum:"json,pcapng" default:"json" doc:"json: events; pcapng: a capture without an end."`
 }
 
 const (
@@ -80,19 +81,22 @@ func (a *API) frameRoutes(h huma.API) {
 		"where linkd serves more links than it keeps frames of; whoever asks is kept from then on. format=text has a " +
 		"line for each; format=pcapng is for Wireshark, with IP and TCP headers that are made up from addresses and order."
 	schema := huma.SchemaFromType(h.OpenAPI().Components.Schemas, typeOf[List[Frame]]())
+	binary := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
 	frames.Responses = map[string]*huma.Response{"200": {
 		Description: "OK",
 		Content: map[string]*huma.MediaType{typeJSON: {Schema: schema},
 			"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}},
-			typePcapng:   {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}},
+			typePcapng:   binary},
 	}}
 	huma.Register(h, frames, a.frames)
 
 	tap := operation(doors.Viewer, http.MethodGet, connection+"/tap",
 		"Its bytes, both ways, as they pass (server-sent events named frame)")
 	tap.Description = "It begins with the frames that are kept, and goes on with those that pass, none missing or " +
-		"twice. last=0 leaves the first ones out; after=TS goes on where another tap has ended."
+		"twice. last=0 leaves the first ones out; after=TS goes on where another tap has ended. format=pcapng is for " +
+		"Wireshark, which reads it as it comes."
 	tap.Responses = streamOf[Frame](h)
+	tap.Responses["200"].Content[typePcapng] = binary
 	huma.Register(h, tap, a.tap)
 }
 
@@ -113,7 +117,11 @@ func (a *API) frames(ctx context.Context, in *framesInput) (*framesOutput, error
 		}
 	case "pcapng":
 		out.ContentType, suffix = typePcapng, ".pcapng"
-		err = a.capture(&b, in.Provider+"/"+in.Name, list)
+		var c *capture
+		c, err = a.capture(&b, in.ConnectionPath)
+		for i := 0; err == nil && i < len(list); i++ {
+			err = c.write(list[i])
+		}
 	default:
 		err = json.NewEncoder(&b).Encode(List[Frame]{Items: views(list, frameView)})
 	}
@@ -128,27 +136,29 @@ func (a *API) frames(ctx context.Context, in *framesInput) (*framesOutput, error
 	return out, nil
 }
 
-// capture writes frames as a file for Wireshark. What linkd knows of a frame beside its bytes is its comment.
-func (a *API) capture(to io.Writer, name string, frames []server.Frame) error {
-	w, err := pcapng.NewWriter(to, "linkd "+a.cfg.Version, name)
-	if err != nil {
-		return err
+// capture is frames as a file for Wireshark.
+type capture struct{ file *pcapng.Writer }
+
+// capture begins a file of a connection.
+func (a *API) capture(to io.Writer, of ConnectionPath) (*capture, error) {
+	file, err := pcapng.NewWriter(to, "linkd "+a.cfg.Version, of.Provider+"/"+of.Name)
+	return &capture{file}, err
+}
+
+// write adds a frame. What linkd knows of it beside its bytes is its comment.
+func (c *capture) write(f server.Frame) error {
+	from, to := f.Remote, f.Local
+	if f.Dir == server.Out {
+		from, to = to, from
 	}
-	for _, f := range frames {
-		from, to := f.Remote, f.Local
-		if f.Dir == server.Out {
-			from, to = to, from
-		}
-		comment := text([]byte(f.Text))
-		if f.Identity {
-			comment = "identity, session " + strconv.FormatUint(f.Session, 10)
-		}
-		err := w.Write(pcapng.Frame{Time: f.Time, From: from, To: to, Data: f.Data, Length: f.Length, Comment: comment})
-		if err != nil {
-			return err
-		}
+	comment := text([]byte(f.Text))
+	if f.Identity {
+		comment = "identity, session " + strconv.FormatUint(f.Session, 10)
 	}
-	return nil
+	if f.Lost > 0 {
+		comment = strings.TrimSpace(fmt.Sprintf("%d frames lost before this one. %s", f.Lost, comment))
+	}
+	return c.file.Write(pcapng.Frame{Time: f.Time, From: from, To: to, Data: f.Data, Length: f.Length, Comment: comment})
 }
 
 // frameLine is a frame as a line of text: time, direction, hex, text, and what the driver makes of it.
@@ -185,9 +195,20 @@ func (a *API) tap(ctx context.Context, in *tapInput) (*huma.StreamResponse, erro
 		a.leave()
 		return nil, refusal(in.String(), err)
 	}
-	return a.stream(func(s *sse) {
+	kind := typeEvents
+	if in.Format == "pcapng" {
+		kind = typePcapng
+	}
+	return a.stream(kind, func(s *stream) {
 		defer stop()
 		send := func(f server.Frame) error { return s.send("frame", frameView(f)) }
+		if kind == typePcapng {
+			c, err := a.capture(s, in.ConnectionPath)
+			if err != nil {
+				return
+			}
+			send = c.write
+		}
 		for _, f := range in.of(kept) {
 			if send(f) != nil || len(s.buf) >= batch && s.flush() != nil {
 				return

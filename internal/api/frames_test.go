@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/binary"
 	"io"
 	"net/netip"
 	"strings"
@@ -94,6 +95,7 @@ func TestFramesRefused(t *testing.T) {
 		{"c9/frames", 404, `provider s1 has no connection "c9"`},
 		{"c1/frames?format=pcap", 422, "query.format: expected value to be one of \"json, text, pcapng\""},
 		{"c1/frames?last=-1", 422, "query.last: expected number >= 0"},
+		{"c1/tap?format=text", 422, "query.format: expected value to be one of \"json, pcapng\""},
 		{"c1/tap?after=yesterday", 422, "query.after: invalid date/time for format 2006-01-02T15:04:05.999999999Z07:00"},
 	} {
 		resp, got := ask(t, "GET", path+tt.path, "")
@@ -128,5 +130,44 @@ func TestTap(t *testing.T) {
 		if what := f.stopped(t); what != "tap" {
 			t.Errorf("stopped %s", what)
 		}
+	}
+}
+
+// TestTapAsCapture: a capture comes as it grows, a whole block at a time, and nothing else between its blocks.
+func TestTapAsCapture(t *testing.T) {
+	f := withKept()
+	_, base := start(t, f, func(a *API) { a.heartbeat = time.Millisecond })
+	resp, body := open(t, base+"/api/v1/connections/s1/c1/tap?format=pcapng&last=1")
+	if kind := resp.Header.Get("Content-Type"); kind != "application/x-pcapng" {
+		t.Errorf("it is %s", kind)
+	}
+	block := func(number uint32, has string) {
+		t.Helper()
+		head, err := body.Peek(8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, binary.LittleEndian.Uint32(head[4:]))
+		if _, err := io.ReadFull(body, got); err != nil {
+			t.Fatal(err)
+		}
+		if binary.LittleEndian.Uint32(got) != number || !strings.Contains(string(got), has) {
+			t.Errorf("got block %q, want number %x with %q", got, number, has)
+		}
+	}
+	block(0x0A0D0D0A, "linkd")
+	block(1, "s1/c1")
+	block(6, "a\tq\n")                // the newest of those that were kept
+	time.Sleep(10 * time.Millisecond) // some heartbeats
+	f.frames <- server.Frame{Time: moment, Dir: server.In, Data: []byte("AB"), Length: 2, Lost: 2, Text: "hello"}
+	block(6, "2 frames lost before this one. hello")
+	f.frames <- server.Frame{Time: moment, Dir: server.In, Data: []byte("CD"), Length: 2}
+	block(6, "CD")
+	close(f.frames)
+	if _, err := body.ReadByte(); err != io.EOF {
+		t.Errorf("after the source ended: %v", err)
+	}
+	if what := f.stopped(t); what != "tap" {
+		t.Errorf("stopped %s", what)
 	}
 }

@@ -13,7 +13,10 @@ import (
 	"linkd/server"
 )
 
-const batch = 32 << 10 // bytes of events that are written at once when many are ready
+const (
+	batch      = 32 << 10 // bytes that are written at once when many events are ready
+	typeEvents = "text/event-stream"
+)
 
 type eventsInput struct {
 	Provider   string `query:"provider" doc:"Only events of this provider."`
@@ -42,7 +45,7 @@ func streamOf[T any](h huma.API) map[string]*huma.Response {
 	schema := huma.SchemaFromType(h.OpenAPI().Components.Schemas, typeOf[T]())
 	return map[string]*huma.Response{"200": {
 		Description: "Each event's data is one of these as JSON.",
-		Content:     map[string]*huma.MediaType{"text/event-stream": {Schema: schema}},
+		Content:     map[string]*huma.MediaType{typeEvents: {Schema: schema}},
 	}}
 }
 
@@ -67,7 +70,7 @@ func (a *API) events(_ context.Context, in *eventsInput) (*huma.StreamResponse, 
 		}
 	}
 	events, stop := a.core.Subscribe()
-	return a.stream(func(s *sse) {
+	return a.stream(typeEvents, func(s *stream) {
 		defer stop()
 		defer stopValues()
 		pumpBoth(s, events, func(e server.Event) error {
@@ -123,16 +126,16 @@ func (a *API) enter() error {
 
 func (a *API) leave() { <-a.streams }
 
-// stream answers with an event stream that run fills until it returns. The caller has entered.
-func (a *API) stream(run func(*sse)) *huma.StreamResponse {
+// stream answers with a stream of a type, which run fills until it returns. The caller has entered.
+func (a *API) stream(kind string, run func(*stream)) *huma.StreamResponse {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		defer a.leave()
 		r, w := humago.Unwrap(ctx)
 		h := w.Header()
-		h.Set("Content-Type", "text/event-stream")
+		h.Set("Content-Type", kind)
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Accel-Buffering", "no") // a reverse proxy must not hold events back
-		s := &sse{api: a, w: w, rc: http.NewResponseController(w), gone: r.Context().Done()}
+		s := &stream{api: a, events: kind == typeEvents, w: w, rc: http.NewResponseController(w), gone: r.Context().Done()}
 		if r.Method == http.MethodHead || s.comment("linkd") != nil {
 			s.gone = closedChan()
 		}
@@ -141,17 +144,24 @@ func (a *API) stream(run func(*sse)) *huma.StreamResponse {
 	}}
 }
 
-// sse writes server-sent events. One goroutine uses it.
-type sse struct {
-	api  *API
-	w    http.ResponseWriter
-	rc   *http.ResponseController
-	buf  []byte          // events that have not been written yet
-	gone <-chan struct{} // the client
+// stream writes server-sent events, or bytes of another kind. One goroutine uses it.
+type stream struct {
+	api    *API
+	events bool
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	buf    []byte          // what has not been written yet
+	gone   <-chan struct{} // the client
+}
+
+// Write adds bytes to what the next flush writes.
+func (s *stream) Write(b []byte) (int, error) {
+	s.buf = append(s.buf, b...)
+	return len(b), nil
 }
 
 // send adds an event to what the next flush writes.
-func (s *sse) send(event string, data any) error {
+func (s *stream) send(event string, data any) error {
 	b, err := json.Marshal(data) // has no line ends: JSON escapes them
 	if err != nil {
 		return err
@@ -164,12 +174,15 @@ func (s *sse) send(event string, data any) error {
 	return nil
 }
 
-func (s *sse) comment(text string) error {
-	s.buf = append(s.buf, ": "+text+"\n\n"...)
+// comment is there so that something comes; bytes of another kind have none.
+func (s *stream) comment(text string) error {
+	if s.events {
+		s.buf = append(s.buf, ": "+text+"\n\n"...)
+	}
 	return s.flush()
 }
 
-func (s *sse) flush() error {
+func (s *stream) flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
@@ -184,12 +197,12 @@ func (s *sse) flush() error {
 }
 
 // pump sends what comes until the source ends, the client goes, or the API closes. Silence is filled with comments.
-func pump[T any](s *sse, from <-chan T, send func(T) error) {
+func pump[T any](s *stream, from <-chan T, send func(T) error) {
 	pumpBoth[T, struct{}](s, from, send, nil, nil)
 }
 
 // pumpBoth is pump with a second source, which may be nil. What both have ready goes out in one write, up to batch.
-func pumpBoth[T, U any](s *sse, from <-chan T, send func(T) error, also <-chan U, sendAlso func(U) error) {
+func pumpBoth[T, U any](s *stream, from <-chan T, send func(T) error, also <-chan U, sendAlso func(U) error) {
 	beat := time.NewTicker(s.api.heartbeat)
 	defer beat.Stop()
 	for {

@@ -40,12 +40,13 @@ type System struct {
 
 // Limit is something of which there is only so much.
 type Limit struct {
-	Name   string `json:"name"`
-	Value  string `json:"value"`
-	Needed string `json:"needed" doc:"By the fleet; empty where there is nothing to compare."`
-	Enough bool   `json:"enough"`
-	Why    string `json:"why" doc:"What it decides."`
-	Change string `json:"change" doc:"What to write where it is not enough."`
+	Name    string            `json:"name" doc:"As the kernel names it, where it is a setting of the kernel."`
+	Value   string            `json:"value"`
+	Needed  string            `json:"needed" doc:"By the fleet; empty where there is nothing to compare."`
+	Enough  bool              `json:"enough"`
+	Why     string            `json:"why" doc:"What it decides."`
+	Change  string            `json:"change" doc:"What to write where it is not enough."`
+	Figures map[string]string `json:"figures,omitempty" doc:"Numbers in why and change, for who says it in other words."`
 }
 
 // LogRecord is one record of the log.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Fleet is what the limits are to be judged for.
@@ -17,14 +18,25 @@ type Fleet struct {
 	GoLimit       int64  // GOMEMLIMIT; math.MaxInt64: none
 }
 
-// Limit is one of them: what it is, what the fleet needs, and the line that changes it.
+// Limit is one of them: what it is, what the fleet needs, and the line that changes it. Settings of the kernel have its
+// names, with dots. The console says Why and Change in its own languages, by Name and with Figures.
 type Limit struct {
-	Name   string
-	Value  string // as the system writes it
-	Needed string // by the fleet; empty where there is nothing to compare
-	Enough bool
-	Why    string // what it decides
-	Change string // what to write, and where; empty where it is enough
+	Name    string
+	Value   string // as the system writes it
+	Needed  string // by the fleet; empty where there is nothing to compare
+	Enough  bool
+	Why     string            // what it decides
+	Change  string            // what to write, and where; empty where it is enough
+	Figures map[string]string // numbers in Why and Change; while they are made, {name} stands for one
+}
+
+// filled is the limit with its figures in its sentences.
+func (l Limit) filled() Limit {
+	for name, figure := range l.Figures {
+		l.Why = strings.ReplaceAll(l.Why, "{"+name+"}", figure)
+		l.Change = strings.ReplaceAll(l.Change, "{"+name+"}", figure)
+	}
+	return l
 }
 
 // largest queues that are worth having: a longer one only makes a device wait longer than it does.
@@ -45,16 +57,21 @@ func queue(links uint64) uint64 {
 	return n
 }
 
+// machine is how the limits are read.
+type machine struct {
+	sysctl      func(name string) (string, error)
+	descriptors func() (soft, hard uint64, err error)
+	group       func() (memory uint64, limited bool)
+}
+
 // For reads the limits and judges them for a fleet. What this system does not have is left out.
-func For(f Fleet) []Limit { return f.judge(Sysctl) }
+func For(f Fleet) []Limit { return f.judge(machine{Sysctl, Descriptors, GroupMemory}) }
 
-// sysctl is how settings of the kernel are read.
-type sysctl func(name string) (string, error)
-
-func (f Fleet) judge(read sysctl) (list []Limit) {
+func (f Fleet) judge(m machine) (list []Limit) {
 	list = append(list, f.capacity())
-	list = append(list, f.descriptors()...)
-	list = append(list, f.memory()...)
+	list = append(list, f.descriptors(m)...)
+	list = append(list, f.memory())
+	list = append(list, f.goMemory(m)...)
 	wait := queue(f.Links)
 	for _, s := range []struct {
 		name  string
@@ -68,33 +85,30 @@ func (f Fleet) judge(read sysctl) (list []Limit) {
 		{Netdev, min(1000*max(1, f.Links/100_000), 10_000), "packets that wait for the kernel; more of them are dropped"},
 		{Conntrack, f.Links + f.Links/4, "links that the firewall follows; new ones are dropped once it is full"},
 	} {
-		if l, ok := atLeast(read, s.name, s.least, s.why); ok {
-			list = append(list, l)
-		}
+		list = append(list, m.atLeast(s.name, s.least, s.why)...)
 	}
-	if l, ok := f.tcpMemory(read); ok {
-		list = append(list, l)
-	}
-	if l, ok := f.ports(read); ok {
-		list = append(list, l)
+	list = append(list, f.tcpMemory(m)...)
+	list = append(list, f.ports(m)...)
+	for i, l := range list {
+		list[i] = l.filled()
 	}
 	return list
 }
 
-func atLeast(read sysctl, name string, least uint64, why string) (Limit, bool) {
-	text, err := read(name)
+func (m machine) atLeast(name string, least uint64, why string) []Limit {
+	text, err := m.sysctl(name)
 	if err != nil {
-		return Limit{}, false
+		return nil
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		return Limit{}, false
+		return nil
 	}
 	l := Limit{Name: name, Value: text, Needed: strconv.FormatUint(least, 10), Enough: n >= least, Why: why}
 	if !l.Enough {
 		l.Change = Set(name, least)
 	}
-	return l, true
+	return []Limit{l}
 }
 
 // capacity is what linkd admits: one in twenty places is kept for known devices that come back.
@@ -107,89 +121,91 @@ func (f Fleet) capacity() Limit {
 	return l
 }
 
-func (f Fleet) descriptors() []Limit {
-	soft, hard, err := Descriptors()
+func (f Fleet) descriptors(m machine) []Limit {
+	soft, hard, err := m.descriptors()
 	if err != nil {
 		return nil
 	}
 	least := f.Links + f.Reserve
 	l := Limit{Name: "open files", Value: number(soft), Needed: number(least), Enough: soft >= least,
-		Why: fmt.Sprintf("of this process: one for each link, and %d for all else; the hard limit is %s", f.Reserve,
-			number(hard))}
+		Why:     "of this process: one for each link, and {reserve} for all else; the hard limit is {hard}",
+		Figures: map[string]string{"reserve": number(f.Reserve), "hard": number(hard), "least": number(least)}}
 	if !l.Enough {
-		l.Change = fmt.Sprintf("LimitNOFILE=%d in the [Service] of linkd's systemd unit; in a shell, ulimit -Hn %d", least,
-			least)
+		l.Change = "LimitNOFILE={least} in the [Service] of linkd's systemd unit; in a shell, ulimit -Hn {least}"
 	}
 	return []Limit{l}
 }
 
-func (f Fleet) memory() []Limit {
-	least := f.Links * f.BytesPerLink
-	l := Limit{Name: "memory", Value: mebibytes(f.MemoryAtStart), Needed: mebibytes(least),
-		Enough: f.MemoryAtStart >= least,
-		Why: fmt.Sprintf("that was free when linkd was started; %d KiB for each link, most of it the kernel's",
-			f.BytesPerLink>>10)}
+func (f Fleet) memory() Limit {
+	least := mebibytes(f.Links * f.BytesPerLink)
+	l := Limit{Name: "memory", Value: mebibytes(f.MemoryAtStart), Needed: least,
+		Enough:  f.MemoryAtStart >= f.Links*f.BytesPerLink,
+		Why:     "that was free when linkd was started; {kib} KiB for each link, most of it the kernel's",
+		Figures: map[string]string{"kib": number(f.BytesPerLink >> 10), "least": least}}
 	if !l.Enough {
-		l.Change = "a machine, or a control group (MemoryMax=), with " + mebibytes(least) + " to spare"
+		l.Change = "a machine, or a control group (MemoryMax=), with {least} to spare"
 	}
-	list := []Limit{l}
-	group, limited := GroupMemory()
+	return l
+}
+
+// goMemory matters where Go's limit is set, and where it should be, as a control group sets one.
+func (f Fleet) goMemory(m machine) []Limit {
+	group, limited := m.group()
 	set := f.GoLimit != math.MaxInt64
 	if !limited && !set {
-		return list
+		return nil
 	}
-	g := Limit{Name: "GOMEMLIMIT", Value: "none", Enough: true,
+	l := Limit{Name: "GOMEMLIMIT", Value: "none", Enough: true,
 		Why: "memory of linkd itself above which it collects garbage more often"}
 	if set {
-		g.Value = mebibytes(uint64(max(f.GoLimit, 0)))
+		l.Value = mebibytes(uint64(max(f.GoLimit, 0)))
 	}
 	if limited {
 		share := group / 10 * poolShare
-		g.Needed = "at most " + mebibytes(share)
-		if g.Enough = set && uint64(max(f.GoLimit, 0)) <= share; !g.Enough {
-			g.Change = fmt.Sprintf("GOMEMLIMIT=%dMiB in linkd's environment: the control group has %s", share>>20,
-				mebibytes(group))
+		l.Needed = "at most " + mebibytes(share)
+		l.Figures = map[string]string{"share": number(share >> 20), "group": mebibytes(group)}
+		if l.Enough = set && uint64(max(f.GoLimit, 0)) <= share; !l.Enough {
+			l.Change = "GOMEMLIMIT={share}MiB in linkd's environment: the control group has {group}"
 		}
 	}
-	return append(list, g)
+	return []Limit{l}
 }
 
 // tcpMemory is what all sockets may hold together: an idle link holds none of it, one that sends and is sent to a page
 // each way.
-func (f Fleet) tcpMemory(read sysctl) (Limit, bool) {
-	text, err := read(TCPMem)
+func (f Fleet) tcpMemory(m machine) []Limit {
+	text, err := m.sysctl(TCPMem)
 	if err != nil {
-		return Limit{}, false
+		return nil
 	}
 	var low, pressure, most uint64
 	if _, err := fmt.Sscan(text, &low, &pressure, &most); err != nil {
-		return Limit{}, false
+		return nil
 	}
 	least := 2 * f.Links
 	l := Limit{Name: TCPMem, Value: text, Needed: number(least), Enough: most >= least,
-		Why: fmt.Sprintf("pages of %d bytes for what all links have under way; above the third number they stall", page)}
+		Why:     "pages of {page} bytes for what all links have under way; above the third number they stall",
+		Figures: map[string]string{"page": number(page)}}
 	if !l.Enough {
 		l.Change = Set(TCPMem, least/2, least*3/4, least)
 	}
-	return l, true
+	return []Limit{l}
 }
 
 // ports counts where linkd dials: the worst case is that all of it goes to one address and port.
-func (f Fleet) ports(read sysctl) (Limit, bool) {
-	low, high, err := portsOf(read)
+func (f Fleet) ports(m machine) []Limit {
+	low, high, err := portsOf(m.sysctl)
 	if err != nil || f.Dialled == 0 {
-		return Limit{}, false
+		return nil
 	}
 	have := uint64(high - low + 1)
-	l := Limit{Name: Ports, Value: fmt.Sprintf("%d %d", low, high), Needed: number(f.Dialled),
-		Enough: have >= f.Dialled, Why: "ports from which linkd dials: so many links to one address and port"}
+	l := Limit{Name: Ports, Value: fmt.Sprintf("%d %d", low, high), Needed: number(f.Dialled), Enough: have >= f.Dialled,
+		Why: "ports from which linkd dials: so many links to one address and port; more go to several, or from several " +
+			"local_ip"}
 	if !l.Enough {
 		l.Change = Set(Ports, 1024, 65535)
-		if f.Dialled > 65535-1024 {
-			l.Change += "; more than that go to several addresses, or from several local_ip"
-		}
 	}
-	return l, true
+	return []Limit{l}
 }
 
 func number(n uint64) string {

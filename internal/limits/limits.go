@@ -42,7 +42,7 @@ func Sysctl(name string) (string, error) {
 // LocalPorts returns the first and the last port from which links go out.
 func LocalPorts() (low, high int, err error) { return portsOf(Sysctl) }
 
-func portsOf(read sysctl) (low, high int, err error) {
+func portsOf(read func(name string) (string, error)) (low, high int, err error) {
 	text, err := read(Ports)
 	if err != nil {
 		return 0, 0, err

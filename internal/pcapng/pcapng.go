@@ -37,6 +37,8 @@ const (
 	mostPayload = 65535 - ip4Header - tcpHeader
 	// mostText bounds a comment, whose length has 16 bits.
 	mostText = 4 << 10
+	// mostEnds bounds what is kept of links in a file that has no end: two for each of the newest ones.
+	mostEnds = 4096
 )
 
 // Frame is bytes that one end of a link sent to the other.
@@ -48,16 +50,19 @@ type Frame struct {
 	Comment  string // shown with the packet; may be empty
 }
 
-// Writer writes one file. One goroutine uses it.
+// Writer writes one file, each block of it with one Write. One goroutine uses it.
 type Writer struct {
 	w    io.Writer
-	b    []byte                       // of one block
-	sent map[[2]netip.AddrPort]uint32 // by from and to
+	b    []byte          // of one block
+	sent map[ends]uint32 // bytes so far
 }
+
+// ends are those of a link, as bytes go from the first to the second.
+type ends [2]netip.AddrPort
 
 // NewWriter begins a file of what application has seen on the interface called name.
 func NewWriter(w io.Writer, application, name string) (*Writer, error) {
-	p := &Writer{w: w, sent: map[[2]netip.AddrPort]uint32{}}
+	p := &Writer{w: w, sent: map[ends]uint32{}}
 	p.begin(sectionHeader)
 	p.b = binary.LittleEndian.AppendUint32(p.b, byteOrderMagic)
 	p.b = binary.LittleEndian.AppendUint16(p.b, 1) // version 1.0
@@ -80,6 +85,7 @@ func NewWriter(w io.Writer, application, name string) (*Writer, error) {
 // Write writes one frame.
 func (p *Writer) Write(f Frame) error {
 	from, to := sameFamily(f.From, f.To)
+	p.makeRoom(ends{from, to}, ends{to, from})
 	length := min(max(f.Length, len(f.Data)), mostPayload)
 	data := f.Data[:min(len(f.Data), length)]
 	head := tcpHeader + ip4Header
@@ -96,12 +102,22 @@ func (p *Writer) Write(f Frame) error {
 	begin := len(p.b)
 	p.packet(from, to, data, length)
 	p.pad(len(p.b) - begin)
-	p.sent[[2]netip.AddrPort{from, to}] += uint32(max(f.Length, len(f.Data)))
+	p.sent[ends{from, to}] += uint32(max(f.Length, len(f.Data)))
 	if f.Comment != "" {
 		p.option(optionComment, []byte(f.Comment))
 		p.option(optionEnd, nil)
 	}
 	return p.end()
+}
+
+// makeRoom forgets links that are over where another one begins.
+func (p *Writer) makeRoom(there, back ends) {
+	if _, known := p.sent[there]; known || len(p.sent) < mostEnds {
+		return
+	}
+	if _, known := p.sent[back]; !known {
+		clear(p.sent)
+	}
 }
 
 // sameFamily makes both ends IPv4, or both IPv6.
@@ -143,8 +159,8 @@ func (p *Writer) packet(from, to netip.AddrPort, data []byte, length int) {
 	begin = len(p.b)
 	p.b = binary.BigEndian.AppendUint16(p.b, from.Port())
 	p.b = binary.BigEndian.AppendUint16(p.b, to.Port())
-	p.b = binary.BigEndian.AppendUint32(p.b, 1+p.sent[[2]netip.AddrPort{from, to}])
-	p.b = binary.BigEndian.AppendUint32(p.b, 1+p.sent[[2]netip.AddrPort{to, from}])
+	p.b = binary.BigEndian.AppendUint32(p.b, 1+p.sent[ends{from, to}])
+	p.b = binary.BigEndian.AppendUint32(p.b, 1+p.sent[ends{to, from}])
 	p.b = append(p.b, 0x50, 0x18, 0xff, 0xff, 0, 0, 0, 0) // 5 words; PSH and ACK; the widest window
 	p.b = append(p.b, data...)
 	pseudo := sum(sum(0, src), dst) + tcp + uint32(tcpHeader+length)

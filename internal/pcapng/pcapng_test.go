@@ -123,6 +123,35 @@ func TestLong(t *testing.T) {
 	}
 }
 
+// TestMany: a file without an end keeps the numbers of the newest links, not of all that ever were.
+func TestMany(t *testing.T) {
+	var b bytes.Buffer
+	w, err := NewWriter(&b, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := netip.MustParseAddrPort("10.0.0.1:1")
+	for port := range 3 * mostEnds {
+		device := netip.AddrPortFrom(netip.MustParseAddr("10.0.0.2"), uint16(port))
+		for range 2 {
+			for _, f := range []Frame{{From: device, To: own, Data: []byte("123")}, {From: own, To: device, Data: []byte("4")}} {
+				if err := w.Write(f); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if len(w.sent) > mostEnds+1 {
+			t.Fatalf("%d directions are kept", len(w.sent))
+		}
+	}
+	for i, p := range blocks(t, b.Bytes())[2:] {
+		got := [2]uint32{binary.BigEndian.Uint32(p[28+20+4:]), binary.BigEndian.Uint32(p[28+20+8:])}
+		if want := [4][2]uint32{{1, 1}, {1, 4}, {4, 2}, {2, 7}}[i%4]; got != want {
+			t.Fatalf("packet %d has the numbers %v, want %v", i, got, want)
+		}
+	}
+}
+
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("full") }

@@ -313,6 +313,7 @@ export interface Limit {
   enough: boolean;
   why: string;
   change: string;
+  figures?: Record<string, string>;
 }
 
 export type Level = 'debug' | 'info' | 'warn' | 'error';

@@ -108,6 +108,7 @@ function Listed({ of, adopt, ignore, block }: ListedProps) {
         t('field.reason'),
       ]}
       acts
+      cls="cards strangers"
     >
       {newest.map((s) => (
         <tr key={s.key}>
@@ -118,8 +119,10 @@ function Listed({ of, adopt, ignore, block }: ListedProps) {
             <span class="muted">{hexText(s.first_bytes)}</span>
           </td>
           <td class="mono nowrap">{s.remote_addr}</td>
-          <td>{s.provider}</td>
-          <td class="num">{number(s.count)}</td>
+          <td data-label={t('noun.provider')}>{s.provider}</td>
+          <td class="num" data-label={t('strangers.count')}>
+            {number(s.count)}
+          </td>
           <td class="num" title={`${moment(s.first_seen)} – ${moment(s.last_seen)}`}>
             {t('time.ago', { age: age(s.last_seen, now) })}
           </td>

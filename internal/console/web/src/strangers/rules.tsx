@@ -34,15 +34,20 @@ export function Rules({ of, onChanged }: { of: Read<List<StrangerRule>>; onChang
               t('rules.by'),
             ]}
             acts
+            cls="cards rules"
           >
             {data.items.map((r) => (
               <tr key={r.key}>
                 <td>{t(`rules.${r.action}`)}</td>
                 <td class="mono">{whom(r)}</td>
-                <td>{r.provider || t('rules.all')}</td>
-                <td class="num">{number(r.count)}</td>
+                <td data-label={t('noun.provider')}>{r.provider || t('rules.all')}</td>
+                <td class="num" data-label={t('strangers.count')}>
+                  {number(r.count)}
+                </td>
                 <td class="num">{r.last_seen ? t('time.ago', { age: age(r.last_seen, now) }) : none}</td>
-                <td title={moment(r.since)}>{r.who}</td>
+                <td title={moment(r.since)} data-label={t('rules.by')}>
+                  {r.who}
+                </td>
                 <td class="acts">
                   {may(r.action === 'block' ? 'admin' : 'operator') && (
                     <Button small icon="undo" disabled={task.busy} onClick={() => void drop(r)}>

@@ -4,7 +4,7 @@ import { number } from '../lib/format';
 import { useGet } from '../lib/hooks';
 import { t } from '../lib/i18n';
 import { setQuery } from '../lib/route';
-import type { System } from '../lib/types';
+import type { Limit, System } from '../lib/types';
 import { Card, View } from '../ui/basic';
 import { Input } from '../ui/form';
 import { Table } from '../ui/table';
@@ -41,7 +41,7 @@ export function Limits({ fleet }: { fleet: string }) {
             </div>
             <Table
               heads={[t('limits.name'), [t('limits.here'), 'num'], [t('limits.needed'), 'num'], t('limits.why')]}
-              cls="limits"
+              cls="cards limits"
             >
               {s.limits.map((l) => (
                 <tr key={l.name}>
@@ -50,13 +50,13 @@ export function Limits({ fleet }: { fleet: string }) {
                       {l.enough ? t('limits.enough') : t('limits.tooLow')}
                     </span>
                     <br />
-                    {l.name}
+                    {nameOf(l)}
                   </td>
                   <td class="num">{grouped(l.value)}</td>
                   <td class="num">{grouped(l.needed)}</td>
                   <td>
-                    {l.why}
-                    {l.change && <code class="change">{l.change}</code>}
+                    {t(`limit.why.${l.name as 'memory'}`, l.figures)}
+                    {l.change && <code class="change">{changeOf(l)}</code>}
                   </td>
                 </tr>
               ))}
@@ -69,6 +69,14 @@ export function Limits({ fleet }: { fleet: string }) {
   );
 }
 
-/** Numbers as people read them; a number that no fleet comes near is none. */
+/** Settings of the kernel have its names, with dots: what changes them is a command, in no language. */
+const ofKernel = (l: Limit): boolean => l.name.includes('.');
+const nameOf = (l: Limit): string => (ofKernel(l) ? l.name : t(`limit.name.${l.name as 'memory'}`));
+const changeOf = (l: Limit): string =>
+  ofKernel(l) ? l.change : t(`limit.change.${l.name as 'memory'}`, l.figures);
+
+/** Numbers as people read them; a number that no fleet comes near is none. Words between them are translated. */
 const grouped = (text: string): string =>
-  text.replace(/\d+/g, (digits) => (digits.length > 15 ? '∞' : number(Number(digits))));
+  text
+    .replace(/\b[a-z]+( [a-z]+)*\b/g, (words) => t(`limits.value.${words as 'none'}`))
+    .replace(/\d+/g, (digits) => (digits.length > 15 ? '∞' : number(Number(digits))));

@@ -4,7 +4,7 @@ import { t } from '../lib/i18n';
 interface TableProps {
   heads: (string | [words: string, cls: string])[];
   acts?: boolean; // the last column is buttons; its head is for screen readers alone
-  cls?: string;
+  cls?: string; // "cards": on a phone each row is a card, without heads; data-label stands before a cell that needs one
   children: ComponentChildren; // the rows
 }
 
