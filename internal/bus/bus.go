@@ -40,6 +40,7 @@ type Bus struct {
 	restarted time.Time
 
 	online onlines
+	live   func(dst []byte, r *server.Report) []byte // appends what is told of a report; nil: the JSON that is stored
 
 	readFor time.Duration // one query
 	readers chan struct{} // one token for each history query that runs
@@ -68,6 +69,9 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 	b := &Bus{
 		cfg: cfg, subjects: subjectsOf(cfg.Project), moved: make(chan struct{}, 1),
 		seen: map[string]uint64{}, readFor: readFor, readers: make(chan struct{}, mostReads),
+	}
+	if f, _ := payload.FormatOf(cfg.Format); f.Name != storedAs {
+		b.live = f.Report
 	}
 	b.condition.trouble = map[string]error{}
 	b.condition.set(Starting, "")
@@ -191,12 +195,17 @@ func (b *Bus) Take(reports []server.Report) {
 	defer s.mu.Unlock()
 	for i := range reports {
 		r := &reports[i]
-		s.put(func(dst []byte) ([]byte, int) {
+		stored := func(dst []byte) ([]byte, int) {
 			start := len(dst)
 			dst = appendSubject(dst, b.subjects.tags, r.Channel, r.Device)
 			at := len(dst) - start
 			return payload.AppendJSON(dst, r), at
-		})
+		}
+		if b.live == nil {
+			s.put(stored, nil)
+			continue
+		}
+		s.put(stored, func(dst []byte) []byte { return b.live(dst, r) })
 	}
 }
 
@@ -262,6 +271,9 @@ func (b *Bus) Addr() string {
 	}
 	return b.own.listen.String()
 }
+
+// Format is the name of the format of live reports.
+func (b *Bus) Format() string { return b.cfg.Format }
 
 // MQTTAddr is where the embedded server takes MQTT clients; empty: nowhere.
 func (b *Bus) MQTTAddr() string {

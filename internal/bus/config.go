@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"linkd/internal/doors"
@@ -24,6 +25,7 @@ type Config struct {
 
 	Listen string // ADDR on which the embedded server takes NATS clients; empty: none
 	MQTT   string // ADDR on which it takes MQTT clients; empty: none
+	Format string // of live reports, one of Formats; empty: the first
 	// Access says what the bearer of a token may do, and whether it is a token at all. It may be called from many
 	// goroutines. nil: nobody but linkd itself comes in.
 	Access func(token string) (doors.Role, bool)
@@ -37,6 +39,9 @@ type Config struct {
 
 	free func(dir string) (bytes uint64, err error) // of the disk; tests have their own
 }
+
+// Formats are the names of the formats that live reports can have.
+func Formats() []string { return payload.FormatNames() }
 
 // TLS names the files of a connection that is encrypted. All may be empty.
 type TLS struct {
@@ -60,7 +65,8 @@ const (
 	leastSpool     = 8 << 20
 	leastShare     = 2 << 20 // of the spool for events: what can be on its way, and a chunk
 	leastHistory   = 1 << 20
-	eventShare     = 16 // one part in so many of MaxBytes is for events, and of Spool
+	storedAs       = "json" // reports in the stream, whatever Format is
+	eventShare     = 16     // one part in so many of MaxBytes is for events, and of Spool
 )
 
 // fill checks the configuration and puts the defaults in.
@@ -74,6 +80,10 @@ func (c *Config) fill() error {
 	var err error
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return fmt.Errorf("bus: %w", err)
+	}
+	orElse(&c.Format, storedAs)
+	if _, ok := payload.FormatOf(c.Format); !ok {
+		return fmt.Errorf("bus: the format is %.40q; write one of: %s", c.Format, strings.Join(Formats(), ", "))
 	}
 	if c.URL != "" && (c.Listen != "" || c.MQTT != "") {
 		return errors.New("bus: a NATS server of your own has its own listeners; give a URL, or addresses to listen on")

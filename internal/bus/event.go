@@ -80,5 +80,5 @@ func (b *Bus) Event(ev server.Event) {
 		dst = appendSubject(dst, b.subjects.conn, ev.Provider, ev.Connection)
 		at := len(dst) - start
 		return append(dst, text...), at
-	})
+	}, nil)
 }

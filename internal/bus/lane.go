@@ -278,7 +278,7 @@ func (l *lane) layOut(c *chunk) []message {
 
 // tell publishes the records of c to those who listen to their subjects now.
 func (l *lane) tell(c *chunk) error {
-	for subject, data := range c.records {
+	for subject, data := range c.told {
 		if err := l.link.nc.Publish(string(subject), data); err != nil {
 			return err
 		}

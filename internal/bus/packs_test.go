@@ -22,7 +22,7 @@ func chunkOf(devices, count int) *chunk {
 				start := len(dst)
 				dst = append(append(append(dst, "linkd.p.tags.ch."...), "d"...), fmt.Sprint(d)...)
 				return payload.AppendJSON(dst, &r), len(dst) - start
-			})
+			}, nil)
 		}
 	}
 	c, _ := s.take(time.Now(), 0)
