@@ -167,7 +167,7 @@ func (b *Bus) lane(kind string, most int64) (*lane, error) {
 	}
 	sub, err := b.link.nc.Subscribe(l.inbox+"*", l.acknowledged)
 	if err == nil {
-		err = sub.SetPendingLimits(2*window*chunkRecords, -1)
+		err = sub.SetPendingLimits(2*window*chunkRecords, mostAcks)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
@@ -179,7 +179,7 @@ func (b *Bus) lane(kind string, most int64) (*lane, error) {
 func (b *Bus) abandon() {
 	b.end()
 	if b.link != nil {
-		b.link.nc.Close()
+		b.link.close()
 	}
 	if b.own != nil {
 		b.own.stop()
@@ -230,7 +230,7 @@ func (b *Bus) Close(ctx context.Context) error {
 		}
 	}
 	b.tasks.Wait()
-	b.link.nc.Close()
+	b.link.close()
 	if b.own != nil {
 		b.own.stop()
 	}

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	mostCommands = 256 // at once; each may wait for its device
-	mostQueued   = 1024
+	mostCommands = 256  // at once; each may wait for its device
+	mostQueued   = 1024 // commands that were not looked at yet, and their bytes
+	queuedBytes  = 2 * mostMessage
 	commandFor   = 75 * time.Second
 	who          = "bus" // NATS does not say which client has published a message
 )
@@ -73,14 +74,14 @@ func (b *Bus) Serve(by core) error {
 			}
 		})
 		if err == nil {
-			err = sub.SetPendingLimits(mostQueued, mostQueued*mostCommand)
+			err = sub.SetPendingLimits(mostQueued, queuedBytes)
 		}
 		if err != nil {
 			return fmt.Errorf("bus: %w", err)
 		}
 	}
-	if !b.link.nc.IsConnected() {
-		return nil // the subscriptions are made when the link is up
+	if b.own == nil || !b.link.nc.IsConnected() {
+		return nil // the subscriptions are made when the link is up; a server of the user's own may never say that they are
 	}
 	if err := b.link.nc.FlushTimeout(apiTimeout); err != nil && b.link.nc.IsConnected() {
 		return fmt.Errorf("bus: %w", err)

@@ -81,6 +81,9 @@ func (c *Config) fill() error {
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
+	if strings.Contains(c.URL, "ws://") || strings.Contains(c.URL, "wss://") {
+		return errors.New("bus: NATS over WebSocket is not spoken here; give nats://HOST:PORT or tls://HOST:PORT")
+	}
 	orElse(&c.Format, storedAs)
 	if _, ok := payload.FormatOf(c.Format); !ok {
 		return fmt.Errorf("bus: the format is %.40q; write one of: %s", c.Format, strings.Join(Formats(), ", "))

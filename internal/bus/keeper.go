@@ -2,6 +2,7 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -76,8 +77,19 @@ func (b *Bus) watch(ensured bool) bool {
 		b.shut(Away, cmp.Or(err, errCut))
 		return false
 	}
+	if most := b.link.nc.MaxPayload(); most < leastMessage {
+		b.shut(Away, fmt.Errorf("bus: the server takes messages of %d bytes at most (max_payload); it must take %d", most,
+			leastMessage))
+		return false
+	}
 	if !ensured {
+		cuts := b.link.generation()
 		if err := b.ensure(b.work); err != nil {
+			if why := b.link.why.Load(); why != nil && b.link.generation() != cuts {
+				err = fmt.Errorf("bus: cut off: %w", *why) // what was asked for says only that there was no answer
+			} else if errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("bus: the server does not answer within %s", apiTimeout)
+			}
 			b.shut(Away, err)
 			return false
 		}

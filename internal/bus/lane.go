@@ -19,6 +19,7 @@ const (
 	mostTimeout = 60 * time.Second
 	leastPause  = 100 * time.Millisecond // before sending again, doubles up to mostPause
 	mostPause   = 10 * time.Second
+	mostAcks    = 8 << 20 // bytes of acknowledgements that were not looked at yet; one has some 100
 )
 
 var (
