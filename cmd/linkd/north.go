@@ -132,7 +132,7 @@ type northConfig struct {
 // startNorth starts the bus, which follows the server, and a hub, which does while there are outputs.
 func startNorth(ctx context.Context, c northConfig) (*north, error) {
 	n := &north{srv: c.srv, external: c.opt.bus.URL != "", log: c.log}
-	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Project: c.name, Dir: filepath.Join(c.own.dir, "outputs"),
+	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Dir: filepath.Join(c.own.dir, "outputs"),
 		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf}, c.srv)
 	if c.opt.noBus {
 		return n, nil
@@ -192,6 +192,19 @@ func taken(addr string) bool {
 		_ = l.Close()
 	}
 	return errors.Is(err, syscall.EADDRINUSE)
+}
+
+// apply has the bus and the outputs follow the project. That an output cannot be made is told by its state and the log,
+// not refused: the links run.
+func (n *north) apply(p *project.Project) {
+	if b := n.bus.Load(); b != nil {
+		if err := b.Rename(p.Name); err != nil {
+			n.log.Error("the bus keeps the project's former name", "error", err)
+		}
+	}
+	if err := n.hub.Apply(p); err != nil {
+		n.log.Error("an output does not run", "error", err)
+	}
 }
 
 func (n *north) recheck() {

@@ -19,12 +19,14 @@ import (
 // Bus is what Start makes; Close ends it. All methods but Close may be called from many goroutines.
 type Bus struct {
 	cfg      Config
-	subjects subjects
-	own      *embedded // nil: the user's own server
+	names    atomic.Pointer[subjects] // of the project
+	next     atomic.Pointer[subjects] // of the name that it is to have; nil: it keeps its name
+	own      *embedded                // nil: the user's own server
 	link     *link
 	js       jetstream.JetStream
 	tags     *lane
 	conn     *lane
+	commands commands
 
 	condition   condition
 	open        atomic.Bool // the lanes may send
@@ -67,9 +69,10 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{
-		cfg: cfg, subjects: subjectsOf(cfg.Project), moved: make(chan struct{}, 1),
-		seen: map[string]uint64{}, readFor: readFor, readers: make(chan struct{}, mostReads),
+		cfg: cfg, moved: make(chan struct{}, 1), seen: map[string]uint64{}, readFor: readFor,
+		readers: make(chan struct{}, mostReads),
 	}
+	b.names.Store(subjectsOf(cfg.Project))
 	if f, _ := payload.FormatOf(cfg.Format); f.Name != storedAs {
 		b.live = f.Report
 	}
@@ -121,7 +124,7 @@ func (b *Bus) begin(ctx context.Context) (err error) {
 	if b.tags, err = b.lane(tagsKind, b.cfg.Spool-share); err != nil {
 		return err
 	}
-	b.tags.packs = newPacker(b.subjects.packs)
+	b.tags.packs = &packer{}
 	if b.conn, err = b.lane(connKind, share); err != nil {
 		return err
 	}
@@ -161,6 +164,7 @@ func (b *Bus) lane(kind string, most int64) (*lane, error) {
 		inbox: b.link.nc.NewInbox() + ".", ending: make(chan struct{}), stop: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
+	l.spool.to = b.names.Load()
 	l.word = func(kind string, err error) {
 		b.condition.word(kind, err)
 		poke(b.moved)
@@ -197,7 +201,7 @@ func (b *Bus) Take(reports []server.Report) {
 		r := &reports[i]
 		stored := func(dst []byte) ([]byte, int) {
 			start := len(dst)
-			dst = appendSubject(dst, b.subjects.tags, r.Channel, r.Device)
+			dst = appendSubject(dst, s.to.tags, r.Channel, r.Device)
 			at := len(dst) - start
 			return payload.AppendJSON(dst, r), at
 		}

@@ -71,8 +71,8 @@ const (
 
 // fill checks the configuration and puts the defaults in.
 func (c *Config) fill() error {
-	if c.Project == "" || string(payload.AppendToken(nil, c.Project)) != c.Project {
-		return fmt.Errorf("bus: the project's name is %.40q; write letters, digits and _", c.Project)
+	if err := checkName(c.Project); err != nil {
+		return err
 	}
 	if c.Dir == "" {
 		return errors.New("bus: no directory; give one for the streams")
@@ -117,6 +117,14 @@ func (c *Config) fill() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// checkName finds out whether a project's name is one token of a subject.
+func checkName(project string) error {
+	if project == "" || string(payload.AppendToken(nil, project)) != project {
+		return fmt.Errorf("bus: the project's name is %.40q; write letters, digits and _", project)
 	}
 	return nil
 }

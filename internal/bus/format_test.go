@@ -149,7 +149,8 @@ func TestTakeAllocatesNoMore(t *testing.T) {
 	reports := []server.Report{reportOf("d1", 0)}
 	for _, name := range payload.FormatNames() {
 		f, _ := payload.FormatOf(name)
-		b := &Bus{subjects: subjectsOf("p"), tags: &lane{spool: newSpool(4 * chunkBytes)}}
+		b := &Bus{tags: &lane{spool: newSpool(4 * chunkBytes)}}
+		b.tags.spool.to = subjectsOf("p")
 		if name != storedAs {
 			b.live = f.Report
 		}

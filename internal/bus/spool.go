@@ -26,6 +26,7 @@ type chunk struct {
 	buf     []byte
 	n       int       // records
 	biggest int       // bytes of the largest payload or live
+	to      *subjects // of its records; they are all of one project
 	opened  time.Time // when its first record came
 	heard   uint64    // the connection over which listeners were sent its records: generation + 1; 0: none yet
 	flight            // the sender's
@@ -97,8 +98,9 @@ type spool struct {
 	wake chan struct{} // there is a first record, or a full chunk
 
 	mu      sync.Mutex
-	open    *chunk   // being filled; nil: none
-	full    []*chunk // oldest first
+	to      *subjects // of what is put
+	open    *chunk    // being filled; nil: none
+	full    []*chunk  // oldest first
 	empty   []*chunk
 	bytes   int64 // of all chunks but the empty ones
 	waiting int   // records of open and full
@@ -166,8 +168,20 @@ func (s *spool) fresh() *chunk {
 	if n := len(s.empty); n > 0 {
 		s.open, s.empty = s.empty[n-1], s.empty[:n-1]
 	}
+	s.open.to = s.to
 	s.bytes += int64(cap(s.open.buf))
 	return s.open
+}
+
+// turn has what is put from now on go to other subjects.
+func (s *spool) turn(to *subjects) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to = to
+	if s.open != nil && s.open.n > 0 {
+		s.full, s.open = append(s.full, s.open), nil
+		poke(s.wake)
+	}
 }
 
 // fit drops the oldest chunks while there are too many bytes.
