@@ -28,11 +28,11 @@ type Source interface {
 // that nobody wants is not even made. Its methods are safe for concurrent use.
 type Hub struct {
 	table  Table
-	env    Env
 	source Source
 
-	apply  sync.Mutex // one Apply at a time; guards follow
-	follow []func()   // each ends following; empty: the hub does not
+	apply  sync.Mutex // one Apply at a time; guards env and follow
+	env    Env
+	follow []func() // each ends following; empty: the hub does not
 
 	mu   sync.RWMutex
 	list []*running
@@ -53,16 +53,19 @@ type Status struct {
 	Stats
 }
 
-// NewHub makes a Hub without outputs. Each gets env, with a directory of its own in env.Dir, and what source says.
+// NewHub makes a Hub without outputs. Each gets env, with the project's name and a directory of its own in env.Dir, and
+// what source says.
 func NewHub(table Table, env Env, source Source) *Hub {
 	return &Hub{table: table, env: env, source: source}
 }
 
-// Apply makes list the outputs that run: those that it does not change go on. The error says which could not be made;
-// the others run.
-func (h *Hub) Apply(list []*project.Output) error {
+// Apply makes those of p the outputs that run: those that it does not change go on, unless p has another name, which
+// all have in what they send. The error says which could not be made; the others run.
+func (h *Hub) Apply(p *project.Project) error {
 	h.apply.Lock()
 	defer h.apply.Unlock()
+	list, renamed := p.Outputs, h.env.Project != p.Name
+	h.env.Project = p.Name
 	h.mu.RLock()
 	old := slices.Clone(h.list)
 	h.mu.RUnlock()
@@ -71,7 +74,7 @@ func (h *Hub) Apply(list []*project.Output) error {
 	keep := func(r *running) bool { return slices.Contains(next, r) }
 	for i, conf := range list {
 		at := slices.IndexFunc(old, func(r *running) bool { return r.sink != nil && reflect.DeepEqual(r.conf, conf) })
-		if at >= 0 {
+		if at >= 0 && !renamed {
 			next[i] = old[at]
 		}
 	}

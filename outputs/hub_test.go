@@ -80,7 +80,7 @@ func TestHub(t *testing.T) {
 			if !strings.HasSuffix(env.Dir, "data/"+o.Name) {
 				t.Errorf("output %s has the directory %q", o.Name, env.Dir)
 			}
-			b.note(o.Name + " made")
+			b.note(o.Name + " made" + strings.TrimPrefix(env.Project, "p"))
 			return noted{b, o.Name}, nil
 		}, nil
 	}}}
@@ -89,9 +89,10 @@ func TestHub(t *testing.T) {
 	out := func(name string, options map[string]any) *project.Output {
 		return &project.Output{Name: name, Type: "x", Options: options}
 	}
+	name := "p"
 	step := func(want string, list ...*project.Output) error {
 		t.Helper()
-		err := h.Apply(list)
+		err := h.Apply(&project.Project{Name: name, Outputs: list})
 		src.tell()
 		if got := strings.Join(b.take(), ", "); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
@@ -121,6 +122,11 @@ func TestHub(t *testing.T) {
 		t.Errorf("%v; without an output any more it follows %v", err, src)
 	}
 	if err := step("a made, b made, a reports, b reports", out("a", nil), out("b", nil)); err != nil {
+		t.Error(err)
+	}
+	name = "p of q"
+	if err := step("a closed, b closed, a made of q, b made of q, a reports, b reports", out("a", nil),
+		out("b", nil)); err != nil {
 		t.Error(err)
 	}
 	src.event(server.Event{})

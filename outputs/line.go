@@ -56,7 +56,7 @@ func (l *LineOptions) sends(c Class) bool {
 type Line struct {
 	opt    LineOptions
 	log    *slog.Logger
-	encode encoding
+	encode payload.Format
 	topics bool
 	spool  *Spool
 	disk   *disk // behind spool; nil: none
@@ -80,20 +80,17 @@ type Line struct {
 	close sync.Once
 }
 
-// encoding is how a format writes what comes in.
-type encoding struct {
-	report func([]byte, *server.Report) []byte
-	event  func([]byte, *server.Event) []byte
-}
-
-func encodingOf(format string) encoding {
+// encodingOf is how a format writes what comes in.
+func encodingOf(format string) payload.Format {
+	name := "json" // of ndjson too
 	switch format {
 	case "influx":
-		return encoding{payload.AppendInflux, payload.AppendInfluxEvent}
+		name = format
 	case "protobuf", "sparkplug":
-		return encoding{payload.AppendProto, payload.AppendProtoEvent}
+		name = "protobuf"
 	}
-	return encoding{payload.AppendJSON, payload.AppendEvent}
+	f, _ := payload.FormatOf(name) // there are these three
+	return f
 }
 
 // NewLine makes a line that encodes in a format. topics: records have a topic, CLASS/CHANNEL/DEVICE or
@@ -143,7 +140,7 @@ func (l *Line) Reports(reports []server.Report) {
 			b.B = append(append(append(append(b.B, "tags/"...), r.Channel...), '/'), r.Device...)
 		}
 		topic := len(b.B)
-		if b.B = l.encode.report(b.B, r); len(b.B) > topic {
+		if b.B = l.encode.Report(b.B, r); len(b.B) > topic {
 			l.put(Tags, r.Time, b.B[:topic], b.B[topic:])
 		}
 	}
@@ -170,7 +167,7 @@ func (l *Line) Event(e server.Event) {
 		}
 	}
 	topic := len(b.B)
-	b.B = l.encode.event(b.B, &e)
+	b.B = l.encode.Event(b.B, &e)
 	l.put(Conn, e.Time.UnixNano(), b.B[:topic], b.B[topic:])
 }
 

@@ -65,13 +65,14 @@ func demoCommand() *cli.Command {
 			&cli.StringFlag{Name: "http", Usage: "`ADDR` of the HTTP API", Value: demoHTTP},
 			&cli.StringFlag{Name: "bus-listen", Usage: "`ADDR` of NATS; empty: none", Value: defaultBus},
 			&cli.StringFlag{Name: "mqtt-listen", Usage: "`ADDR` of MQTT; empty: none", Value: "127.0.0.1:1883"},
+			busFormatFlag(),
 			&cli.StringFlag{Name: "log-level", Usage: "debug, info, warn or error", Value: "warn"},
 		},
 		Action: func(c *cli.Context) error {
 			d := &demo{devices: c.Int("devices"), out: c.App.Writer}
 			opt := serving{http: c.String("http"), drain: 10 * time.Second, ready: d.ready,
 				anyBus: !c.IsSet("bus-listen"), anyMQTT: true, frames: server.DefaultFrames,
-				bus: bus.Config{Listen: c.String("bus-listen"), MQTT: c.String("mqtt-listen")}}
+				bus: bus.Config{Listen: c.String("bus-listen"), MQTT: c.String("mqtt-listen"), Format: c.String("bus-format")}}
 			switch {
 			case c.NArg() > 0:
 				return usagef("argument %q; this command takes flags only", c.Args().First())
@@ -79,6 +80,8 @@ func demoCommand() *cli.Command {
 				return usagef("--devices %d; give 1 to %d", d.devices, mostDemo)
 			case opt.level.UnmarshalText([]byte(c.String("log-level"))) != nil:
 				return usagef("--log-level %q; give debug, info, warn or error", c.String("log-level"))
+			case wrongFormat(c) != nil:
+				return wrongFormat(c)
 			}
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -130,4 +132,71 @@ func TestExternalNATS(t *testing.T) {
 	if dropped := in.metric(t, `linkd_bus_dropped_total{kind="tags"}`); dropped != 0 {
 		t.Errorf("%v values were dropped", dropped)
 	}
+}
+
+// TestHostileNATS: a server that claims what it does not send harms nothing but itself: links are polled, HTTP says
+// what is wrong, and with a good server in its place all that waited arrives.
+func TestHostileNATS(t *testing.T) {
+	t.Parallel()
+	bus := newNATS(t)
+	bus.stop()
+	hostile, err := net.Listen("tcp", bus.addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := hostile.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(c, `INFO {"server_id":"x","version":"2.15.2","proto":1,"headers":true,"max_payload":1048576}`+"\r\n")
+			in := bufio.NewScanner(c)
+			for in.Scan() && in.Text() != "PING" {
+			}
+			fmt.Fprint(c, "PONG\r\nMSG a 1 1073741824\r\n")
+			_, _ = io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	in := serve(t, greenhouseModbus, "--nats", "nats://"+bus.addr())
+	simulated(t, "127.0.0.1:"+in.port(t, "s1"), "c{n:04}")
+	const tag = "ch_dev1/d1/temperature"
+	in.becomes(t, tag, "good", "")
+	from := in.stamp(t, tag)
+	eventually(t, "the state of the bus says what is wrong", func() error {
+		var s struct{ State, Reason string }
+		in.read(t, "/bus", &s)
+		if s.State != "away" || !strings.Contains(s.Reason, "a message of 1073741824 bytes, over 8388608") {
+			return fmt.Errorf("%+v", s)
+		}
+		return nil
+	})
+	if said := in.ready(t); !strings.HasPrefix(said, "ok, and the bus is away since 2") {
+		t.Errorf("/readyz says %s", said)
+	}
+	if up := in.metric(t, "linkd_bus_up"); up != 0 {
+		t.Errorf("linkd_bus_up is %v", up)
+	}
+	eventually(t, "links are polled", func() error {
+		if at := in.stamp(t, tag); !at.After(from.Add(time.Second)) {
+			return fmt.Errorf("the last value is of %v, that before of %v", at, from)
+		}
+		return nil
+	})
+	hostile.Close()
+	<-done
+	bus.start()
+	to := in.stamp(t, tag)
+	eventually(t, "what waited has arrived", func() error {
+		if said := in.ready(t); said != "ok" {
+			return fmt.Errorf("/readyz says %s", said)
+		}
+		if n := in.counted(t, tag, from, to.Add(time.Millisecond)); n < 2 {
+			return fmt.Errorf("the history has %d values of the time before", n)
+		}
+		return nil
+	})
 }

@@ -41,13 +41,10 @@ type reactor struct {
 	node *node
 }
 
-// Apply implements config.Reactor. That an output cannot be made is told by its state and the log, not refused: the
-// links run.
+// Apply implements config.Reactor.
 func (r reactor) Apply(p *project.Project) error {
 	err := r.Server.Apply(p)
-	if wrong := r.node.north.hub.Apply(p.Outputs); wrong != nil {
-		r.node.log.Error("an output does not run", "error", wrong)
-	}
+	r.node.north.apply(p)
 	return err
 }
 

@@ -42,6 +42,7 @@ func busFlags() []cli.Flag {
 			Usage: "`ADDR` on which the embedded bus takes NATS clients; empty: none"},
 		&cli.StringFlag{Name: "mqtt-listen",
 			Usage: "`ADDR` on which it takes MQTT clients, such as 127.0.0.1:1883; empty: none"},
+		busFormatFlag(),
 		&cli.DurationFlag{Name: "history-age", Value: 30 * 24 * time.Hour, Usage: "how long values are kept"},
 		&cli.Int64Flag{Name: "history-bytes", Value: 1 << 30, Usage: "how many bytes of values are kept at most"},
 		&cli.BoolFlag{Name: "no-bus", Usage: "no bus: no history, no commands but over HTTP"},
@@ -49,11 +50,24 @@ func busFlags() []cli.Flag {
 	}
 }
 
+func busFormatFlag() cli.Flag {
+	return &cli.StringFlag{Name: "bus-format", Value: bus.Formats()[0],
+		Usage: "`FORMAT` of live reports on the bus: " + strings.Join(bus.Formats(), ", ")}
+}
+
+// wrongFormat is what is wrong with --bus-format.
+func wrongFormat(c *cli.Context) error {
+	if f := c.String("bus-format"); !slices.Contains(bus.Formats(), f) {
+		return usagef("--bus-format %q; give one of: %s", f, strings.Join(bus.Formats(), ", "))
+	}
+	return nil
+}
+
 // busOptions reads the flags.
 func busOptions(c *cli.Context) bus.Config {
 	cfg := bus.Config{URL: c.String("nats"), Creds: c.String("nats-creds"), Listen: c.String("bus-listen"),
-		TLS:      bus.TLS{CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key")},
-		MQTT:     c.String("mqtt-listen"),
+		TLS:  bus.TLS{CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key")},
+		MQTT: c.String("mqtt-listen"), Format: c.String("bus-format"),
 		History:  bus.History{MaxAge: c.Duration("history-age"), MaxBytes: c.Int64("history-bytes")},
 		Recreate: c.Bool("new-history")}
 	if cfg.URL != "" && !c.IsSet("bus-listen") {
@@ -113,7 +127,7 @@ type northConfig struct {
 // startNorth starts the bus, which follows the server, and a hub, which does while there are outputs.
 func startNorth(ctx context.Context, c northConfig) (*north, error) {
 	n := &north{srv: c.srv, external: c.opt.bus.URL != "", log: c.log}
-	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Project: c.name, Dir: filepath.Join(c.own.dir, "outputs"),
+	n.hub = outputs.NewHub(outputcatalog.New(), outputs.Env{Dir: filepath.Join(c.own.dir, "outputs"),
 		Log: c.log, Write: c.srv.Write, Tags: n.tagsOf}, c.srv)
 	if c.opt.noBus {
 		return n, nil
@@ -173,6 +187,19 @@ func taken(addr string) bool {
 		_ = l.Close()
 	}
 	return errors.Is(err, syscall.EADDRINUSE)
+}
+
+// apply has the bus and the outputs follow the project. That an output cannot be made is told by its state and the log,
+// not refused: the links run.
+func (n *north) apply(p *project.Project) {
+	if b := n.bus.Load(); b != nil {
+		if err := b.Rename(p.Name); err != nil {
+			n.log.Error("the bus keeps the project's former name", "error", err)
+		}
+	}
+	if err := n.hub.Apply(p); err != nil {
+		n.log.Error("an output does not run", "error", err)
+	}
 }
 
 func (n *north) recheck() {
@@ -281,7 +308,7 @@ func (h history) State() api.BusState {
 	b := h.bus.Load()
 	s := b.State()
 	out := api.BusState{State: string(s.Condition), Since: s.Since.UTC(), Reason: s.Reason, External: h.external,
-		Listen: b.Addr(), MQTT: b.MQTTAddr(), Kinds: []api.BusKind{}}
+		Format: b.Format(), Listen: b.Addr(), MQTT: b.MQTTAddr(), Kinds: []api.BusKind{}}
 	for _, k := range b.Stats().Kinds {
 		out.Kinds = append(out.Kinds, api.BusKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped, Waiting: k.Waiting})
 	}

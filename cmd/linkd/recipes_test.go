@@ -55,17 +55,31 @@ func TestBusRecipes(t *testing.T) {
 			eventually(t, "the setpoint is the device's", func() error { return reads(in, "ch_g1/d1/setpoint", setpoint) })
 		}
 	}
+	fields := regexp.MustCompile(`_consumer,channel=ch_g1,connection=s1/g1,device=d1,.*tags_temperature_v=\d+.* \d{19}`)
 	for _, plugin := range []string{"nats_consumer", "mqtt_consumer"} {
-		t.Run(plugin, func(t *testing.T) { telegraf(t, env, here.Replace(telegrafRecipe(t, plugin))) })
+		t.Run(plugin, func(t *testing.T) { telegraf(t, env, here.Replace(telegrafRecipe(t, plugin, "json")), fields) })
 	}
 }
 
+// TestBusLines runs the recipe for lines, against a demo whose bus speaks them.
+func TestBusLines(t *testing.T) {
+	t.Parallel()
+	in, nats, _ := startDemo(t, "--bus-format", "influx")
+	token, err := exec.Command(binary, "token", "show", "--url", in.url).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := append(os.Environ(), "LINKD_TOKEN="+strings.TrimSpace(string(token)))
+	recipe := strings.ReplaceAll(telegrafRecipe(t, "nats_consumer", "influx"), "127.0.0.1:4222", nats)
+	telegraf(t, env, recipe, regexp.MustCompile(`(?m)^ch_g1,connection=s1/g1,device=d1,.*\btemperature=\d+.* \d{19}$`))
+}
+
 // startDemo starts a demo of two greenhouses, and returns where its bus takes clients of NATS and the port of MQTT's.
-func startDemo(t *testing.T) (in *instance, nats, mqtt string) {
+func startDemo(t *testing.T, more ...string) (in *instance, nats, mqtt string) {
 	t.Helper()
 	mqtt = freePort(t)
-	demo := start(t, exec.Command(binary, "demo", "--devices", "2", "--http", "127.0.0.1:0", "--log-level", "info",
-		"--bus-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:"+mqtt))
+	demo := start(t, exec.Command(binary, append([]string{"demo", "--devices", "2", "--http", "127.0.0.1:0",
+		"--log-level", "info", "--bus-listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:" + mqtt}, more...)...))
 	in = &instance{process: demo}
 	eventually(t, "the demo listens", func() error {
 		http, bus := httpListening.FindStringSubmatch(demo.log.String()), busListening.FindStringSubmatch(demo.log.String())
@@ -93,8 +107,9 @@ func reads(in *instance, tag string, want int) error {
 	return err
 }
 
-// telegraf runs Telegraf with a recipe, and fails unless a temperature comes out of it as a number.
-func telegraf(t *testing.T, env []string, recipe string) {
+// telegraf runs Telegraf with a recipe, and fails unless a point comes out of it that has a temperature as a number.
+func telegraf(t *testing.T, env []string, recipe string, point *regexp.Regexp) {
+	t.Helper()
 	const around = "[agent]\ninterval = \"1s\"\nflush_interval = \"1s\"\n[[outputs.file]]\nfiles = [\"stdout\"]\n"
 	file := filepath.Join(t.TempDir(), "telegraf.conf")
 	if err := os.WriteFile(file, []byte(around+recipe), 0o600); err != nil {
@@ -103,7 +118,6 @@ func telegraf(t *testing.T, env []string, recipe string) {
 	cmd := exec.Command(filepath.Join(readers(t), "telegraf"), file)
 	cmd.Env = env
 	p := start(t, cmd)
-	point := regexp.MustCompile(`_consumer,channel=ch_g1,connection=s1/g1,device=d1,.*tags_temperature_v=\d+.* \d{19}`)
 	eventually(t, "Telegraf has a temperature", func() error {
 		if !point.MatchString(p.log.String()) {
 			return errors.New(p.log.String())
@@ -112,22 +126,22 @@ func telegraf(t *testing.T, env []string, recipe string) {
 	})
 }
 
-// telegrafRecipe is what docs/bus.md says of a plugin of Telegraf; what it says of the first is for all.
-func telegrafRecipe(t *testing.T, plugin string) string {
+// telegrafRecipe is what docs/bus.md says of a plugin of Telegraf and a format; a recipe that does not say what to do
+// with what comes does what the one before it does.
+func telegrafRecipe(t *testing.T, plugin, format string) string {
 	t.Helper()
-	found := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(busDoc(t), -1)
-	if len(found) != 2 {
-		t.Fatalf("docs/bus.md has %d pieces of TOML", len(found))
+	const parse = "  data_format"
+	rest := ""
+	for _, found := range regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(busDoc(t), -1) {
+		where, how, whole := strings.Cut(found[1], parse)
+		if whole {
+			rest = parse + how
+		}
+		if strings.HasPrefix(where, "[[inputs."+plugin+"]]") && strings.HasPrefix(rest, parse+` = "`+format+`"`) {
+			return where + rest
+		}
 	}
-	first, second := found[0][1], found[1][1]
-	switch {
-	case strings.HasPrefix(first, "[[inputs."+plugin+"]]"):
-		return first
-	case strings.HasPrefix(second, "[[inputs."+plugin+"]]"):
-		_, rest, _ := strings.Cut(first, "data_format")
-		return second + "  data_format" + rest
-	}
-	t.Fatalf("docs/bus.md has nothing of %s", plugin)
+	t.Fatalf("docs/bus.md has nothing of %s with %s", plugin, format)
 	return ""
 }
 

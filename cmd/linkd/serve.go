@@ -70,6 +70,9 @@ func serveCommand() *cli.Command {
 			if c.NArg() > 0 {
 				return usagef("argument %q; this command takes flags only", c.Args().First())
 			}
+			if err := wrongFormat(c); err != nil {
+				return err
+			}
 			if opt.frames < 0 || opt.frames > server.MostFrames {
 				return usagef("--frames %d: out of range; give 0 to %d", opt.frames, server.MostFrames)
 			}

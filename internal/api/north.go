@@ -51,6 +51,7 @@ type BusState struct {
 	Since    time.Time `json:"since"`
 	Reason   string    `json:"reason" doc:"Why it is not up."`
 	External bool      `json:"external" doc:"It is a server of your own."`
+	Format   string    `json:"format" enum:"json,influx,protobuf" doc:"Of live reports."`
 	Listen   string    `json:"listen" doc:"Where the embedded server takes NATS clients; empty: nowhere."`
 	MQTT     string    `json:"mqtt" doc:"Where it takes MQTT clients; empty: nowhere."`
 	Kinds    []BusKind `json:"kinds" nullable:"false"`

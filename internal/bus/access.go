@@ -17,7 +17,7 @@ import (
 type gate struct {
 	secret string // linkd's own password
 	access func(string) (doors.Role, bool)
-	rights map[doors.Role]*nats.Permissions
+	rights atomic.Pointer[map[doors.Role]*nats.Permissions]
 	server atomic.Pointer[nats.Server]
 
 	mu    sync.Mutex
@@ -37,9 +37,10 @@ func newGate(project string, access func(string) (doors.Role, bool)) *gate {
 	if access == nil {
 		access = func(string) (doors.Role, bool) { return doors.None, false }
 	}
-	return &gate{
-		secret: rand.Text(), access: access, rights: rightsOf(project), known: map[uint64]pass{}, prune: leastPrune,
-	}
+	g := &gate{secret: rand.Text(), access: access, known: map[uint64]pass{}, prune: leastPrune}
+	rights := rightsOf(project)
+	g.rights.Store(&rights)
+	return g
 }
 
 // Check implements nats.Authentication; on the client's goroutine.
@@ -58,12 +59,13 @@ func (g *gate) Check(c nats.ClientAuthentication) bool {
 		// It is known before it is looked up: if the token is taken back in between, recheck finds it.
 		g.remember(srv, c.GetID(), pass{token: token})
 		role, ok := g.access(token)
-		if !ok || g.rights[role] == nil {
+		rights := (*g.rights.Load())[role]
+		if !ok || rights == nil {
 			g.forget(c.GetID())
 			return false
 		}
 		g.remember(srv, c.GetID(), pass{token, role})
-		user.Username, user.Permissions = role.String(), g.rights[role]
+		user.Username, user.Permissions = role.String(), rights
 	}
 	account, err := srv.LookupAccount(accountName)
 	if err != nil {
@@ -97,6 +99,21 @@ func (g *gate) forget(id uint64) {
 
 // recheck closes the connections whose token gives other rights now than when they came.
 func (g *gate) recheck() (closed int) {
+	return g.closeThose(func(p pass) bool {
+		role, ok := g.access(p.token)
+		return !ok || role != p.role
+	})
+}
+
+// rename gives the rights of another project, and closes all connections: they have those of the one before.
+func (g *gate) rename(project string) (closed int) {
+	rights := rightsOf(project)
+	g.rights.Store(&rights)
+	return g.closeThose(func(pass) bool { return true })
+}
+
+// closeThose closes the connections that came in with a pass of a kind.
+func (g *gate) closeThose(kind func(pass) bool) (closed int) {
 	srv := g.server.Load()
 	if srv == nil {
 		return 0
@@ -108,7 +125,7 @@ func (g *gate) recheck() (closed int) {
 	}
 	g.mu.Unlock()
 	for id, p := range clients {
-		if role, ok := g.access(p.token); ok && role == p.role {
+		if !kind(p) {
 			continue
 		}
 		if srv.DisconnectClientByID(id) == nil {

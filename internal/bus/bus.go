@@ -19,12 +19,14 @@ import (
 // Bus is what Start makes; Close ends it. All methods but Close may be called from many goroutines.
 type Bus struct {
 	cfg      Config
-	subjects subjects
-	own      *embedded // nil: the user's own server
+	names    atomic.Pointer[subjects] // of the project
+	next     atomic.Pointer[subjects] // of the name that it is to have; nil: it keeps its name
+	own      *embedded                // nil: the user's own server
 	link     *link
 	js       jetstream.JetStream
 	tags     *lane
 	conn     *lane
+	commands commands
 
 	condition   condition
 	open        atomic.Bool // the lanes may send
@@ -40,6 +42,7 @@ type Bus struct {
 	restarted time.Time
 
 	online onlines
+	live   func(dst []byte, r *server.Report) []byte // appends what is told of a report; nil: the JSON that is stored
 
 	readFor time.Duration // one query
 	readers chan struct{} // one token for each history query that runs
@@ -66,8 +69,12 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{
-		cfg: cfg, subjects: subjectsOf(cfg.Project), moved: make(chan struct{}, 1),
-		seen: map[string]uint64{}, readFor: readFor, readers: make(chan struct{}, mostReads),
+		cfg: cfg, moved: make(chan struct{}, 1), seen: map[string]uint64{}, readFor: readFor,
+		readers: make(chan struct{}, mostReads),
+	}
+	b.names.Store(subjectsOf(cfg.Project))
+	if f, _ := payload.FormatOf(cfg.Format); f.Name != storedAs {
+		b.live = f.Report
 	}
 	b.condition.trouble = map[string]error{}
 	b.condition.set(Starting, "")
@@ -117,7 +124,7 @@ func (b *Bus) begin(ctx context.Context) (err error) {
 	if b.tags, err = b.lane(tagsKind, b.cfg.Spool-share); err != nil {
 		return err
 	}
-	b.tags.packs = newPacker(b.subjects.packs)
+	b.tags.packs = &packer{}
 	if b.conn, err = b.lane(connKind, share); err != nil {
 		return err
 	}
@@ -157,13 +164,14 @@ func (b *Bus) lane(kind string, most int64) (*lane, error) {
 		inbox: b.link.nc.NewInbox() + ".", ending: make(chan struct{}), stop: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
+	l.spool.to = b.names.Load()
 	l.word = func(kind string, err error) {
 		b.condition.word(kind, err)
 		poke(b.moved)
 	}
 	sub, err := b.link.nc.Subscribe(l.inbox+"*", l.acknowledged)
 	if err == nil {
-		err = sub.SetPendingLimits(2*window*chunkRecords, -1)
+		err = sub.SetPendingLimits(2*window*chunkRecords, mostAcks)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bus: %w", err)
@@ -175,7 +183,7 @@ func (b *Bus) lane(kind string, most int64) (*lane, error) {
 func (b *Bus) abandon() {
 	b.end()
 	if b.link != nil {
-		b.link.nc.Close()
+		b.link.close()
 	}
 	if b.own != nil {
 		b.own.stop()
@@ -191,12 +199,17 @@ func (b *Bus) Take(reports []server.Report) {
 	defer s.mu.Unlock()
 	for i := range reports {
 		r := &reports[i]
-		s.put(func(dst []byte) ([]byte, int) {
+		stored := func(dst []byte) ([]byte, int) {
 			start := len(dst)
-			dst = appendSubject(dst, b.subjects.tags, r.Channel, r.Device)
+			dst = appendSubject(dst, s.to.tags, r.Channel, r.Device)
 			at := len(dst) - start
 			return payload.AppendJSON(dst, r), at
-		})
+		}
+		if b.live == nil {
+			s.put(stored, nil)
+			continue
+		}
+		s.put(stored, func(dst []byte) []byte { return b.live(dst, r) })
 	}
 }
 
@@ -221,7 +234,7 @@ func (b *Bus) Close(ctx context.Context) error {
 		}
 	}
 	b.tasks.Wait()
-	b.link.nc.Close()
+	b.link.close()
 	if b.own != nil {
 		b.own.stop()
 	}
@@ -262,6 +275,9 @@ func (b *Bus) Addr() string {
 	}
 	return b.own.listen.String()
 }
+
+// Format is the name of the format of live reports.
+func (b *Bus) Format() string { return b.cfg.Format }
 
 // MQTTAddr is where the embedded server takes MQTT clients; empty: nowhere.
 func (b *Bus) MQTTAddr() string {

@@ -104,7 +104,7 @@ func sentOf(b *Bus, kind string) KindStats {
 // numbers are the n of a device's reports in the stream, in its order.
 func numbers(t *testing.T, b *Bus, device string) (all []int) {
 	t.Helper()
-	d := b.subjects.find("ch", device)
+	d := b.names.Load().find("ch", device)
 	err := b.read(t.Context(), tagStream("p"), d.subject, time.Time{}, func(m *stored) bool {
 		d.each(m.data, func(report []byte) {
 			var r struct{ Tags map[string]struct{ V any } }

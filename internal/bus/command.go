@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,8 +17,9 @@ import (
 )
 
 const (
-	mostCommands = 256 // at once; each may wait for its device
-	mostQueued   = 1024
+	mostCommands = 256  // at once; each may wait for its device
+	mostQueued   = 1024 // commands that were not looked at yet, and their bytes
+	queuedBytes  = 2 * mostMessage
 	commandFor   = 75 * time.Second
 	who          = "bus" // NATS does not say which client has published a message
 )
@@ -47,45 +49,85 @@ func refuse(status int, detail string) problem {
 	return problem{Status: status, Title: http.StatusText(status), Detail: detail}
 }
 
+// commands is who does them, and how they come.
+type commands struct {
+	mu    sync.Mutex
+	by    core // nil: nobody yet
+	slots chan struct{}
+	subs  []*nats.Subscription
+}
+
 // Serve has core do what comes as commands from its return on, or from when the bus is up, until Close. It may be
 // called once. At most 256 are done at once; more are answered with status 503 at once.
 func (b *Bus) Serve(by core) error {
-	slots := make(chan struct{}, mostCommands)
-	for subject, do := range map[string]func(context.Context, core, *nats.Msg) any{
-		b.subjects.cmd + "*.*.*": b.write, b.subjects.tx + "*.*": b.send,
-	} {
-		sub, err := b.link.nc.Subscribe(subject, func(m *nats.Msg) {
-			select {
-			case slots <- struct{}{}:
-			default:
-				b.busy.Add(1)
-				b.reply(m, refuse(http.StatusServiceUnavailable, "busy: too many commands at once; try again"))
-				return
-			}
-			began := b.task(func() {
-				defer func() { <-slots }()
-				ctx, cancel := context.WithTimeout(b.work, commandFor)
-				defer cancel()
-				b.reply(m, do(ctx, by, m))
-			})
-			if !began {
-				b.reply(m, refuse(http.StatusServiceUnavailable, "linkd is stopping"))
-			}
-		})
-		if err == nil {
-			err = sub.SetPendingLimits(mostQueued, mostQueued*mostCommand)
-		}
-		if err != nil {
-			return fmt.Errorf("bus: %w", err)
-		}
+	c := &b.commands
+	c.mu.Lock()
+	c.by, c.slots = by, make(chan struct{}, mostCommands)
+	c.mu.Unlock()
+	if err := b.listen(); err != nil {
+		return err
 	}
-	if !b.link.nc.IsConnected() {
-		return nil // the subscriptions are made when the link is up
+	if b.own == nil || !b.link.nc.IsConnected() {
+		return nil // the subscriptions are made when the link is up; a server of the user's own may never say that they are
 	}
 	if err := b.link.nc.FlushTimeout(apiTimeout); err != nil && b.link.nc.IsConnected() {
 		return fmt.Errorf("bus: %w", err)
 	}
 	return nil
+}
+
+// listen takes commands under the project's name, and no longer under one that it had before.
+func (b *Bus) listen() error {
+	c := &b.commands
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by == nil {
+		return nil
+	}
+	for _, sub := range c.subs {
+		_ = sub.Unsubscribe() // it fails only where the connection has gone, and the subscription with it
+	}
+	c.subs = c.subs[:0]
+	to, by := b.names.Load(), c.by
+	for _, k := range []struct {
+		prefix, rest string
+		do           func(ctx context.Context, by core, m *nats.Msg, at []string) any
+	}{{to.cmd, "*.*.*", b.write}, {to.tx, "*.*", b.send}} {
+		sub, err := b.link.nc.Subscribe(k.prefix+k.rest, func(m *nats.Msg) {
+			b.do(m, func(ctx context.Context) any {
+				return k.do(ctx, by, m, strings.Split(strings.TrimPrefix(m.Subject, k.prefix), "."))
+			})
+		})
+		if err == nil {
+			c.subs = append(c.subs, sub)
+			err = sub.SetPendingLimits(mostQueued, queuedBytes)
+		}
+		if err != nil {
+			return fmt.Errorf("bus: %w", err)
+		}
+	}
+	return nil
+}
+
+// do answers a command with what f returns, if there is room for one more.
+func (b *Bus) do(m *nats.Msg, f func(ctx context.Context) any) {
+	slots := b.commands.slots
+	select {
+	case slots <- struct{}{}:
+	default:
+		b.busy.Add(1)
+		b.reply(m, refuse(http.StatusServiceUnavailable, "busy: too many commands at once; try again"))
+		return
+	}
+	began := b.task(func() {
+		defer func() { <-slots }()
+		ctx, cancel := context.WithTimeout(b.work, commandFor)
+		defer cancel()
+		b.reply(m, f(ctx))
+	})
+	if !began {
+		b.reply(m, refuse(http.StatusServiceUnavailable, "linkd is stopping"))
+	}
 }
 
 // reply answers a command, if an answer is asked for. It never answers into linkd's own subjects or the server's: who
@@ -106,8 +148,7 @@ func (b *Bus) reply(m *nats.Msg, with any) {
 }
 
 // write does linkd.PROJECT.cmd.CHANNEL.DEVICE.TAG.
-func (b *Bus) write(ctx context.Context, by core, m *nats.Msg) any {
-	at := strings.Split(strings.TrimPrefix(m.Subject, b.subjects.cmd), ".")
+func (b *Bus) write(ctx context.Context, by core, m *nats.Msg, at []string) any {
 	if len(at) != 3 {
 		return refuse(http.StatusNotFound, m.Subject+": not linkd.PROJECT.cmd.CHANNEL.DEVICE.TAG")
 	}
@@ -130,8 +171,7 @@ func (b *Bus) write(ctx context.Context, by core, m *nats.Msg) any {
 }
 
 // send does linkd.PROJECT.tx.PROVIDER.CONNPT.
-func (b *Bus) send(ctx context.Context, by core, m *nats.Msg) any {
-	at := strings.Split(strings.TrimPrefix(m.Subject, b.subjects.tx), ".")
+func (b *Bus) send(ctx context.Context, by core, m *nats.Msg, at []string) any {
 	if len(at) != 2 {
 		return refuse(http.StatusNotFound, m.Subject+": not linkd.PROJECT.tx.PROVIDER.CONNPT")
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"linkd/internal/doors"
@@ -24,6 +25,7 @@ type Config struct {
 
 	Listen string // ADDR on which the embedded server takes NATS clients; empty: none
 	MQTT   string // ADDR on which it takes MQTT clients; empty: none
+	Format string // of live reports, one of Formats; empty: the first
 	// Access says what the bearer of a token may do, and whether it is a token at all. It may be called from many
 	// goroutines. nil: nobody but linkd itself comes in.
 	Access func(token string) (doors.Role, bool)
@@ -37,6 +39,9 @@ type Config struct {
 
 	free func(dir string) (bytes uint64, err error) // of the disk; tests have their own
 }
+
+// Formats are the names of the formats that live reports can have.
+func Formats() []string { return payload.FormatNames() }
 
 // TLS names the files of a connection that is encrypted. All may be empty.
 type TLS struct {
@@ -60,13 +65,14 @@ const (
 	leastSpool     = 8 << 20
 	leastShare     = 2 << 20 // of the spool for events: what can be on its way, and a chunk
 	leastHistory   = 1 << 20
-	eventShare     = 16 // one part in so many of MaxBytes is for events, and of Spool
+	storedAs       = "json" // reports in the stream, whatever Format is
+	eventShare     = 16     // one part in so many of MaxBytes is for events, and of Spool
 )
 
 // fill checks the configuration and puts the defaults in.
 func (c *Config) fill() error {
-	if c.Project == "" || string(payload.AppendToken(nil, c.Project)) != c.Project {
-		return fmt.Errorf("bus: the project's name is %.40q; write letters, digits and _", c.Project)
+	if err := checkName(c.Project); err != nil {
+		return err
 	}
 	if c.Dir == "" {
 		return errors.New("bus: no directory; give one for the streams")
@@ -74,6 +80,13 @@ func (c *Config) fill() error {
 	var err error
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return fmt.Errorf("bus: %w", err)
+	}
+	if strings.Contains(c.URL, "ws://") || strings.Contains(c.URL, "wss://") {
+		return errors.New("bus: NATS over WebSocket is not spoken here; give nats://HOST:PORT or tls://HOST:PORT")
+	}
+	orElse(&c.Format, storedAs)
+	if _, ok := payload.FormatOf(c.Format); !ok {
+		return fmt.Errorf("bus: the format is %.40q; write one of: %s", c.Format, strings.Join(Formats(), ", "))
 	}
 	if c.URL != "" && (c.Listen != "" || c.MQTT != "") {
 		return errors.New("bus: a NATS server of your own has its own listeners; give a URL, or addresses to listen on")
@@ -104,6 +117,14 @@ func (c *Config) fill() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// checkName finds out whether a project's name is one token of a subject.
+func checkName(project string) error {
+	if project == "" || string(payload.AppendToken(nil, project)) != project {
+		return fmt.Errorf("bus: the project's name is %.40q; write letters, digits and _", project)
 	}
 	return nil
 }

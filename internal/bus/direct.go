@@ -56,6 +56,9 @@ func (b *Bus) read(ctx context.Context, stream, subject string, start time.Time,
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
+	if err := sub.SetPendingLimits(2*readBatch, 2*mostMessage); err != nil {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
 	defer sub.Unsubscribe() //nolint:errcheck // it fails only where the connection has gone, and the subscription with it
 	if start.Before(time.Unix(0, 0)) {
 		start = time.Unix(0, 0)

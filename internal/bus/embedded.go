@@ -22,6 +22,7 @@ const (
 	lookEvery    = 50 * time.Millisecond // whether it has started
 	mostMemory   = 64 << 20              // bytes of streams that clients have in memory
 	roomForOther = 256 << 20             // bytes on disk for MQTT sessions, consumers, and streams of admins
+	mostStore    = 1 << 60               // bytes on disk that the server thinks it has; allow sets the bound
 	mostClients  = 4096
 	mostPending  = 8 << 20 // bytes that wait for one client; a slower one is closed
 )
@@ -119,6 +120,24 @@ func (e *embedded) works() bool {
 	return s != nil && s.Running() && s.JetStreamEnabled()
 }
 
+// allow bounds what all streams may have on disk, in bytes: linkd's own, and roomForOther.
+func (e *embedded) allow(own int64) error {
+	s := e.srv.Load()
+	if s == nil {
+		return nil // it is bounded when it runs
+	}
+	a, err := s.LookupAccount(accountName)
+	if err == nil {
+		err = a.UpdateJetStreamLimits(map[string]nats.JetStreamAccountLimits{"": {MaxMemory: -1, // the server has a bound
+			MaxStore: own + roomForOther, MaxStreams: -1, MaxConsumers: -1, MaxAckPending: -1, MemoryMaxStreamBytes: -1,
+			StoreMaxStreamBytes: -1}})
+	}
+	if err != nil {
+		return fmt.Errorf("bus: %w", err)
+	}
+	return nil
+}
+
 func (e *embedded) options() (*nats.Options, error) {
 	o := &nats.Options{}
 	if err := o.ProcessConfigString(accounts); err != nil {
@@ -135,7 +154,7 @@ func (e *embedded) options() (*nats.Options, error) {
 	o.JetStream, o.StoreDir = true, e.cfg.Dir
 	o.SyncInterval = e.cfg.Sync
 	o.JetStreamMaxMemory = mostMemory
-	o.JetStreamMaxStore = e.cfg.History.MaxBytes + e.cfg.History.MaxBytes/eventShare + roomForOther
+	o.JetStreamMaxStore = mostStore
 	o.DisableJetStreamBanner = true
 	if e.mqtt.port != 0 {
 		o.MQTT.Host, o.MQTT.Port = e.mqtt.host, e.mqtt.port

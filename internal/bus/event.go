@@ -77,8 +77,8 @@ func (b *Bus) Event(ev server.Event) {
 	defer s.mu.Unlock()
 	s.put(func(dst []byte) ([]byte, int) {
 		start := len(dst)
-		dst = appendSubject(dst, b.subjects.conn, ev.Provider, ev.Connection)
+		dst = appendSubject(dst, s.to.conn, ev.Provider, ev.Connection)
 		at := len(dst) - start
 		return append(dst, text...), at
-	})
+	}, nil)
 }

@@ -14,6 +14,7 @@ import (
 
 	nats "github.com/nats-io/nats-server/v2/server"
 
+	"linkd/outputs/outputtest"
 	"linkd/server"
 )
 
@@ -127,34 +128,12 @@ func TestExternalAwayAtStart(t *testing.T) {
 	once(t, numbers(t, b, "d1"), 500)
 }
 
-// deaf is a NATS server that takes all and answers pings alone.
-func deaf(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	t.Cleanup(func() {
-		l.Close()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serveDeaf(c)
-		}
-	}()
-	return "nats://" + l.Addr().String()
-}
+// hello is what a NATS server says first.
+const hello = `INFO {"server_id":"x","version":"2.15.2","proto":1,"headers":true,"max_payload":1048576}` + "\r\n"
 
+// serveDeaf is a NATS server that takes all and answers pings alone.
 func serveDeaf(c net.Conn) {
-	defer c.Close()
-	fmt.Fprint(c, `INFO {"server_id":"x","version":"2.15.2","proto":1,"headers":true,"max_payload":1048576}`+"\r\n")
+	fmt.Fprint(c, hello)
 	r := bufio.NewReader(c)
 	for {
 		line, err := r.ReadString('\n')
@@ -170,7 +149,7 @@ func serveDeaf(c net.Conn) {
 func TestNeverAcknowledging(t *testing.T) {
 	t.Parallel()
 	cfg := config(t)
-	cfg.URL, cfg.Spool = deaf(t), 8<<20
+	cfg.URL, cfg.Spool = "nats://"+outputtest.Fake(t, serveDeaf), 8<<20
 	b := start(t, cfg)
 	const n = 100_000
 	began := time.Now()

@@ -58,8 +58,9 @@ func (b *Bus) History(ctx context.Context, q HistoryQuery) ([]Bucket, error) {
 	case q.Channel == "" || q.Device == "" || q.Tag == "":
 		return nil, fmt.Errorf("%w: name a channel, a device and a tag", ErrQuery)
 	}
-	p, late, device := newPlot(q), 0, b.subjects.find(q.Channel, q.Device)
-	err := b.read(ctx, tagStream(b.cfg.Project), device.subject, q.From.Add(-clockSlack), func(m *stored) bool {
+	to := b.names.Load()
+	p, late, device := newPlot(q), 0, to.find(q.Channel, q.Device)
+	err := b.read(ctx, tagStream(to.project), device.subject, q.From.Add(-clockSlack), func(m *stored) bool {
 		device.each(m.data, p.add)
 		if first, ok := reportTime(m.data); ok && first.After(q.To) && m.time.After(q.To) {
 			late++

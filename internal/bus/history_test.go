@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -137,11 +138,11 @@ func TestSpoolDropsTheOldest(t *testing.T) {
 		s.mu.Lock()
 		s.put(func(dst []byte) ([]byte, int) {
 			return append(fmt.Appendf(dst, "s%06d", i), make([]byte, size)...), 7
-		})
+		}, nil)
 		s.mu.Unlock()
 	}
 	s.mu.Lock()
-	s.put(func(dst []byte) ([]byte, int) { return append(dst, make([]byte, mostPayload+2)...), 1 })
+	s.put(func(dst []byte) ([]byte, int) { return append(dst, make([]byte, mostPayload+2)...), 1 }, nil)
 	s.mu.Unlock()
 	if s.bytes > s.most || int(s.dropped)+s.waiting != n+1 || s.dropped < n/4 {
 		t.Errorf("%d bytes, %d dropped, %d wait", s.bytes, s.dropped, s.waiting)
@@ -165,13 +166,32 @@ func TestSpoolDropsTheOldest(t *testing.T) {
 	}
 }
 
+// TestStrip: a record goes when what is stored of it, or what is told of it, is too large.
 func TestStrip(t *testing.T) {
+	const none = -1
 	s := newSpool(1 << 20)
-	for _, size := range []int{10, 2000, 10, 3000} {
-		s.put(func(dst []byte) ([]byte, int) { return append(append(dst, 's'), make([]byte, size)...), 1 })
+	for _, size := range [][2]int{{10, none}, {2000, none}, {10, 20}, {10, 2000}, {2000, 10}, {10, 0}, {3000, none}} {
+		live := func(dst []byte) []byte { return append(dst, make([]byte, size[1])...) }
+		if size[1] == none {
+			live = nil
+		}
+		s.put(func(dst []byte) ([]byte, int) { return append(append(dst, 's'), make([]byte, size[0])...), 1 }, live)
 	}
 	c, _ := s.take(time.Now(), 0)
-	if gone := c.strip(1000); gone != 2 || c.n != 2 || c.biggest != 10 {
+	if gone := c.strip(1000); gone != 4 || c.n != 3 || c.biggest != 20 {
 		t.Errorf("%d are gone of %+v", gone, c)
+	}
+	var stored, told []int
+	for subject, payload := range c.records {
+		if string(subject) != "s" {
+			t.Errorf("the subject is %q", subject)
+		}
+		stored = append(stored, len(payload))
+	}
+	for _, live := range c.told {
+		told = append(told, len(live))
+	}
+	if !slices.Equal(stored, []int{10, 10, 10}) || !slices.Equal(told, []int{10, 20}) {
+		t.Errorf("%v are stored, %v told", stored, told)
 	}
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -51,6 +52,10 @@ func (b *Bus) keep() {
 
 // watch looks at the bus once. ensured says whether the streams are there; so does what it returns.
 func (b *Bus) watch(ensured bool) bool {
+	if to := b.next.Swap(nil); to != nil && to.project != b.names.Load().project {
+		b.rename(to)
+		ensured = false
+	}
 	if b.own != nil {
 		free, err := b.cfg.free(b.cfg.Dir)
 		switch {
@@ -76,8 +81,19 @@ func (b *Bus) watch(ensured bool) bool {
 		b.shut(Away, cmp.Or(err, errCut))
 		return false
 	}
+	if most := b.link.nc.MaxPayload(); most < leastMessage {
+		b.shut(Away, fmt.Errorf("bus: the server takes messages of %d bytes at most (max_payload); it must take %d", most,
+			leastMessage))
+		return false
+	}
 	if !ensured {
+		cuts := b.link.generation()
 		if err := b.ensure(b.work); err != nil {
+			if why := b.link.why.Load(); why != nil && b.link.generation() != cuts {
+				err = fmt.Errorf("bus: cut off: %w", *why) // what was asked for says only that there was no answer
+			} else if errors.Is(err, context.DeadlineExceeded) {
+				err = fmt.Errorf("bus: the server does not answer within %s", apiTimeout)
+			}
 			b.shut(Away, err)
 			return false
 		}
@@ -92,6 +108,38 @@ func (b *Bus) watch(ensured bool) bool {
 		b.tell(Up, "")
 	}
 	return true
+}
+
+// Rename has the bus follow the project to another name, a moment later: what is taken from then on is said and kept
+// under it, and commands are taken under it. What was taken before goes out, and stays, under the name before. Clients
+// of the embedded server are closed, since they have rights to that one. It never waits.
+func (b *Bus) Rename(project string) error {
+	if err := checkName(project); err != nil {
+		return err
+	}
+	if now := b.names.Load(); b.next.Load() != nil || now.project != project {
+		b.next.Store(subjectsOf(project))
+		poke(b.moved)
+	}
+	return nil
+}
+
+// rename takes another name. The lanes wait until its streams are there.
+func (b *Bus) rename(to *subjects) {
+	b.open.Store(false)
+	was := b.names.Swap(to)
+	for _, l := range b.lanes() {
+		l.spool.turn(to)
+	}
+	if err := b.listen(); err != nil {
+		b.cfg.Log.Error("no commands are taken under the project's new name", "project", to.project, "error", err)
+	}
+	closed := 0
+	if b.own != nil {
+		closed = b.own.gate.rename(to.project)
+	}
+	b.cfg.Log.Info("the bus has the project's new name", "project", to.project, "was", was.project,
+		"clients_closed", closed)
 }
 
 // shut has the lanes wait.

@@ -19,6 +19,7 @@ const (
 	mostTimeout = 60 * time.Second
 	leastPause  = 100 * time.Millisecond // before sending again, doubles up to mostPause
 	mostPause   = 10 * time.Second
+	mostAcks    = 8 << 20 // bytes of acknowledgements that were not looked at yet; one has some 100
 )
 
 var (
@@ -64,7 +65,8 @@ type lane struct {
 
 	// The goroutine's.
 	attempt  uint64
-	known    bool // last is what the stream's last message has, when all before it is acknowledged
+	to       *subjects // of the chunk that was sent last
+	known    bool      // last is what the stream's last message has, when all before it is acknowledged
 	last     uint64
 	failures int
 	pause    time.Time // send nothing before
@@ -151,6 +153,19 @@ func (l *lane) empty() bool {
 	return waiting == 0 && len(l.onTheirWay()) == 0
 }
 
+// owes are the names of what is not acknowledged, one a chunk.
+func (l *lane) owes() (list []*subjects) {
+	l.spool.mu.Lock()
+	for _, c := range l.spool.full {
+		list = append(list, c.to)
+	}
+	l.spool.mu.Unlock()
+	for _, c := range l.onTheirWay() {
+		list = append(list, c.to)
+	}
+	return list
+}
+
 func (l *lane) onTheirWay() []*chunk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -233,7 +248,8 @@ func (l *lane) send(now time.Time, c *chunk) error {
 	f := flight{attempt: l.attempt, gen: l.link.generation(), sent: len(messages), need: 1, at: now}
 	l.mu.Lock()
 	// The number of the last message will say that all are there when the one before the first is known by then.
-	every := !l.alone || !l.known && l.flying[0] == c
+	every := !l.alone || c.to != l.to || !l.known && l.flying[0] == c
+	l.to = c.to
 	if every {
 		f.need = f.sent
 	}
@@ -278,7 +294,7 @@ func (l *lane) layOut(c *chunk) []message {
 
 // tell publishes the records of c to those who listen to their subjects now.
 func (l *lane) tell(c *chunk) error {
-	for subject, data := range c.records {
+	for subject, data := range c.told {
 		if err := l.link.nc.Publish(string(subject), data); err != nil {
 			return err
 		}

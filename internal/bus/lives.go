@@ -36,7 +36,8 @@ func (b *Bus) Lives(ctx context.Context, provider, conn string, before time.Time
 	if before.IsZero() {
 		before = time.Now().Add(clockSlack)
 	}
-	subject := string(appendSubject(nil, b.subjects.conn, provider, conn))
+	to := b.names.Load()
+	subject := string(appendSubject(nil, to.conn, provider, conn))
 	// A stream is read forwards alone: look back an hour, then further, until there is enough.
 	oldest := before.Add(-2 * eventAge * b.cfg.History.MaxAge)
 	for back := firstLookback; ; back *= 8 {
@@ -45,7 +46,7 @@ func (b *Bus) Lives(ctx context.Context, provider, conn string, before time.Time
 		if all {
 			start = oldest
 		}
-		lives, err := b.lives(ctx, subject, start, before, limit)
+		lives, err := b.lives(ctx, connStream(to.project), subject, start, before, limit)
 		if err != nil && (!errors.Is(err, ErrTooMuch) || len(lives) == 0) {
 			return nil, err
 		}
@@ -57,7 +58,8 @@ func (b *Bus) Lives(ctx context.Context, provider, conn string, before time.Time
 }
 
 // lives reads the last limit events between two moments, oldest first.
-func (b *Bus) lives(ctx context.Context, subject string, start, before time.Time, limit int) (to []Life, err error) {
+func (b *Bus) lives(ctx context.Context, stream, subject string, start, before time.Time, limit int,
+) (to []Life, err error) {
 	begun := map[uint64]time.Time{} // online sessions; devices that flap have many, read has a bound
 	type key struct {
 		at      int64
@@ -65,7 +67,7 @@ func (b *Bus) lives(ctx context.Context, subject string, start, before time.Time
 		event   string
 	}
 	seen := map[key]struct{}{}
-	err = b.read(ctx, connStream(b.cfg.Project), subject, start, func(m *stored) bool {
+	err = b.read(ctx, stream, subject, start, func(m *stored) bool {
 		l, ok := life(m.data)
 		k := key{l.Time.UnixMilli(), l.Session, l.Event}
 		if _, again := seen[k]; !ok || again {

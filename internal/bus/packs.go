@@ -2,7 +2,6 @@ package bus
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 
 	"linkd/internal/payload"
@@ -34,21 +33,10 @@ type message struct {
 
 // packer lays out the records of a chunk as packs. What it returns is valid until the next call.
 type packer struct {
-	subjects [shards]string
 	payloads [shards][][]byte // of the chunk, by shard
 	buf      []byte
 	out      []message
 }
-
-func newPacker(prefix string) *packer {
-	p := &packer{}
-	for i := range p.subjects {
-		p.subjects[i] = packSubject(prefix, i)
-	}
-	return p
-}
-
-func packSubject(prefix string, shard int) string { return fmt.Sprintf("%s%02d", prefix, shard) }
 
 // pack returns the packs of c, none over limit bytes unless one record is.
 func (p *packer) pack(c *chunk, limit int) []message {
@@ -62,7 +50,7 @@ func (p *packer) pack(c *chunk, limit int) []message {
 		for _, data := range payloads {
 			switch size := len(p.buf) - start; {
 			case size > 0 && size+1+len(data) > limit:
-				p.out = append(p.out, message{p.subjects[s], p.buf[start:]})
+				p.out = append(p.out, message{c.to.packs[s], p.buf[start:]})
 				start = len(p.buf)
 			case size > 0:
 				p.buf = append(p.buf, '\n')
@@ -70,7 +58,7 @@ func (p *packer) pack(c *chunk, limit int) []message {
 			p.buf = append(p.buf, data...)
 		}
 		if len(payloads) > 0 {
-			p.out = append(p.out, message{p.subjects[s], p.buf[start:]})
+			p.out = append(p.out, message{c.to.packs[s], p.buf[start:]})
 			clear(payloads)
 			p.payloads[s] = payloads[:0]
 		}
@@ -88,7 +76,7 @@ type finder struct {
 // quote in a text stands behind a backslash.
 func (s *subjects) find(channel, device string) finder {
 	return finder{
-		subject: packSubject(s.packs, shardOf(appendSubject(nil, s.tags, channel, device))),
+		subject: s.packs[shardOf(appendSubject(nil, s.tags, channel, device))],
 		key:     payload.AppendOrigin(nil, channel, device),
 	}
 }

@@ -15,6 +15,7 @@ import (
 // chunkOf is a chunk with count reports of each of devices devices.
 func chunkOf(devices, count int) *chunk {
 	s := newSpool(1 << 30)
+	s.to = subjectsOf("p")
 	for n := range count {
 		for d := range devices {
 			r := reportOf(fmt.Sprint("d", d), n)
@@ -22,7 +23,7 @@ func chunkOf(devices, count int) *chunk {
 				start := len(dst)
 				dst = append(append(append(dst, "linkd.p.tags.ch."...), "d"...), fmt.Sprint(d)...)
 				return payload.AppendJSON(dst, &r), len(dst) - start
-			})
+			}, nil)
 		}
 	}
 	c, _ := s.take(time.Now(), 0)
@@ -40,7 +41,7 @@ func TestShard(t *testing.T) {
 
 func TestPack(t *testing.T) {
 	const devices, count = 200, 5
-	s, p := subjectsOf("p"), newPacker(subjectsOf("p").packs)
+	s, p := subjectsOf("p"), &packer{}
 	for _, limit := range []int{packBytes, 2000, 10} {
 		messages := p.pack(chunkOf(devices, count), limit)
 		if want := map[int]int{packBytes: shards, 10: devices * count}[limit]; want > 0 && len(messages) > want {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,17 +20,16 @@ const (
 )
 
 // wanted are the streams of the project: one for all devices, one for all connections.
-func wanted(cfg *Config) []jetstream.StreamConfig {
-	s := subjectsOf(cfg.Project)
+func wanted(cfg *Config, s *subjects) []jetstream.StreamConfig {
 	base := jetstream.StreamConfig{
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardOld, Storage: jetstream.FileStorage,
 		MaxConsumers: mostReaders, AllowDirect: true, Replicas: 1, MaxAge: cfg.History.MaxAge,
 		MaxBytes: cfg.History.MaxBytes,
 	}
 	tags, conn := base, base
-	tags.Name, tags.Subjects = tagStream(cfg.Project), []string{s.packs + "*"}
+	tags.Name, tags.Subjects = tagStream(s.project), []string{s.everyPack}
 	tags.Description = "linkd: what devices report, in packs of a JSON object a line"
-	conn.Name, conn.Subjects = connStream(cfg.Project), []string{s.conn + ">"}
+	conn.Name, conn.Subjects = connStream(s.project), []string{s.conn + ">"}
 	conn.Description = "linkd: connections that come and go"
 	conn.MaxAge, conn.MaxBytes = eventAge*base.MaxAge, max(base.MaxBytes/eventShare, leastHistory)
 	return []jetstream.StreamConfig{tags, conn}
@@ -44,8 +44,15 @@ func (b *Bus) ensure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changed := false
-	for _, want := range wanted(&b.cfg) {
+	var list []jetstream.StreamConfig
+	for _, s := range b.owed() {
+		list = append(list, wanted(&b.cfg, s)...)
+	}
+	changed, err := b.former(ctx, list)
+	if err != nil {
+		return err
+	}
+	for _, want := range list {
 		want.Replicas = replicas
 		fresh, err := b.ensureStream(ctx, want)
 		if err != nil {
@@ -57,6 +64,56 @@ func (b *Bus) ensure(ctx context.Context) error {
 		return b.manifest.save()
 	}
 	return nil
+}
+
+// owed are the names that need streams: the project's, and those under which something waits to be stored.
+func (b *Bus) owed() []*subjects {
+	list := []*subjects{b.names.Load()}
+	for _, l := range b.lanes() {
+		for _, s := range l.owes() {
+			if !slices.ContainsFunc(list, func(have *subjects) bool { return have.project == s.project }) {
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// former looks after the streams of the names that the project had before: they keep what they have until it is too
+// old, and what they may have counts beside what the wanted ones may. An embedded server's go when they are empty. It
+// reports whether the manifest has changed.
+func (b *Bus) former(ctx context.Context, wanted []jetstream.StreamConfig) (changed bool, err error) {
+	var all int64
+	for _, w := range wanted {
+		all += w.MaxBytes
+	}
+	for name := range b.manifest.Streams {
+		if slices.ContainsFunc(wanted, func(w jetstream.StreamConfig) bool { return w.Name == name }) {
+			continue
+		}
+		s, err := b.js.Stream(ctx, name)
+		switch {
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			b.cfg.Log.Error("the stream of a name that the project had is lost", "stream", name)
+			b.lostStreams.Add(1)
+		case err != nil:
+			return changed, fmt.Errorf("bus: stream %s: %w", name, err)
+		case b.own == nil || s.CachedInfo().State.Msgs > 0:
+			all += max(s.CachedInfo().Config.MaxBytes, 0)
+			continue
+		default:
+			if err := b.js.DeleteStream(ctx, name); err != nil {
+				return changed, fmt.Errorf("bus: stream %s: %w", name, err)
+			}
+			b.cfg.Log.Info("the stream of a name that the project had is empty, and removed", "stream", name)
+		}
+		delete(b.manifest.Streams, name)
+		changed = true
+	}
+	if b.own != nil {
+		return changed, b.own.allow(all)
+	}
+	return changed, nil
 }
 
 // replicas is how many copies of a stream a server of the user's own is to have: three in a cluster.
@@ -174,6 +231,9 @@ func (b *Bus) note(ctx context.Context) {
 	changed := false
 	for name, e := range b.manifest.Streams {
 		s, err := b.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue // the lanes see it; or it is one of a former name, which ensure looks after
+		}
 		if err != nil {
 			return // the lanes see what is wrong, and say so
 		}

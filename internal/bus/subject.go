@@ -1,17 +1,27 @@
 package bus
 
-import "linkd/internal/payload"
+import (
+	"fmt"
 
-// subjects are those of one project.
+	"linkd/internal/payload"
+)
+
+// subjects are those of one project. They never change: a project that is renamed has others.
 type subjects struct {
-	all, tags, conn, cmd, tx string // each but all ends in a dot
-	packs                    string // of reports in the stream; a shard's number follows
+	project                  string
+	all, tags, conn, cmd, tx string         // each but all ends in a dot
+	packs                    [shards]string // of reports in the stream
+	everyPack                string
 }
 
-func subjectsOf(project string) subjects {
-	p := "linkd." + project + "."
-	return subjects{all: p + ">", tags: p + "tags.", conn: p + "conn.", cmd: p + "cmd.", tx: p + "tx.",
-		packs: "linkd_history." + project + "."}
+func subjectsOf(project string) *subjects {
+	p, packs := "linkd."+project+".", "linkd_history."+project+"."
+	s := &subjects{project: project, all: p + ">", tags: p + "tags.", conn: p + "conn.", cmd: p + "cmd.", tx: p + "tx.",
+		everyPack: packs + "*"}
+	for i := range s.packs {
+		s.packs[i] = fmt.Sprintf("%s%02d", packs, i)
+	}
+	return s
 }
 
 // streamNames are those of one project.

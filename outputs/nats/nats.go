@@ -5,6 +5,7 @@ package nats
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	natsgo "github.com/nats-io/nats.go"
 
+	"linkd/internal/natsdial"
 	"linkd/outputs"
 	"linkd/project"
 )
@@ -25,8 +27,11 @@ const (
 	idHeader = natsgo.MsgIdHdr
 )
 
-// maxBatch bounds what is taken from the spool at once, in bytes.
-const maxBatch = 1 << 20
+const (
+	maxBatch    = 1 << 20  // bytes that are taken from the spool at once
+	maxPayload  = 64 << 10 // bytes of a message from a server; acknowledgements have some 100
+	mostConnect = 10 * time.Second
+)
 
 // Kind returns the description.
 func Kind() *outputs.Kind {
@@ -50,7 +55,7 @@ type bridge struct {
 	subjects subjects
 	format   string
 	login    []natsgo.Option
-	dialer   dialer // but for the server
+	dialer   natsdial.Dialer // but for the server
 	limits   outputs.Limits
 	run      string // begins the ids of this run
 	batch    outputs.Batch
@@ -75,7 +80,8 @@ func open(opt *options, cfg *project.Output, env outputs.Env) (*bridge, error) {
 	own := *opt
 	b := &bridge{Line: line, options: &own, name: "linkd " + env.Project + " " + cfg.Name, login: login,
 		format: cfg.Format, subjects: newSubjects(opt.prefix, env.Project), run: natsgo.NewInbox()[len(natsgo.InboxPrefix):],
-		dialer: dialer{conf: conf, first: opt.first, timeout: min(mostConnect, opt.ack)},
+		dialer: natsdial.Dialer{TLS: func() (*tls.Config, error) { return conf, nil }, First: opt.first,
+			Timeout: min(mostConnect, opt.ack), Most: maxPayload},
 		limits: outputs.Limits{Records: own.window, Bytes: maxBatch}}
 	line.Start(b.work)
 	return b, nil

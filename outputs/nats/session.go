@@ -11,6 +11,7 @@ import (
 
 	natsgo "github.com/nats-io/nats.go"
 
+	"linkd/internal/natsdial"
 	"linkd/outputs"
 )
 
@@ -75,10 +76,13 @@ func (s *session) connect() error {
 
 func (s *session) call(u *url.URL) error {
 	d := s.dialer
-	d.ctx, d.secure, d.host = s.ctx, u.Scheme == "tls", u.Hostname()
+	d.Context = s.ctx
+	if u.Scheme == "tls" {
+		d.Security = natsdial.Always
+	}
 	nc, err := natsgo.Connect(u.String(), append([]natsgo.Option{
 		natsgo.Name(s.name), natsgo.SetCustomDialer(&d), natsgo.SkipHostLookup(), natsgo.NoReconnect(),
-		natsgo.IgnoreDiscoveredServers(), natsgo.Timeout(d.timeout), natsgo.FlusherTimeout(d.timeout),
+		natsgo.IgnoreDiscoveredServers(), natsgo.Timeout(d.Timeout), natsgo.FlusherTimeout(d.Timeout),
 		natsgo.PingInterval(s.keep), natsgo.MaxPingsOutstanding(1),
 		natsgo.SkipSubjectValidation(), // subjects are made of tokens by payload.AppendToken
 		natsgo.ErrorHandler(func(_ *natsgo.Conn, _ *natsgo.Subscription, err error) { s.end(err) }),
@@ -87,10 +91,13 @@ func (s *session) call(u *url.URL) error {
 			close(s.closed)
 		})}, s.login...)...)
 	s.nc = nc
-	if err != nil && d.err != nil {
-		return d.err
+	switch {
+	case err == nil || d.Err == nil:
+		return err
+	case errors.Is(d.Err, natsdial.ErrSilent):
+		return fmt.Errorf("%w (one that begins with TLS needs tls_first)", d.Err)
 	}
-	return err
+	return d.Err
 }
 
 // serve is the life of a session: what is in the spool, batch by batch.

@@ -1,4 +1,4 @@
-package nats
+package natsdial
 
 import (
 	"bytes"
@@ -7,13 +7,13 @@ import (
 	"io"
 	"net"
 	"strconv"
-
-	"linkd/outputs"
 )
 
 const (
-	maxLine    = 64 << 10 // bytes of a line from a server; the longest are lists of a cluster's addresses
-	maxPayload = 64 << 10 // bytes of a message from a server; acknowledgements have some 100
+	maxLine = 64 << 10 // bytes of a line from a server; the longest are lists of a cluster's addresses
+	maxSaid = 200      // bytes of a server's words in an error
+
+	maxDigits = 18 // of a size: whatever they are, they fit
 )
 
 var errProtocol = errors.New("nats: what comes is no NATS protocol")
@@ -24,8 +24,12 @@ var errProtocol = errors.New("nats: what comes is no NATS protocol")
 //	INFO {…}␍␊, PING␍␊, PONG␍␊, +OK␍␊, -ERR …␍␊
 //	MSG SUBJECT SID [REPLY] SIZE␍␊ then SIZE bytes and ␍␊
 //	HMSG SUBJECT SID [REPLY] HEADERSIZE SIZE␍␊ then the same
+//
+// An -ERR after which a server closes ends the connection here: the client would take most of them as a reason to end
+// for good.
 type guarded struct {
 	net.Conn
+	most   int       // bytes of a message
 	in     io.Reader // reads what is left of the beginning, then from Conn
 	forget func() bool
 	line   []byte // the line so far
@@ -65,7 +69,7 @@ func (g *guarded) follow(b []byte) error {
 		g.line = append(g.line, b[:n]...)
 		b = b[n:]
 		if len(g.line) > maxLine {
-			return fmt.Errorf("nats: the server sends a line of over %s", outputs.Size(maxLine))
+			return fmt.Errorf("nats: the server sends a line of over %d bytes", maxLine)
 		}
 		if g.line[len(g.line)-1] != '\n' {
 			continue
@@ -81,8 +85,8 @@ func (g *guarded) follow(b []byte) error {
 // ends reports whether the next bytes of a message have its line end where that must be.
 func (g *guarded) ends(b []byte) bool {
 	const end = "\r\n"
-	for i, c := range b {
-		if left := g.rest - i; left <= len(end) && c != end[len(end)-left] {
+	for i := max(0, g.rest-len(end)); i < len(b); i++ {
+		if b[i] != end[len(end)-g.rest+i] {
 			return false
 		}
 	}
@@ -101,22 +105,38 @@ func (g *guarded) judge(line []byte) error {
 		if spaced {
 			return errProtocol
 		}
-	case "INFO", "-ERR":
+	case "INFO":
 		if !spaced {
 			return errProtocol
 		}
-	case "MSG", "HMSG":
-		digits := args[bytes.LastIndexByte(args, ' ')+1:]
-		size, err := strconv.ParseUint(string(digits), 10, 31)
-		if err != nil || len(digits) > 9 {
+	case "-ERR":
+		if !spaced {
 			return errProtocol
 		}
-		if size > maxPayload {
-			return fmt.Errorf("nats: the server sends a message of %d bytes, over %d", size, maxPayload)
+		return fatal(args)
+	case "MSG", "HMSG":
+		digits := args[bytes.LastIndexByte(args, ' ')+1:]
+		size, err := strconv.ParseUint(string(digits), 10, 63)
+		if err != nil || len(digits) > maxDigits {
+			return errProtocol
+		}
+		if size > uint64(g.most) {
+			return fmt.Errorf("nats: the server sends a message of %d bytes, over %d", size, g.most)
 		}
 		g.rest = int(size) + len("\r\n")
 	default:
 		return errProtocol
 	}
 	return nil
+}
+
+// fatal is the error that an -ERR stands for; nil: the connection lives on.
+func fatal(said []byte) error {
+	said = bytes.Trim(said, " '")
+	for _, harmless := range []string{"permissions violation", "maximum subscriptions exceeded"} {
+		if len(said) >= len(harmless) && bytes.EqualFold(said[:len(harmless)], []byte(harmless)) {
+			return nil
+		}
+	}
+	return fmt.Errorf("nats: the server says %.*q", maxSaid, said)
 }
