@@ -1,3 +1,4 @@
+import { useState } from 'preact/hooks';
 import { call, url } from '../lib/api';
 import { age, moment, none, number } from '../lib/format';
 import { useNow, useTask, type Read } from '../lib/hooks';
@@ -12,13 +13,15 @@ import { say } from '../ui/toast';
 export function Rules({ of, onChanged }: { of: Read<List<StrangerRule>>; onChanged: () => void }) {
   const now = useNow();
   const task = useTask();
+  const [gone, setGone] = useState<string[]>([]); // taken back, and in a list that was read before
   const drop = (r: StrangerRule) =>
     task.run(async () => {
       await call('DELETE', url`/strangers/rules/${r.key}`);
+      setGone((all) => [...all, made(r)]);
       say(t('rules.dropped', { who: whom(r) }));
       onChanged();
     });
-  if (of.data?.items.length === 0) return null;
+  if (of.data && left(of.data, gone).length === 0) return null;
   return (
     <Card title={t('rules.title')}>
       <ErrorBox error={task.error} />
@@ -36,7 +39,7 @@ export function Rules({ of, onChanged }: { of: Read<List<StrangerRule>>; onChang
             acts
             cls="cards rules"
           >
-            {data.items.map((r) => (
+            {left(data, gone).map((r) => (
               <tr key={r.key}>
                 <td>{t(`rules.${r.action}`)}</td>
                 <td class="mono">{whom(r)}</td>
@@ -63,5 +66,11 @@ export function Rules({ of, onChanged }: { of: Read<List<StrangerRule>>; onChang
     </Card>
   );
 }
+
+/** Which rule it is: one that is made again is another. */
+const made = (r: StrangerRule): string => `${r.key} ${r.since}`;
+
+const left = (all: List<StrangerRule>, gone: string[]): StrangerRule[] =>
+  all.items.filter((r) => !gone.includes(made(r)));
 
 const whom = (r: StrangerRule): string => r.id || r.address;
