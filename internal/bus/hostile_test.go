@@ -207,9 +207,9 @@ func TestHostileFloods(t *testing.T) {
 			come(c.much)
 			before := heap()
 			come(4 * c.much)
-			if grown := heap() - before; grown > 2*c.much {
-				t.Errorf("the heap has grown by %d MiB", grown>>20)
-			}
+			eventually(t, "the heap has not grown", func() bool { // what is kept would stay and grow; other tests' remains go
+				return heap()-before <= 2*c.much
+			})
 			if n := log.n.Load(); n > 64<<10 {
 				t.Errorf("the log has %d bytes", n)
 			}
