@@ -46,7 +46,7 @@ func (b *bench) cluster(ctx context.Context, peer string, j job, nodes, total in
 	return c, nil
 }
 
-// each calls f for all nodes at once.
+// each calls f for all nodes at once. Where it fails for several, the first tells for all.
 func (c *cluster) each(f func(i int, n *node) error) error {
 	failed := make([]error, len(c.nodes))
 	var wg sync.WaitGroup
@@ -54,7 +54,23 @@ func (c *cluster) each(f func(i int, n *node) error) error {
 		wg.Go(func() { failed[i] = f(i, &c.nodes[i]) })
 	}
 	wg.Wait()
-	return errors.Join(failed...)
+	return firstOf(failed)
+}
+
+// firstOf is the first error of nodes, and how many have failed.
+func firstOf(failed []error) error {
+	n := 0
+	for _, err := range failed {
+		if err != nil {
+			n++
+		}
+	}
+	for i, err := range failed {
+		if err != nil {
+			return fmt.Errorf("bench: node %d, and so %d of %d: %w", i+1, n, len(failed), err)
+		}
+	}
+	return nil
 }
 
 // sourcesOf are 14 source addresses for node i. With one for all its devices the kernel would spend most of its time in

@@ -16,7 +16,7 @@ import (
 
 const (
 	startTime = 20 * time.Second // longest start of a server
-	stopTime  = 10 * time.Second // from SIGTERM to SIGKILL
+	stopTime  = 2 * time.Minute  // from SIGTERM to SIGKILL; fifty that share a million links take most of one to hang up
 )
 
 // process is a program that we started.
