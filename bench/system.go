@@ -14,8 +14,8 @@ type Setting struct {
 	Advice string `json:"advice,omitempty"` // where it is too low
 }
 
-// burstOf is which part of a fleet may have to be in the kernel's queue at once: timers of a minute expire in bunches of
-// seconds, and a fleet of a million that came in 37 s so sends 27,000 probes at a time on each of two processors.
+// burstOf is which part of a fleet may have to be in the kernel's queue at once: timers of a minute expire in bunches
+// of seconds, and a fleet of a million that came in 37 s so sends 27,000 probes at a time on each of two processors.
 const burstOf = 20
 
 // settings reads the limits of the system for a configuration. What cannot be read is left out, as not every kernel has
