@@ -74,9 +74,9 @@ func (j job) project() string {
 	switch j.kind {
 	case polls, commands:
 		b.WriteString("models:\n  - name: m\n    tags:\n")
-		every := j.every
+		every, options := j.every, ""
 		if j.kind == commands {
-			every = seldomEnough
+			every, options = seldomEnough, ", options: {timeout_min: 3s}" // a busy machine delays, and fails no command
 			b.WriteString("      - {name: setpoint, address: \"holding:0\", type: int16, writable: true}\n")
 		} else {
 			for i := range registers {
@@ -84,7 +84,8 @@ func (j job) project() string {
 			}
 		}
 		b.WriteString("channels:\n")
-		channel("ch", polled, fmt.Sprintf("driver: modbus-rtu, poll: %s, devices: [{name: d, unit: 1, model: m}]", every))
+		channel("ch", polled, fmt.Sprintf("driver: modbus-rtu, poll: %s, devices: [{name: d, unit: 1, model: m}]%s", every,
+			options))
 		if j.share > 1 {
 			channel("rest", "f", "driver: raw")
 		}
