@@ -59,18 +59,19 @@ func (c *cluster) each(f func(i int, n *node) error) error {
 
 // firstOf is the first error of nodes, and how many have failed.
 func firstOf(failed []error) error {
-	n := 0
-	for _, err := range failed {
-		if err != nil {
-			n++
-		}
-	}
+	first, n := 0, 0
 	for i, err := range failed {
-		if err != nil {
-			return fmt.Errorf("bench: node %d, and so %d of %d: %w", i+1, n, len(failed), err)
+		if err == nil {
+			continue
+		}
+		if n++; n == 1 {
+			first = i
 		}
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("bench: node %d, and so %d of %d: %w", first+1, n, len(failed), failed[first])
 }
 
 // sourcesOf are 14 source addresses for node i. With one for all its devices the kernel would spend most of its time in

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -80,13 +79,6 @@ func between(do script, good *atomic.Pointer[string]) func(net.Conn) {
 		_, _ = io.Copy(c, up)
 		up.Close()
 	}
-}
-
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // TestHostileServer: whatever a server of the user's own says and claims, linkd takes reports, says what is wrong, and
@@ -205,10 +197,10 @@ func TestHostileFloods(t *testing.T) {
 				eventually(t, "more has come", func() bool { return passed.n.Load() > from+bytes })
 			}
 			come(c.much)
-			before := heap()
+			before := outputtest.Heap()
 			come(4 * c.much)
 			eventually(t, "the heap has not grown", func() bool { // what is kept would stay and grow; other tests' remains go
-				return heap()-before <= 2*c.much
+				return outputtest.Heap()-before <= 2*c.much
 			})
 			if n := log.n.Load(); n > 64<<10 {
 				t.Errorf("the log has %d bytes", n)

@@ -70,12 +70,12 @@ func TestNeverAcknowledged(t *testing.T) {
 	}
 	put()
 	sessions(3)
-	before, goroutines := heap(), runtime.NumGoroutine()
+	before, goroutines := outputtest.Heap(), runtime.NumGoroutine()
 	for range 20 {
 		put()
 	}
 	sessions(s.Stats().Retries + 15)
-	if grown, more := heap()-before, runtime.NumGoroutine()-goroutines; grown > 512<<10 || more > 20 {
+	if grown, more := outputtest.Heap()-before, runtime.NumGoroutine()-goroutines; grown > 512<<10 || more > 20 {
 		t.Errorf("the heap has grown by %d bytes, and there are %d goroutines more", grown, more)
 	}
 	st := s.Stats()
@@ -85,13 +85,6 @@ func TestNeverAcknowledged(t *testing.T) {
 	if st.Tags.Sent != 0 || st.QueuedBytes > 64<<10 || st.Tags.Taken != 42000 {
 		t.Errorf("%+v", st)
 	}
-}
-
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // TestHostileBroker: packets of a claimed length that no command has, and rubbish, end the session.

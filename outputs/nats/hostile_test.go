@@ -52,12 +52,12 @@ func TestNeverAcknowledged(t *testing.T) {
 			}
 			put(s, 0, 2000)
 			sessions(3)
-			before, goroutines := heap(), runtime.NumGoroutine()
+			before, goroutines := outputtest.Heap(), runtime.NumGoroutine()
 			for range 20 {
 				put(s, 0, 2000)
 			}
 			sessions(s.Stats().Retries + 10)
-			if grown, more := heap()-before, runtime.NumGoroutine()-goroutines; grown > 1<<20 || more > 20 {
+			if grown, more := outputtest.Heap()-before, runtime.NumGoroutine()-goroutines; grown > 1<<20 || more > 20 {
 				t.Errorf("the heap has grown by %d bytes, and there are %d goroutines more", grown, more)
 			}
 			if st := s.Stats(); st.Tags.Sent != 0 || st.QueuedBytes > 64<<10 || st.Tags.Taken != 42000 {
@@ -65,13 +65,6 @@ func TestNeverAcknowledged(t *testing.T) {
 			}
 		})
 	}
-}
-
-func heap() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
 }
 
 // TestNeverReads: a server that reads nothing holds up nobody, and Close ends at its time.
