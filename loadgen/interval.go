@@ -3,7 +3,7 @@ package loadgen
 import "fmt"
 
 // Interval is how regularly each device was asked its first question again, during the traffic: the distance of each
-// interval from Period.
+// interval from Period, but for the first of each link.
 type Interval struct {
 	Count  int64   `json:"count"`
 	Period float64 `json:"period_ms"` // as given, or the median

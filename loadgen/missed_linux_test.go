@@ -20,26 +20,27 @@ func TestMissedCycles(t *testing.T) {
 		missed    int64
 		intervals int64
 	}{
-		{"regular", []moment{{-500, up}, {300, ask}, {1300, ask}, {2290, ask}, {3310, ask}}, 4000, 0, 3},
-		{"one late by less than half a period", []moment{{-500, up}, {300, ask}, {1700, ask}, {2300, ask}}, 3000, 0, 2},
-		{"one missed", []moment{{-500, up}, {300, ask}, {2300, ask}, {3300, ask}}, 4000, 1, 2},
-		{"three missed at once", []moment{{-500, up}, {300, ask}, {4300, ask}}, 5000, 3, 1},
+		{"regular", []moment{{-500, up}, {300, ask}, {1300, ask}, {2290, ask}, {3310, ask}}, 4000, 0, 2},
+		{"one late by less than half a period", []moment{{-500, up}, {300, ask}, {1700, ask}, {2300, ask}}, 3000, 0, 1},
+		{"moved to its place by the second", []moment{{-500, up}, {300, ask}, {1750, ask}, {2750, ask}}, 3000, 0, 1},
+		{"one missed", []moment{{-500, up}, {300, ask}, {2300, ask}, {3300, ask}}, 4000, 1, 1},
+		{"three missed at once", []moment{{-500, up}, {300, ask}, {4300, ask}}, 5000, 3, 0},
 		{"asked before the traffic", []moment{{-2500, up}, {-1700, ask}, {-700, ask}, {300, ask}}, 1000, 0, 1},
-		{"missed across its beginning", []moment{{-2500, up}, {-1700, ask}, {300, ask}}, 1000, 1, 1},
-		{"the first comes after more than a period", []moment{{-500, up}, {2600, ask}, {3600, ask}}, 4000, 2, 1},
+		{"missed across its beginning", []moment{{-2500, up}, {-1700, ask}, {300, ask}}, 1000, 1, 0},
+		{"the first comes after more than a period", []moment{{-500, up}, {2600, ask}, {3600, ask}}, 4000, 2, 0},
 		{"up long before the traffic", []moment{{-9000, up}, {900, ask}}, 1500, 0, 0},
-		{"none comes any more", []moment{{-500, up}, {300, ask}, {1300, ask}}, 5300, 3, 1},
+		{"none comes any more", []moment{{-500, up}, {300, ask}, {1300, ask}}, 5300, 3, 0},
 		{"never asked", []moment{{-500, up}}, 5000, 4, 0},
 		{"never up", nil, 5000, 0, 0},
 		{"the end comes within a period", []moment{{-500, up}, {300, ask}}, 1200, 0, 0},
 		{"down for five seconds", []moment{{-500, up}, {300, ask}, {1300, ask}, {1400, down}, {6400, up}, {6900, ask},
-			{7900, ask}}, 8500, 0, 2},
+			{7900, ask}, {8900, ask}}, 9500, 0, 1},
 		{"down twice, at once back", []moment{{-500, up}, {300, ask}, {400, down}, {800, up}, {1300, ask}, {1400, down},
 			{1500, up}, {2300, ask}}, 3000, 0, 0},
 		{"missed before the link went", []moment{{-500, up}, {300, ask}, {3300, down}, {8000, up}, {8500, ask}}, 9000, 2, 0},
 		{"missed after it came back", []moment{{-500, up}, {300, ask}, {400, down}, {5000, up}, {8000, ask}}, 8500, 2, 0},
 		{"down at the end", []moment{{-500, up}, {300, ask}, {500, down}}, 9000, 0, 0},
-		{"other questions do not count", []moment{{-500, up}, {300, ask}, {1300, other}, {2300, ask}}, 3000, 1, 1},
+		{"other questions do not count", []moment{{-500, up}, {300, ask}, {1300, other}, {2300, ask}}, 3000, 1, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := askedWorker(t)

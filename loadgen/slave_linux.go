@@ -33,6 +33,7 @@ type asked struct {
 	dead        bool
 	question    uint64 // the first that came, whose intervals are measured; 0: none yet
 	at          int64  // when it last came; 0: not in this link
+	placed      bool   // it came at least twice: the server has found the link its place in the cycle
 	since       int64  // since when the device is up; 0: it is not
 }
 
@@ -78,7 +79,7 @@ func newSlave(cfg *Config, first, count int) *slave {
 // linked forgets what the device was asked on its link before.
 func (s *slave) linked(d *device) {
 	a := &s.asked[d.i]
-	a.n, a.outstanding, a.begun, a.at, a.since = 0, 0, 0, 0, 0
+	a.n, a.outstanding, a.begun, a.at, a.since, a.placed = 0, 0, 0, 0, 0, false
 }
 
 // requests takes bytes from the server.
