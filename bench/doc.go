@@ -1,5 +1,5 @@
 // Package bench owns linkd's own measurements: scenarios in which linkd and other servers do the same job in turn, what
-// they cost in memory and CPU, and the reports.
+// they cost in memory and CPU, and the report of it. Pages, plots and comparisons are made of reports by bench/report.
 //
 // Each server is a process of its own, started anew for each figure, and so is the load (linkd loadgen). Rounds are
 // interleaved, so that a slow minute of the machine meets all servers alike; a figure is the median of the rounds with

@@ -106,7 +106,7 @@ func (b *bench) quietly(ctx context.Context, c *cluster) ([]Figure, error) {
 		return nil, err
 	}
 	_, _, u, err := watch(ctx, c, span)
-	return []Figure{{"quiet-" + coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, err
+	return []Figure{{"quiet-" + CoreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, err
 }
 
 // The first probes of the kernel come after a minute, as all servers set it.
@@ -129,7 +129,7 @@ func (b *bench) oneRound(ctx context.Context, c *cluster) ([]Figure, error) {
 	}
 	n := float64(after.Polls - before.Polls)
 	return []Figure{{pollUnit, u.each(n)}, {"poll/s", u.rate(n)},
-		{"lost", float64(after.Lost - before.Lost)}, {coreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, nil
+		{"lost", float64(after.Lost - before.Lost)}, {CoreUnit, 100 * u.cpu.Seconds() / u.span.Seconds()}}, nil
 }
 
 // What a fleet takes of memory, of server and load together, and each process of both. Somewhat more than measured.

@@ -15,7 +15,7 @@ const (
 	pollUnit    = "cpu-us/poll"
 	lagP50Unit  = "lag-p50-ms"
 	lagP99Unit  = "lag-p99-ms"
-	coreUnit    = "core-%"
+	CoreUnit    = "core-%"
 	channelUnit = "channel-B/link"
 
 	steadyCase = "every=1s/"
@@ -45,7 +45,7 @@ func pollCases(c *Config) []measured {
 	list = append(list, polls(c.Polled, 500*time.Millisecond), polls(c.Polled, 200*time.Millisecond),
 		measured{name: fmt.Sprintf("seldom/every=%s/links=%d", c.Seldom, most),
 			run: on(polling(c.Seldom), func(ctx context.Context, b *bench, s *server) (sample, error) {
-				return b.poll(ctx, s, most, c.Seldom, 5*b.Window, coreUnit)
+				return b.poll(ctx, s, most, c.Seldom, 5*b.Window, CoreUnit)
 			})},
 		measured{name: fmt.Sprintf("memory/links=%d", most), peers: []string{Linkd},
 			run: func(ctx context.Context, b *bench, peer string) (sample, error) {
@@ -73,8 +73,8 @@ func (p *polled) rate() float64 { return p.used.rate(float64(p.polls)) }
 
 func (p *polled) figures(first string) []Figure {
 	cpu := Figure{pollUnit, p.used.each(float64(p.polls))}
-	if first == coreUnit {
-		cpu = Figure{coreUnit, 100 * p.used.cpu.Seconds() / p.used.span.Seconds()}
+	if first == CoreUnit {
+		cpu = Figure{CoreUnit, 100 * p.used.cpu.Seconds() / p.used.span.Seconds()}
 	}
 	return []Figure{cpu, {"poll/s", p.rate()}, {"lost", float64(p.lost)}, {lagP50Unit, quantile(p.lag, 0.5)},
 		{lagP99Unit, quantile(p.lag, 0.99)}}

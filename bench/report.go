@@ -12,6 +12,10 @@ import (
 	"text/tabwriter"
 )
 
+// ReportVersion is the form of report.json that this package writes. Those from before there were versions are of
+// version 1 too.
+const ReportVersion = 1
+
 // Report is what a run came to. Its JSON form is report.json.
 type Report struct {
 	Version      int           `json:"version"` // of this form; absent: 1
@@ -66,8 +70,8 @@ type Goal struct {
 	Met   bool   `json:"met"`
 }
 
-// calm is the disturbance, in per cent, above which a run should be made again.
-const calm = 5
+// Calm is the disturbance, in per cent, above which a run should be made again.
+const Calm = 5
 
 // values are one figure of one server, by round.
 func (r *Report) values(peer string, row Row) (values []float64) {
@@ -102,7 +106,7 @@ func (r *Report) fill(row Row) Row {
 	row.Peers = map[string]Summary{}
 	for _, peer := range r.Config.peersOf(row.Scenario) {
 		if values := r.values(peer, row); len(values) > 0 {
-			row.Peers[peer] = summarise(values)
+			row.Peers[peer] = Summarise(values)
 		}
 	}
 	goal := targetOf(row)
@@ -111,8 +115,8 @@ func (r *Report) fill(row Row) Row {
 	}
 	row.Ratios = map[string]Summary{}
 	for _, peer := range r.Config.Peers {
-		if by := ratios(r.values(Linkd, row), r.values(peer, row)); peer != Linkd && len(by) > 0 {
-			row.Ratios[peer] = summarise(by)
+		if by := Ratios(r.values(Linkd, row), r.values(peer, row)); peer != Linkd && len(by) > 0 {
+			row.Ratios[peer] = Summarise(by)
 		}
 	}
 	if linkd, measured := row.Peers[Linkd]; goal.value > 0 && measured {
@@ -173,7 +177,7 @@ func (r *Report) Print(out io.Writer) error {
 	for _, note := range r.Notes {
 		fmt.Fprintf(out, "\n%s", note)
 	}
-	_, err := fmt.Fprintf(out, "\n%s\n", r.disturbed())
+	_, err := fmt.Fprintf(out, "\n%s\n", r.Disturbed())
 	return err
 }
 
@@ -191,22 +195,43 @@ func (r *Report) printHead(w io.Writer, peers []string) {
 	fmt.Fprint(w, "\ttarget\n")
 }
 
-// disturbed words the worst that happened to the machine.
-func (r *Report) disturbed() string {
-	steal, other := r.worst()
-	line := "disturbance, worst round: " + r.shares()
-	if steal > calm || other > calm {
-		line += fmt.Sprintf("; over %d %%: do not trust these figures, run again on a quiet machine", calm)
+// Disturbed words the worst that happened to the machine.
+func (r *Report) Disturbed() string {
+	steal, other := r.Worst()
+	line := "disturbance, worst round: " + r.Shares()
+	if steal > Calm || other > Calm {
+		line += fmt.Sprintf("; over %d %%: do not trust these figures, run again on a quiet machine", Calm)
 	}
 	return line
 }
 
-// String is the median and the extremes, with as many digits as mean something.
-func (s Summary) String() string {
-	return fmt.Sprintf("%s (%s to %s)", digits(s.Median), digits(s.Min), digits(s.Max))
+// Worst is the most disturbance of a round.
+func (r *Report) Worst() (steal, other float64) {
+	for _, d := range r.Disturbances {
+		steal, other = max(steal, d.Steal), max(other, d.Other)
+	}
+	return steal, other
 }
 
-func digits(v float64) string {
+// Shares words the worst round.
+func (r *Report) Shares() string {
+	steal, other := r.Worst()
+	return fmt.Sprintf("%.1f %% of the CPU time stolen, %.1f %% used by others", steal, other)
+}
+
+// Quiet says whether the figures are to be trusted.
+func (r *Report) Quiet() bool {
+	steal, other := r.Worst()
+	return len(r.Disturbances) > 0 && steal <= Calm && other <= Calm
+}
+
+// String is the median and the extremes, with as many digits as mean something.
+func (s Summary) String() string {
+	return fmt.Sprintf("%s (%s to %s)", Digits(s.Median), Digits(s.Min), Digits(s.Max))
+}
+
+// Digits writes a figure with as many digits as mean something.
+func Digits(v float64) string {
 	if v == 0 {
 		return "0"
 	}
@@ -227,6 +252,11 @@ func (r *Report) units() []string {
 	return slices.Sorted(maps.Keys(seen))
 }
 
+// MoreIsBetter says of a unit that a greater figure is a better one. All others are costs.
+func MoreIsBetter(unit string) bool {
+	return strings.HasSuffix(unit, "/s") || unit == "links" || unit == "devices"
+}
+
 // WriteBenchmark writes every sample in the Go benchmark format, which benchstat reads (benchstat -col /peer).
 func (r *Report) WriteBenchmark(out io.Writer) error {
 	var b strings.Builder
@@ -234,7 +264,7 @@ func (r *Report) WriteBenchmark(out io.Writer) error {
 	fmt.Fprintf(&b, "goos: %s\ngoarch: %s\npkg: linkd/bench\ncpu: %s\n", s.OS, s.Arch, s.CPU)
 	fmt.Fprintf(&b, "commit: %s\nkernel: %s\ngo: %s\ncommand: %s\n\n", s.Commit, s.Kernel, s.Go, s.Command)
 	for _, unit := range r.units() {
-		if moreIsBetter(unit) {
+		if MoreIsBetter(unit) {
 			fmt.Fprintf(&b, "Unit %s better=higher\n", unit)
 		} else {
 			fmt.Fprintf(&b, "Unit %s better=lower\n", unit)
@@ -263,7 +293,7 @@ func (r *Report) Write(dir string) error {
 			e := json.NewEncoder(w)
 			e.SetIndent("", "  ")
 			stamped := *r
-			stamped.Version = reportVersion
+			stamped.Version = ReportVersion
 			return e.Encode(stamped)
 		}} {
 		var b strings.Builder

@@ -23,7 +23,7 @@ func TestSummarise(t *testing.T) {
 	}
 	for _, tt := range tests {
 		given := slices.Clone(tt.values)
-		if got := summarise(given); got != tt.want {
+		if got := Summarise(given); got != tt.want {
 			t.Errorf("%v: %+v, want %+v", tt.values, got, tt.want)
 		}
 		if !slices.Equal(given, tt.values) {
@@ -33,7 +33,7 @@ func TestSummarise(t *testing.T) {
 }
 
 func TestRatios(t *testing.T) {
-	if got := ratios([]float64{2, 9, 6, 1}, []float64{1, 0, 4}); !slices.Equal(got, []float64{2, 1.5}) {
+	if got := Ratios([]float64{2, 9, 6, 1}, []float64{1, 0, 4}); !slices.Equal(got, []float64{2, 1.5}) {
 		t.Errorf("got %v, want 2 and 1.5", got)
 	}
 }
@@ -87,7 +87,7 @@ func TestNotMetAndDisturbed(t *testing.T) {
 	r.Rows = nil
 	r.Samples[0].Figures[0].Value = 1001
 	r.Samples[2].Figures[0].Value = 40
-	r.Disturbances[0].Other = calm + 1
+	r.Disturbances[0].Other = Calm + 1
 	r.summarise()
 	var b strings.Builder
 	if err := r.Print(&b); err != nil {

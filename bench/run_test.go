@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 		t.Fatalf("%d samples, %d lines of progress, %d disturbances; want %d, as many, %d", len(r.Samples), len(progress),
 			len(r.Disturbances), want, len(Scenarios()))
 	}
-	positive := []string{stormUnit, redialUnit, visitUnit, messageUnit, rateUnit, allUpUnit, pollUnit, "poll/s", coreUnit,
+	positive := []string{stormUnit, redialUnit, visitUnit, messageUnit, rateUnit, allUpUnit, pollUnit, "poll/s", CoreUnit,
 		lagP99Unit, lastUnit, commandUnit, bindUnit}
 	for _, s := range r.Samples {
 		if s.Iterations == 0 || len(s.Figures) == 0 {

@@ -12,8 +12,8 @@ type Summary struct {
 	Max    float64 `json:"max"`
 }
 
-// summarise returns the median and the extremes of values; of an even number, the median is the mean of the middle two.
-func summarise(values []float64) Summary {
+// Summarise returns the median and the extremes of values; of an even number, the median is the mean of the middle two.
+func Summarise(values []float64) Summary {
 	if len(values) == 0 {
 		return Summary{}
 	}
@@ -26,8 +26,8 @@ func summarise(values []float64) Summary {
 	return Summary{Median: median, Min: v[0], Max: v[len(v)-1]}
 }
 
-// ratios divides round by round. A round in which the divisor is not above 0 has none.
-func ratios(values, by []float64) []float64 {
+// Ratios divides round by round. A round in which the divisor is not above 0 has none.
+func Ratios(values, by []float64) []float64 {
 	var out []float64
 	for i := range min(len(values), len(by)) {
 		if r := values[i] / by[i]; by[i] > 0 && !math.IsNaN(r) && !math.IsInf(r, 0) {

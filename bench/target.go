@@ -64,7 +64,7 @@ func targetOf(row Row) target {
 		case strings.HasPrefix(row.Case, steadyCase):
 			return target{value: 20}
 		}
-	case coreUnit:
+	case CoreUnit:
 		if strings.HasPrefix(row.Case, seldomCase) {
 			return target{value: 2}
 		}

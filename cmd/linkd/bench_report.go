@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"linkd/bench"
+	"linkd/bench/report"
 )
 
 // reportBench is `linkd bench report`: pages from what bench run has written.
@@ -20,7 +20,7 @@ func reportBench(c *cli.Context) error {
 	case out == "" && into == "":
 		out = dirs[0]
 	}
-	results, err := bench.ReadResults(dirs)
+	results, err := report.Read(dirs)
 	if err != nil {
 		return err
 	}
@@ -47,11 +47,11 @@ func compareBench(c *cli.Context) error {
 	most := -1.0
 	if text := c.String("fail-above"); text != "" {
 		var err error
-		if most, err = bench.ParsePercent(text); err != nil {
+		if most, err = report.ParsePercent(text); err != nil {
 			return usagef("--fail-above: %v", err)
 		}
 	}
-	found, err := bench.Compare(c.Args().Get(1), c.Args().Get(2))
+	found, err := report.Compare(c.Args().Get(1), c.Args().Get(2))
 	if err != nil {
 		return err
 	}

@@ -59,10 +59,11 @@ var below = map[string][]string{
 	"internal/logtail":         {},
 	"loadgen":                  {"internal/limits", "project"},
 	"bench":                    {"loadgen", "internal/limits", "project"},
+	"bench/report":             {"bench"},
 	"bench/guard":              {},
 	"cmd/linkd": {"deploy", "internal/api", "internal/console", "internal/metrics", "internal/bus", "internal/store",
 		"internal/config", "internal/doors", "internal/lastseen", "internal/logtail", "internal/trend", "server", "loadgen",
-		"bench",
+		"bench", "bench/report",
 		"codec", "routing", "drivers", "drivers/*", "outputs", "outputs/*", "project"},
 }
 
@@ -88,8 +89,8 @@ var owners = map[string][]string{
 	"github.com/chromedp/":                    {}, // tests only
 	"github.com/influxdata/line-protocol":     {}, // tests only
 	"github.com/HdrHistogram/hdrhistogram-go": {"loadgen", "bench", "cmd/linkd"},
-	"gonum.org/v1/plot":                       {"bench"},
-	"golang.org/x/perf/":                      {"bench"},
+	"gonum.org/v1/plot":                       {"bench/report"},
+	"golang.org/x/perf/":                      {"bench/report"},
 }
 
 func match(pattern, dir string) bool {

@@ -1,10 +1,12 @@
-package bench
+package report
 
 import (
 	"fmt"
 	"io"
 	"math"
 	"text/tabwriter"
+
+	"linkd/bench"
 )
 
 // Print writes a table for each unit, then the geometric mean of its changes.
@@ -19,7 +21,7 @@ func (c *Comparison) Print(out io.Writer) error {
 		}
 		fmt.Fprintf(w, "\n%s, %s\told\tnew\tchange\t\n", u.Unit, direction)
 		for _, r := range u.Rows {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, digits(r.Old), digits(r.New), r.delta(), r.Comparison)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, bench.Digits(r.Old), bench.Digits(r.New), r.delta(), r.Comparison)
 		}
 		fmt.Fprintf(w, "geomean\t\t\t%s\t\n", percent(100*(u.Geomean-1)))
 		few += u.Few

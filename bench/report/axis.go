@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"math"
@@ -8,6 +8,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"linkd/bench"
 )
 
 // leastMs is the shortest time that a logarithmic axis shows.
@@ -136,7 +138,7 @@ func (r rows) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		c.DrawGlyph(draw.GlyphStyle{Color: look.light, Radius: markSize + 0.8, Shape: look.mark},
 			vg.Point{X: toX(max(v.Median, 0)), Y: y})
-		c.FillText(words, vg.Point{X: toX(max(v.Max, 0)) + 9, Y: y + 1.5}, digits(v.Median))
+		c.FillText(words, vg.Point{X: toX(max(v.Max, 0)) + 9, Y: y + 1.5}, bench.Digits(v.Median))
 	}
 }
 

@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"linkd/bench"
 )
 
 // maxDocument bounds a Markdown file into which tables go, in bytes.
@@ -113,7 +115,7 @@ func (all *Results) section(name string) *section {
 // into writes where the figures of a section are from, its table, and what disturbed the runs.
 func (sec *section) into(b *strings.Builder) {
 	for _, run := range sec.runs {
-		fmt.Fprintf(b, "%d rounds at %s", run.Config.Rounds, cell(run.Stamp.place()))
+		fmt.Fprintf(b, "%d rounds at %s", run.Config.Rounds, cell(place(run.Stamp)))
 		if run.Stamp.CoresFor != "" {
 			fmt.Fprintf(b, "; %s", cell(run.Stamp.CoresFor))
 		}
@@ -123,13 +125,13 @@ func (sec *section) into(b *strings.Builder) {
 	sec.table(b)
 	b.WriteByte('\n')
 	for _, run := range sec.runs {
-		one := &Report{}
+		one := &bench.Report{}
 		for _, d := range run.Disturbances {
 			if d.Scenario == sec.name {
 				one.Disturbances = append(one.Disturbances, d)
 			}
 		}
-		words := one.disturbed()
+		words := one.Disturbed()
 		fmt.Fprintf(b, "%s.\n", cell(strings.ToUpper(words[:1])+words[1:]))
 	}
 }

@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"cmp"
@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"linkd/bench"
 )
 
 // Results are the reports of one or more runs, merged: what pages and tables are made of.
@@ -18,13 +20,14 @@ type Results struct {
 // result is one run: the folder or file that it was read from, and what it says.
 type result struct {
 	path string
-	*Report
+	*bench.Report
 }
 
 // section is what was measured of one scenario.
 type section struct {
 	name  string
 	title string   // empty where this linkd does not know the scenario
+	order int      // among all scenarios
 	peers []string // in the order of all tables and plots
 	limit string   // the peer that the others are set beside; empty where it was not measured
 	cases []*caseResult
@@ -36,7 +39,7 @@ type section struct {
 type caseResult struct {
 	name    string
 	figures []*figureResult
-	curves  map[string]map[string][][]CurvePoint // by what was waited for, then by peer: one a round
+	curves  map[string]map[string][][]bench.CurvePoint // by what was waited for, then by peer: one a round
 }
 
 // figureResult is one figure of a case.
@@ -46,16 +49,16 @@ type figureResult struct {
 	limits []string                   // what linkd was held to
 }
 
-// ReadResults reads the reports of folders and merges them. A scenario that is in several of them gets the rounds of
+// Read reads the reports of folders and merges them. A scenario that is in several of them gets the rounds of
 // all, and is refused unless they are of one commit and one machine.
-func ReadResults(paths []string) (*Results, error) {
+func Read(paths []string) (*Results, error) {
 	if len(paths) == 0 || len(paths) > maxReports {
-		return nil, fmt.Errorf("%w: %d folders; give 1 to %d that linkd bench run --out wrote", ErrReport, len(paths),
+		return nil, fmt.Errorf("%w: %d folders; give 1 to %d that linkd bench run --out wrote", ErrRead, len(paths),
 			maxReports)
 	}
 	var runs []result
 	for _, path := range paths {
-		r, err := ReadReport(path)
+		r, err := readReport(path)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +71,7 @@ func merge(runs []result) (*Results, error) {
 	all := &Results{runs: runs}
 	for _, run := range runs {
 		if err := all.add(run); err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrReport, run.path, err)
+			return nil, fmt.Errorf("%w: %s: %w", ErrRead, run.path, err)
 		}
 	}
 	cases, peers := 0, map[string]bool{}
@@ -80,17 +83,10 @@ func merge(runs []result) (*Results, error) {
 		}
 	}
 	if cases > maxCases || len(peers) > maxPeers {
-		return nil, fmt.Errorf("%w: %d cases and %d peers; want at most %d and %d", ErrReport, cases, len(peers), maxCases,
+		return nil, fmt.Errorf("%w: %d cases and %d peers; want at most %d and %d", ErrRead, cases, len(peers), maxCases,
 			maxPeers)
 	}
-	order := func(s *section) int {
-		i := slices.IndexFunc(Scenarios(), func(o Scenario) bool { return o.Name == s.name })
-		if i < 0 {
-			return len(Scenarios())
-		}
-		return i
-	}
-	slices.SortStableFunc(all.sections, func(a, b *section) int { return cmp.Compare(order(a), order(b)) })
+	slices.SortStableFunc(all.sections, func(a, b *section) int { return cmp.Compare(a.order, b.order) })
 	all.styles = stylesOf(slices.SortedFunc(maps.Keys(peers), comparePeers))
 	return all, nil
 }
@@ -111,15 +107,9 @@ func (all *Results) add(run result) error {
 			return err
 		}
 	}
-	written := slices.ContainsFunc(run.Rows, func(row Row) bool { return len(row.Goals) > 0 })
 	for _, row := range run.Rows {
-		if sec := mine[row.Scenario]; sec != nil && written {
+		if sec := mine[row.Scenario]; sec != nil {
 			sec.goals(row)
-		}
-	}
-	if !written { // its form is older than goals: today's hold
-		for _, sec := range mine {
-			sec.todaysGoals()
 		}
 	}
 	for name, sec := range mine {
@@ -142,9 +132,9 @@ func (all *Results) sectionFor(run result, name string) (*section, error) {
 		if sec.name != name {
 			continue
 		}
-		if first := sec.runs[0]; first.Stamp.place() != run.Stamp.place() {
+		if first := sec.runs[0]; place(first.Stamp) != place(run.Stamp) {
 			return nil, fmt.Errorf("%s was measured there (%s) and in %s (%s): give reports of one commit and one machine, "+
-				"or see linkd bench compare", name, run.Stamp.place(), first.path, first.Stamp.place())
+				"or see linkd bench compare", name, place(run.Stamp), first.path, place(first.Stamp))
 		}
 		sec.runs = append(sec.runs, run)
 		return sec, nil
@@ -152,20 +142,22 @@ func (all *Results) sectionFor(run result, name string) (*section, error) {
 	if len(all.sections) == maxCases {
 		return nil, fmt.Errorf("over %d scenarios", maxCases)
 	}
-	sec := &section{name: name, runs: []result{run}}
-	if s, known := scenarioNamed(name); known {
-		sec.title = s.Title
+	sec := &section{name: name, runs: []result{run}, order: len(bench.Scenarios())}
+	for i, s := range bench.Scenarios() {
+		if s.Name == name {
+			sec.title, sec.order = s.Title, i
+		}
 	}
 	all.sections = append(all.sections, sec)
 	return sec, nil
 }
 
 // place is what two runs must share to be rounds of one.
-func (s Stamp) place() string {
+func place(s bench.Stamp) string {
 	return fmt.Sprintf("commit %s, %s, %s %s, %d x %s", s.Commit, s.Go, s.OS, s.Kernel, s.Cores, s.CPU)
 }
 
-func (sec *section) add(s Sample) error {
+func (sec *section) add(s bench.Sample) error {
 	c := sec.caseNamed(s.Case)
 	if !slices.Contains(sec.peers, s.Peer) {
 		sec.peers = append(sec.peers, s.Peer)
@@ -191,7 +183,7 @@ func (sec *section) add(s Sample) error {
 			continue
 		}
 		if c.curves[key] == nil {
-			c.curves[key] = map[string][][]CurvePoint{}
+			c.curves[key] = map[string][][]bench.CurvePoint{}
 		}
 		c.curves[key][s.Peer] = append(c.curves[key][s.Peer], points)
 	}
@@ -204,7 +196,7 @@ func (sec *section) caseNamed(name string) *caseResult {
 			return c
 		}
 	}
-	c := &caseResult{name: name, curves: map[string]map[string][][]CurvePoint{}}
+	c := &caseResult{name: name, curves: map[string]map[string][][]bench.CurvePoint{}}
 	sec.cases = append(sec.cases, c)
 	return c
 }
@@ -221,7 +213,7 @@ func (c *caseResult) figure(unit string) *figureResult {
 }
 
 // goals keeps what linkd was held to in the figure of a row, each once. Whether it was kept to is worked out anew.
-func (sec *section) goals(row Row) {
+func (sec *section) goals(row bench.Row) {
 	for _, c := range sec.cases {
 		for _, f := range c.figures {
 			if c.name != row.Case || f.unit != row.Unit {
@@ -231,27 +223,6 @@ func (sec *section) goals(row Row) {
 				if !slices.Contains(f.limits, g.Limit) && len(f.limits) < maxPeers {
 					f.limits = append(f.limits, g.Limit)
 				}
-			}
-		}
-	}
-}
-
-// todaysGoals holds linkd to the goals that a run of today would hold it to.
-func (sec *section) todaysGoals() {
-	for _, c := range sec.cases {
-		for _, f := range c.figures {
-			row := Row{Scenario: sec.name, Case: c.name, Unit: f.unit}
-			goal := targetOf(row)
-			if goal.value > 0 {
-				row.Goals = append(row.Goals, Goal{Limit: fmt.Sprintf("<= %g", goal.value)})
-			}
-			for _, peer := range slices.Sorted(maps.Keys(goal.ratios)) {
-				if f.values[peer] != nil {
-					row.Goals = append(row.Goals, Goal{Limit: fmt.Sprintf("<= %g x %s", goal.ratios[peer], peer)})
-				}
-			}
-			if len(f.values[Linkd]) > 0 {
-				sec.goals(row)
 			}
 		}
 	}
@@ -269,21 +240,21 @@ func (sec *section) finish() {
 }
 
 // summary is the figure of a peer over its rounds.
-func (f *figureResult) summary(peer string) (Summary, bool) {
+func (f *figureResult) summary(peer string) (bench.Summary, bool) {
 	byRound := f.values[peer]
-	return summarise(slices.Collect(maps.Values(byRound))), len(byRound) > 0
+	return bench.Summarise(slices.Collect(maps.Values(byRound))), len(byRound) > 0
 }
 
 // ratio is peer to other, taken within each round that both have.
-func (f *figureResult) ratio(peer, other string) (Summary, bool) {
+func (f *figureResult) ratio(peer, other string) (bench.Summary, bool) {
 	var a, b []float64
 	for round, v := range f.values[peer] {
 		if by, ok := f.values[other][round]; ok {
 			a, b = append(a, v), append(b, by)
 		}
 	}
-	r := ratios(a, b)
-	return summarise(r), len(r) > 0
+	r := bench.Ratios(a, b)
+	return bench.Summarise(r), len(r) > 0
 }
 
 // reached is a goal, what linkd came to, and whether that keeps to it.
@@ -300,11 +271,11 @@ func (f *figureResult) reached(scenario, name string) (list []reached) {
 	for _, limit := range f.limits {
 		r := reached{scenario: scenario, name: name, unit: f.unit, limit: limit}
 		least, most, peer, ok := parseLimit(limit)
-		var s Summary
+		var s bench.Summary
 		if ok && peer == "" {
-			s, ok = f.summary(Linkd)
+			s, ok = f.summary(bench.Linkd)
 		} else if ok {
-			s, ok = f.ratio(Linkd, peer)
+			s, ok = f.ratio(bench.Linkd, peer)
 		}
 		if ok {
 			r.figure, r.beside, r.known = s.String(), peer, true

@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"bytes"
@@ -15,6 +15,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 	"golang.org/x/perf/benchmath"
 	"golang.org/x/perf/benchproc"
+
+	"linkd/bench"
 )
 
 // ErrCompare is wrapped by every error that says that two runs cannot be compared.
@@ -127,7 +129,7 @@ func (c *Comparison) unit(unit string) UnitComparison {
 	u := UnitComparison{Unit: unit, Better: -1}
 	if better := c.new.meta.GetBetter(unit); better != 0 {
 		u.Better = better
-	} else if moreIsBetter(unit) {
+	} else if bench.MoreIsBetter(unit) {
 		u.Better = 1
 	}
 	logs := 0.0
@@ -236,8 +238,8 @@ func (c *Comparison) Worse(percent float64) (list []string) {
 	for _, u := range c.Units {
 		for _, r := range u.Rows {
 			if u.Better < 0 && r.Significant() && r.Change() > percent {
-				list = append(list, fmt.Sprintf("%s: %s from %s to %s, %s", r.Name, u.Unit, digits(r.Old), digits(r.New),
-					r.delta()))
+				list = append(list, fmt.Sprintf("%s: %s from %s to %s, %s", r.Name, u.Unit, bench.Digits(r.Old),
+					bench.Digits(r.New), r.delta()))
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"bytes"
@@ -12,14 +12,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"linkd/bench"
 )
 
-// ErrReport is wrapped by every error that says that a report cannot be read.
-var ErrReport = errors.New("bench: unreadable report")
-
-// reportVersion is the form of report.json that this package writes. Those from before there were versions are of
-// version 1 too.
-const reportVersion = 1
+// ErrRead is wrapped by every error that says that a report cannot be read.
+var ErrRead = errors.New("bench: unreadable report")
 
 // Bounds of what is read. A run of all scenarios with nine servers and ten rounds has some 2,000 samples.
 const (
@@ -39,19 +37,19 @@ const (
 	maxValue       = 1e15 // of a figure, either side of 0
 )
 
-// ReadReport reads report.json in a folder, or the file of that name. What is in it is checked; errors name the file
+// readReport reads report.json in a folder, or the file of that name. What is in it is checked; errors name the file
 // and the place in it.
-func ReadReport(path string) (*Report, error) {
+func readReport(path string) (*bench.Report, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "report.json")
 	}
 	text, err := readBounded(path, maxReportBytes)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w; give a folder that linkd bench run --out wrote", ErrReport, err)
+		return nil, fmt.Errorf("%w: %w; give a folder that linkd bench run --out wrote", ErrRead, err)
 	}
 	r, err := parseReport(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrReport, path, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrRead, path, err)
 	}
 	return r, nil
 }
@@ -70,21 +68,21 @@ func readBounded(path string, most int64) ([]byte, error) {
 	return text, err
 }
 
-func parseReport(text []byte) (*Report, error) {
+func parseReport(text []byte) (*bench.Report, error) {
 	if n := bytes.Count(text, []byte("{")); n > maxObjects {
 		return nil, fmt.Errorf("%d objects; want at most %d", n, maxObjects)
 	}
-	var r Report
+	var r bench.Report
 	if err := json.Unmarshal(text, &r); err != nil {
 		return nil, fmt.Errorf("no report: %w", err)
 	}
-	if r.Version < 0 || r.Version > reportVersion {
+	if r.Version < 0 || r.Version > bench.ReportVersion {
 		return nil, fmt.Errorf("version %d; this linkd reads version %d: use the linkd that wrote it", r.Version,
-			reportVersion)
+			bench.ReportVersion)
 	}
-	checks := []func() error{r.checkStamp, r.checkSizes, r.checkSamples, r.checkGoals, r.checkDisturbances}
+	checks := []func(*bench.Report) error{checkStamp, checkSizes, checkSamples, checkGoals, checkDisturbances}
 	for _, check := range checks {
-		if err := check(); err != nil {
+		if err := check(&r); err != nil {
 			return nil, err
 		}
 	}
@@ -93,7 +91,7 @@ func parseReport(text []byte) (*Report, error) {
 
 var commitForm = regexp.MustCompile(`^([0-9a-f]{3,40}(-dirty)?|unknown)$`)
 
-func (r *Report) checkStamp() error {
+func checkStamp(r *bench.Report) error {
 	s := r.Stamp
 	for _, f := range []struct{ name, value string }{{"command", s.Command}, {"go", s.Go}, {"goos", s.OS},
 		{"goarch", s.Arch}, {"kernel", s.Kernel}, {"cpu", s.CPU}, {"poll_cores", s.CoresFor}} {
@@ -110,7 +108,7 @@ func (r *Report) checkStamp() error {
 	return nil
 }
 
-func (r *Report) checkSizes() error {
+func checkSizes(r *bench.Report) error {
 	for _, f := range []struct {
 		name      string
 		n, at, of int
@@ -128,17 +126,17 @@ func (r *Report) checkSizes() error {
 	return nil
 }
 
-func (r *Report) checkSamples() error {
+func checkSamples(r *bench.Report) error {
 	for i := range r.Samples {
 		s := &r.Samples[i]
-		if err := s.check(); err != nil {
+		if err := checkSample(s); err != nil {
 			return fmt.Errorf("samples[%d]: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (s *Sample) check() error {
+func checkSample(s *bench.Sample) error {
 	for _, f := range []struct{ name, value string }{{"scenario", s.Scenario}, {"peer", s.Peer}, {"case", s.Case}} {
 		if err := checkName(f.name, f.value); err != nil {
 			return err
@@ -171,11 +169,11 @@ func (s *Sample) check() error {
 	return nil
 }
 
-func checkCurve(points []CurvePoint) error {
+func checkCurve(points []bench.CurvePoint) error {
 	if len(points) > maxPoints {
 		return fmt.Errorf("%d points; want at most %d", len(points), maxPoints)
 	}
-	last := CurvePoint{Quantile: -1}
+	last := bench.CurvePoint{Quantile: -1}
 	for _, p := range points {
 		if p.Quantile < 0 || p.Quantile > 1 || p.Ms < 0 || p.Ms > maxValue {
 			return fmt.Errorf("point %g at %g ms; want a quantile of 0 to 1 and no time below 0", p.Quantile, p.Ms)
@@ -189,7 +187,7 @@ func checkCurve(points []CurvePoint) error {
 	return nil
 }
 
-func (r *Report) checkGoals() error {
+func checkGoals(r *bench.Report) error {
 	for i, row := range r.Rows {
 		if len(row.Goals) > maxPeers {
 			return fmt.Errorf("rows[%d]: %d goals; want at most %d", i, len(row.Goals), maxPeers)
@@ -203,7 +201,7 @@ func (r *Report) checkGoals() error {
 	return nil
 }
 
-func (r *Report) checkDisturbances() error {
+func checkDisturbances(r *bench.Report) error {
 	for i, d := range r.Disturbances {
 		if err := checkName("scenario", d.Scenario); err != nil {
 			return fmt.Errorf("disturbances[%d]: %w", i, err)

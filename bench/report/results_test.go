@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"linkd/bench"
 )
 
 func TestParseLimit(t *testing.T) {
@@ -60,12 +62,12 @@ func TestPosition(t *testing.T) {
 func TestMergeRounds(t *testing.T) {
 	all := results(t, "testdata/report", "testdata/report")
 	f := all.section("rest").cases[0].figure("B/device")
-	if n := len(f.values[Linkd]); n != 4 {
+	if n := len(f.values[bench.Linkd]); n != 4 {
 		t.Errorf("%d rounds, want 4", n)
 	}
-	ratio, _ := f.ratio(Linkd, "c-epoll")
+	ratio, _ := f.ratio(bench.Linkd, "c-epoll")
 	f = results(t, "testdata/report").section("rest").cases[0].figure("B/device")
-	if once, _ := f.ratio(Linkd, "c-epoll"); ratio != once {
+	if once, _ := f.ratio(bench.Linkd, "c-epoll"); ratio != once {
 		t.Errorf("the ratio became %v, was %v", ratio, once)
 	}
 }
@@ -92,8 +94,10 @@ func TestGoalsAreWorkedOut(t *testing.T) {
 	}
 }
 
+func at(q, ms float64) bench.CurvePoint { return bench.CurvePoint{Quantile: q, Ms: ms} }
+
 func TestMedianCurve(t *testing.T) {
-	rounds := [][]CurvePoint{{{0.5, 1}, {0.9, 3}, {1, 9}}, {{0.5, 3}, {0.9, 5}}, {{0.5, 2}, {0.99, 7}}}
+	rounds := [][]bench.CurvePoint{{at(0.5, 1), at(0.9, 3), at(1, 9)}, {at(0.5, 3), at(0.9, 5)}, {at(0.5, 2), at(0.99, 7)}}
 	got := medianCurve(rounds)
 	want := []float64{0.5, 2, 0.9, 5}
 	var flat []float64
@@ -162,11 +166,11 @@ func TestWriteInto(t *testing.T) {
 
 // The tables of docs/performance.md are those that docs/results gives.
 func TestPerformancePage(t *testing.T) {
-	found, err := filepath.Glob("../docs/results/*/report.json")
+	found, err := filepath.Glob("../../docs/results/*/report.json")
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no results: %v", err)
 	}
-	text, err := os.ReadFile("../docs/performance.md")
+	text, err := os.ReadFile("../../docs/performance.md")
 	if err != nil {
 		t.Fatal(err)
 	}

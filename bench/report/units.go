@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"fmt"
@@ -8,15 +8,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"linkd/bench"
 )
 
-// moreIsBetter says of a unit that a greater figure is a better one. All others are costs.
-func moreIsBetter(unit string) bool {
-	return strings.HasSuffix(unit, "/s") || unit == "links" || unit == "devices"
-}
-
 // isCPU says of a unit that it is CPU time by what was done, which every server is set beside the limit by.
-func isCPU(unit string) bool { return strings.HasPrefix(unit, "cpu-us/") || unit == coreUnit }
+func isCPU(unit string) bool { return strings.HasPrefix(unit, "cpu-us/") || unit == bench.CoreUnit }
 
 // isMemory says of a unit that it is memory by device or link.
 func isMemory(unit string) bool {
@@ -93,12 +90,12 @@ func parseLimit(limit string) (least, most float64, peer string, ok bool) {
 
 // known lists the names of peers in the order of tables: linkd, the limit, then the others.
 func known() []string {
-	return slices.Concat([]string{Linkd, WithBus}, leastPeers(),
-		[]string{"c-paced", Gnet, Net, "nbio", "netpoll", "java-threads", "external"})
+	return slices.Concat([]string{bench.Linkd, bench.WithBus}, leastPeers(),
+		[]string{bench.CPaced, bench.Gnet, bench.Net, bench.NBIO, bench.Netpoll, bench.Java, bench.External})
 }
 
 // leastPeers lists the names that the peer had and has that does the least that the job takes.
-func leastPeers() []string { return []string{"c-epoll", "epoll"} }
+func leastPeers() []string { return []string{bench.CEpoll, "epoll"} }
 
 // comparePeers orders known peers first, then the others by name.
 func comparePeers(a, b string) int {

@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ const smallest = `{"version": 1, "stamp": {"commit": "abc1", "command": "linkd b
  "samples": [{"scenario": "idle", "peer": "linkd", "case": "n=1", "round": 0,
   "figures": [{"unit": "B/device", "value": 1}], "curves": {"rtt": [{"q": 0.5, "ms": 1}, {"q": 0.9, "ms": 2}]}}]}`
 
-func TestReadReportRefusals(t *testing.T) {
+func TestReadRefusals(t *testing.T) {
 	long := strings.Repeat("x", 2001)
 	many := func(one string, n int) string { return strings.TrimSuffix(strings.Repeat(one+",", n), ",") }
 	tests := []struct{ name, old, new, want string }{
@@ -54,11 +54,11 @@ func TestReadReportRefusals(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := ReadResults([]string{filepath.Dir(path)})
+			_, err := Read([]string{filepath.Dir(path)})
 			switch {
 			case tt.want == "" && err != nil:
 				t.Error(err)
-			case tt.want != "" && (!errors.Is(err, ErrReport) || !strings.Contains(err.Error(), tt.want) ||
+			case tt.want != "" && (!errors.Is(err, ErrRead) || !strings.Contains(err.Error(), tt.want) ||
 				!strings.Contains(err.Error(), path)):
 				t.Errorf("got %v, want %s and %q", err, path, tt.want)
 			}
@@ -66,7 +66,7 @@ func TestReadReportRefusals(t *testing.T) {
 	}
 }
 
-func TestReadResultsRefusals(t *testing.T) {
+func TestMergeRefusals(t *testing.T) {
 	write := func(text string) string {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "report.json"), []byte(text), 0o600); err != nil {
@@ -92,7 +92,7 @@ func TestReadResultsRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := ReadResults(tt.paths)
+			_, err := Read(tt.paths)
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
@@ -100,7 +100,7 @@ func TestReadResultsRefusals(t *testing.T) {
 	}
 }
 
-func FuzzReadReport(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	f.Add([]byte(smallest))
 	f.Add([]byte(`{"samples": [{"scenario": "a", "peer": "b", "case": "rate=1e300/every=1ns", "figures": [` +
 		`{"unit": "cpu-us/msg", "value": -5}], "curves": {"rtt": [{"q": 1, "ms": 0}]}}]}`))

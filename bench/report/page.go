@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	_ "embed"
@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"linkd/bench"
 )
 
 // pageText is the page as a template.
 //
-//go:embed report.html.tmpl
+//go:embed page.html.tmpl
 var pageText string
 
 // page is what the template of report.html is filled with. It holds words, not figures.
@@ -101,7 +103,7 @@ func (all *Results) page() (*page, error) {
 	}
 	for _, run := range all.runs {
 		p.Runs = append(p.Runs, run.page())
-		p.Quiet = p.Quiet && run.quiet()
+		p.Quiet = p.Quiet && run.Quiet()
 		for _, note := range run.Notes {
 			if !slices.Contains(p.Notes, note) {
 				p.Notes = append(p.Notes, note)
@@ -141,27 +143,7 @@ func (run result) page() pageRun {
 	steps, dirty := run.again()
 	return pageRun{Path: filepath.ToSlash(run.path), When: s.Time.UTC().Format("2006-01-02 15:04 UTC"), Commit: s.Commit,
 		Machine: fmt.Sprintf("%d x %s, %s", s.Cores, s.CPU, s.Arch), Kernel: s.OS + " " + s.Kernel, Go: s.Go,
-		CoresFor: s.CoresFor, Rounds: run.Config.Rounds, State: run.shares(), Quiet: run.quiet(), Steps: steps, Dirty: dirty}
-}
-
-// worst is the worst round of a report.
-func (r *Report) worst() (steal, other float64) {
-	for _, d := range r.Disturbances {
-		steal, other = max(steal, d.Steal), max(other, d.Other)
-	}
-	return steal, other
-}
-
-// shares words the worst round.
-func (r *Report) shares() string {
-	steal, other := r.worst()
-	return fmt.Sprintf("%.1f %% of the CPU time stolen, %.1f %% used by others", steal, other)
-}
-
-// quiet says whether the figures are to be trusted.
-func (r *Report) quiet() bool {
-	steal, other := r.worst()
-	return len(r.Disturbances) > 0 && steal <= calm && other <= calm
+		CoresFor: s.CoresFor, Rounds: run.Config.Rounds, State: run.Shares(), Quiet: run.Quiet(), Steps: steps, Dirty: dirty}
 }
 
 // disturbed words what disturbed the runs.
@@ -171,15 +153,15 @@ func (all *Results) disturbed() string {
 		if len(run.Disturbances) == 0 {
 			return "It was not recorded what else happened on the machine: do not trust these figures."
 		}
-		s, o := run.worst()
+		s, o := run.Worst()
 		steal, other = max(steal, s), max(other, o)
 	}
 	words := fmt.Sprintf("In the worst round %.1f %% of the CPU time was stolen by the hypervisor and %.1f %% used by "+
 		"others", steal, other)
-	if steal > calm || other > calm {
-		return words + fmt.Sprintf("; over %d %%: do not trust these figures, run again on a quiet machine.", calm)
+	if steal > bench.Calm || other > bench.Calm {
+		return words + fmt.Sprintf("; over %d %%: do not trust these figures, run again on a quiet machine.", bench.Calm)
 	}
-	return words + fmt.Sprintf("; up to %d %% is held to be quiet.", calm)
+	return words + fmt.Sprintf("; up to %d %% is held to be quiet.", bench.Calm)
 }
 
 func (r reached) page() pageGoal {
@@ -235,13 +217,13 @@ func (f *figureResult) cell(peer, limit string) (pageCell, bool) {
 	if !measured {
 		return pageCell{Median: minus}, false
 	}
-	cell := pageCell{Median: digits(s.Median)}
+	cell := pageCell{Median: bench.Digits(s.Median)}
 	if s.Min < s.Max {
-		cell.Range = digits(s.Min) + " to " + digits(s.Max)
+		cell.Range = bench.Digits(s.Min) + " to " + bench.Digits(s.Max)
 	}
 	if limit != "" && peer != limit && f.unit != "lost" {
 		if ratio, ok := f.ratio(peer, limit); ok {
-			cell.Ratio = "×" + digits(ratio.Median)
+			cell.Ratio = "×" + bench.Digits(ratio.Median)
 		}
 	}
 	return cell, true
@@ -258,7 +240,7 @@ func (f *figureResult) beside(peers []string) string {
 		named = append(named, peer)
 	}
 	for _, peer := range peers {
-		if ratio, ok := f.ratio(Linkd, peer); ok && peer != Linkd && !slices.Contains(named, peer) {
+		if ratio, ok := f.ratio(bench.Linkd, peer); ok && peer != bench.Linkd && !slices.Contains(named, peer) {
 			words = append(words, fmt.Sprintf("%s %s", peer, ratio))
 		}
 	}

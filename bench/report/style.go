@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"linkd/bench"
 )
 
 // style is how a peer looks in every plot and table. Colours are far apart in lightness or in blue and yellow, which
@@ -36,17 +38,17 @@ func hex(c color.NRGBA) string { return fmt.Sprintf("#%02X%02X%02X", c.R, c.G, c
 func styleOf(peer string) (style, bool) {
 	dots, dash, long := []vg.Length{1.5, 2.5}, []vg.Length{4, 2.5}, []vg.Length{8, 3}
 	s, ok := map[string]style{
-		Linkd:          {rgb(0x0067B1), rgb(0x4FA8EC), draw.CircleGlyph{}, nil, 2.4},
-		WithBus:        {rgb(0x5C7FA3), rgb(0x8FB4DA), outline{12, 0}, dash, 1.8},
-		"c-epoll":      {rgb(0x15191D), rgb(0xF4F6F8), draw.BoxGlyph{}, nil, 1.4},
+		bench.Linkd:    {rgb(0x0067B1), rgb(0x4FA8EC), draw.CircleGlyph{}, nil, 2.4},
+		bench.WithBus:  {rgb(0x5C7FA3), rgb(0x8FB4DA), outline{12, 0}, dash, 1.8},
+		bench.CEpoll:   {rgb(0x15191D), rgb(0xF4F6F8), draw.BoxGlyph{}, nil, 1.4},
 		"epoll":        {rgb(0x15191E), rgb(0xF4F6F9), draw.BoxGlyph{}, nil, 1.4}, // the name it had
-		"c-paced":      {rgb(0x868E96), rgb(0xA9B2BB), outline{4, math.Pi / 4}, dash, 1.4},
-		Gnet:           {rgb(0xD1480C), rgb(0xFF8552), draw.PyramidGlyph{}, nil, 1.4},
-		Net:            {rgb(0x00876A), rgb(0x2CC79F), strokes{math.Pi / 4}, dash, 1.4},
-		"nbio":         {rgb(0xC466A1), rgb(0xEC9CCB), outline{3, math.Pi / 2}, long, 1.4},
-		"netpoll":      {rgb(0xD99A00), rgb(0xF5C242), strokes{0}, nil, 1.4},
-		"java-threads": {rgb(0x6B3FA0), rgb(0xB69AF0), outline{24, 0}, dots, 1.4},
-		"external":     {rgb(0x3FA9D9), rgb(0x93D6F7), outline{4, 0}, dots, 1.4},
+		bench.CPaced:   {rgb(0x868E96), rgb(0xA9B2BB), outline{4, math.Pi / 4}, dash, 1.4},
+		bench.Gnet:     {rgb(0xD1480C), rgb(0xFF8552), draw.PyramidGlyph{}, nil, 1.4},
+		bench.Net:      {rgb(0x00876A), rgb(0x2CC79F), strokes{math.Pi / 4}, dash, 1.4},
+		bench.NBIO:     {rgb(0xC466A1), rgb(0xEC9CCB), outline{3, math.Pi / 2}, long, 1.4},
+		bench.Netpoll:  {rgb(0xD99A00), rgb(0xF5C242), strokes{0}, nil, 1.4},
+		bench.Java:     {rgb(0x6B3FA0), rgb(0xB69AF0), outline{24, 0}, dots, 1.4},
+		bench.External: {rgb(0x3FA9D9), rgb(0x93D6F7), outline{4, 0}, dots, 1.4},
 	}[peer]
 	return s, ok
 }

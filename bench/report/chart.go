@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"linkd/bench"
 )
 
 // chart is a plot to be drawn.
@@ -34,7 +36,7 @@ type series struct {
 // point is a median with its extremes. In a latency chart x is the quantile, and there are no extremes.
 type point struct {
 	x float64
-	Summary
+	bench.Summary
 }
 
 // maxCharts bounds what a page shows; maxCases alone would allow for thousands.
@@ -157,7 +159,7 @@ func (sec *section) latencies(c *caseResult, key string) chart {
 
 // medianCurve is the median of the rounds at each quantile that more than half of them reach. A quantile that a round
 // has not got takes its next higher one.
-func medianCurve(rounds [][]CurvePoint) (out []point) {
+func medianCurve(rounds [][]bench.CurvePoint) (out []point) {
 	at := map[float64]bool{}
 	for _, curve := range rounds {
 		for _, p := range curve {
@@ -169,12 +171,12 @@ func medianCurve(rounds [][]CurvePoint) (out []point) {
 	for _, q := range slices.Sorted(maps.Keys(at)) {
 		var values []float64
 		for _, curve := range rounds {
-			if i := slices.IndexFunc(curve, func(p CurvePoint) bool { return p.Quantile >= q }); i >= 0 {
+			if i := slices.IndexFunc(curve, func(p bench.CurvePoint) bool { return p.Quantile >= q }); i >= 0 {
 				values = append(values, curve[i].Ms)
 			}
 		}
 		if 2*len(values) > len(rounds) {
-			out = append(out, point{q, summarise(values)})
+			out = append(out, point{q, bench.Summarise(values)})
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package bench
+package report
 
 import (
 	"encoding/xml"
@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"linkd/bench"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -33,7 +35,8 @@ func golden(t *testing.T, name, got string) {
 	lines := strings.Split(string(want), "\n")
 	for i, line := range strings.Split(got, "\n") {
 		if i >= len(lines) || line != lines[i] {
-			t.Fatalf("%s:%d differs (write it anew with go test ./bench -run %s -update): got\n%s", path, i+1, t.Name(), line)
+			t.Fatalf("%s:%d differs (write it anew with go test ./bench/report -run %s -update): got\n%s", path, i+1,
+				t.Name(), line)
 		}
 	}
 	t.Fatalf("%s: %d bytes, want %d", path, len(got), len(want))
@@ -41,11 +44,24 @@ func golden(t *testing.T, name, got string) {
 
 func results(t *testing.T, paths ...string) *Results {
 	t.Helper()
-	all, err := ReadResults(paths)
+	all, err := Read(paths)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// sampled is a report of two rounds.
+func sampled() *bench.Report {
+	r := &bench.Report{Stamp: bench.Stamp{Commit: "abc", Go: "go1", OS: "linux", Arch: "amd64", Kernel: "6", CPU: "X",
+		Cores: 2, Command: "linkd bench run"}, Config: bench.Config{Rounds: 2}}
+	for round := range 2 {
+		for _, peer := range []string{bench.Linkd, bench.Gnet} {
+			r.Samples = append(r.Samples, bench.Sample{Scenario: "storm", Peer: peer, Case: "n=10", Round: round,
+				Iterations: 10, Figures: []bench.Figure{{Unit: "cpu-us/device", Value: 20}, {Unit: "all-up-s", Value: 0.5}}})
+		}
+	}
+	return r
 }
 
 func TestResultsWrite(t *testing.T) {
@@ -112,15 +128,16 @@ func TestPageEscapes(t *testing.T) {
 		s := &r.Samples[i]
 		s.Scenario += evil
 		s.Case = evil
-		if s.Peer == Gnet {
+		if s.Peer == bench.Gnet {
 			s.Peer = evil
 		}
 		s.Figures[0].Unit = "cpu-us/" + evil
-		s.Curves = map[string][]CurvePoint{evil: {{0.5, 1}, {0.99, 2}}}
+		s.Curves = map[string][]bench.CurvePoint{evil: {at(0.5, 1), at(0.99, 2)}}
 	}
 	r.Stamp.CPU, r.Stamp.Kernel, r.Stamp.Go = evil, evil, evil
 	r.Stamp.Command = "linkd bench run ; reboot $(reboot) `reboot` 'it' <script>"
-	r.Rows = []Row{{Scenario: "storm" + evil, Case: evil, Unit: "cpu-us/" + evil, Goals: []Goal{{Limit: evil}}}}
+	r.Rows = []bench.Row{{Scenario: "storm" + evil, Case: evil, Unit: "cpu-us/" + evil,
+		Goals: []bench.Goal{{Limit: evil}}}}
 	r.Notes = []string{evil, "[a](javascript:b) ![c](d) | `e`"}
 	all, err := merge([]result{{evil, r}})
 	if err != nil {

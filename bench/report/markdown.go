@@ -1,10 +1,12 @@
-package bench
+package report
 
 import (
 	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
+
+	"linkd/bench"
 )
 
 // WriteMarkdown writes the report as Markdown; its plots are the files that Write puts beside it.
@@ -72,7 +74,7 @@ func (sec *section) table(b *strings.Builder) {
 	}
 	compared := sec.compared()
 	for _, peer := range compared {
-		fmt.Fprintf(b, " %s/%s |", Linkd, cell(peer))
+		fmt.Fprintf(b, " %s/%s |", bench.Linkd, cell(peer))
 	}
 	goals := sec.hasGoals()
 	if goals {
@@ -132,7 +134,7 @@ func (sec *section) cells(b *strings.Builder, f *figureResult, compared []string
 		b.WriteString(" |")
 	}
 	for _, peer := range compared {
-		if ratio, ok := f.ratio(Linkd, peer); ok && len(f.limits) > 0 {
+		if ratio, ok := f.ratio(bench.Linkd, peer); ok && len(f.limits) > 0 {
 			fmt.Fprintf(b, " %s |", ratio)
 		} else {
 			b.WriteString(" |")
@@ -145,8 +147,8 @@ func (sec *section) compared() (list []string) {
 	for _, peer := range sec.peers {
 		for _, c := range sec.cases {
 			for _, f := range c.figures {
-				_, ok := f.ratio(Linkd, peer)
-				if ok && len(f.limits) > 0 && peer != Linkd && (len(list) == 0 || list[len(list)-1] != peer) {
+				_, ok := f.ratio(bench.Linkd, peer)
+				if ok && len(f.limits) > 0 && peer != bench.Linkd && (len(list) == 0 || list[len(list)-1] != peer) {
 					list = append(list, peer)
 				}
 			}
