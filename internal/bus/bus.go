@@ -164,6 +164,9 @@ func (b *Bus) lane(kind string, most int64) (*lane, error) {
 		inbox: b.link.nc.NewInbox() + ".", ending: make(chan struct{}), stop: make(chan struct{}),
 		ended: make(chan struct{}),
 	}
+	if b.own != nil {
+		l.hears = b.own.hears
+	}
 	l.spool.to = b.names.Load()
 	l.word = func(kind string, err error) {
 		b.condition.word(kind, err)

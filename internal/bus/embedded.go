@@ -34,6 +34,7 @@ type embedded struct {
 	listen place // where clients were taken, once started
 	mqtt   place
 	srv    atomic.Pointer[nats.Server]
+	linkd  atomic.Pointer[nats.Account] // of the server that runs, or ran last
 }
 
 // place is where to listen.
@@ -97,6 +98,12 @@ func (e *embedded) start() error {
 		e.stop()
 		return said.failure()
 	}
+	account, err := s.LookupAccount(accountName)
+	if err != nil {
+		e.stop()
+		return fmt.Errorf("bus: %w", err)
+	}
+	e.linkd.Store(account)
 	if at, ok := s.Addr().(*net.TCPAddr); ok && e.listen.port < 0 {
 		e.listen.port = at.Port
 	}
@@ -104,6 +111,11 @@ func (e *embedded) start() error {
 		e.mqtt.port = o.MQTT.Port
 	}
 	return nil
+}
+
+// hears reports whether a subject has subscribers: clients, MQTT's among them, and streams.
+func (e *embedded) hears(subject string) bool {
+	return e.linkd.Load().SubscriptionInterest(subject)
 }
 
 // stop stops the server and returns when all is written.

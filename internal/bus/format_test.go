@@ -9,6 +9,7 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"linkd/drivers/tags"
 	"linkd/internal/payload"
@@ -103,6 +104,72 @@ func TestFormats(t *testing.T) {
 		}
 		stop(t, b)
 	}
+}
+
+// TestToldToThoseWhoListen: what nobody listens to is not published, and who listens to one device, or by a wildcard, is
+// told all of it from then on.
+func TestToldToThoseWhoListen(t *testing.T) {
+	t.Parallel()
+	const n = 1000
+	cfg := config(t)
+	cfg.Listen, cfg.Access = "127.0.0.1:0", roles
+	b := start(t, cfg)
+	defer stop(t, b)
+	published := func(device string, from int) int64 {
+		before, sent := messagesIn(t, b), sentOf(b, tagsKind).Sent
+		take(b, device, from, from+n)
+		eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == sent+n })
+		return messagesIn(t, b) - before
+	}
+	if got := published("d1", 0); got >= n/2 {
+		t.Errorf("%d messages for %d reports to which nobody listens", got, n)
+	}
+	for _, subject := range []string{"linkd.p.tags.ch.d1", "linkd.p.tags.>", "linkd.p.tags.*.d1"} {
+		nc := client(t, b, "viewer")
+		sub, err := nc.SubscribeSync(subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := nc.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		published("d1", n)
+		for i := range n {
+			if _, err := sub.NextMsg(within); err != nil {
+				t.Fatalf("%s: report %d: %v", subject, i, err)
+			}
+		}
+		if subject == "linkd.p.tags.ch.d1" {
+			if got := published("d2", 0); got >= n/2 {
+				t.Errorf("%d messages for %d reports of another device", got, n)
+			}
+		}
+		nc.Close()
+		eventually(t, "nobody listens", func() bool { return !b.own.hears("linkd.p.tags.ch.d1") })
+	}
+	js, err := jetstream.New(client(t, b, "admin"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "mine", Subjects: []string{"linkd.p.tags.>"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	published("d1", 2*n)
+	eventually(t, "a stream of one's own has them all", func() bool {
+		info, err := mine.Info(t.Context())
+		return err == nil && info.State.Msgs == n
+	})
+}
+
+// messagesIn counts what the embedded server has been sent.
+func messagesIn(t *testing.T, b *Bus) int64 {
+	t.Helper()
+	v, err := b.own.srv.Load().Varz(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.InMsgs
 }
 
 // TestNothingGoodIsNoLine: a report that a format has no place for is told nobody, and kept all the same.

@@ -51,9 +51,10 @@ type lane struct {
 	kind  string
 	spool *spool
 	link  *link
-	alone bool    // nobody else writes to the stream
-	packs *packer // of the stream; nil: each record is a message there
-	inbox string  // acknowledgements come to inbox + attempt
+	alone bool                      // nobody else writes to the stream
+	packs *packer                   // of the stream; nil: each record is a message there
+	hears func(subject string) bool // whether it has subscribers, which the own server alone says; nil: it may have
+	inbox string                    // acknowledgements come to inbox + attempt
 	open  *atomic.Bool
 	word  func(kind string, err error) // of trouble, and with nil of its end; must not block
 	sent  atomic.Uint64
@@ -292,10 +293,15 @@ func (l *lane) layOut(c *chunk) []message {
 	return l.messages
 }
 
-// tell publishes the records of c to those who listen to their subjects now.
+// tell publishes the records of c to those who listen to their subjects now. Whether anybody does is asked first where
+// it can be: to publish to nobody costs several times as much.
 func (l *lane) tell(c *chunk) error {
 	for subject, data := range c.told {
-		if err := l.link.nc.Publish(string(subject), data); err != nil {
+		to := string(subject)
+		if l.hears != nil && !l.hears(to) {
+			continue
+		}
+		if err := l.link.nc.Publish(to, data); err != nil {
 			return err
 		}
 	}
