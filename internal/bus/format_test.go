@@ -106,8 +106,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestToldToThoseWhoListen: what nobody listens to is not published; who listens to one device, or by a wildcard, is told
-// all of it from then on.
+// TestToldToThoseWhoListen: what nobody listens to is not published; who listens to one device, or by a wildcard, is
+// told all of it from then on.
 func TestToldToThoseWhoListen(t *testing.T) {
 	t.Parallel()
 	const n = 1000
