@@ -248,6 +248,8 @@ export interface Bus {
   since: string;
   reason: string;
   external: boolean;
+  /** Of live reports. */
+  format: string;
   listen: string;
   mqtt: string;
   kinds: { kind: 'tags' | 'conn'; sent: number; dropped: number; waiting: number }[];

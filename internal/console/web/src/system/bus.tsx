@@ -25,6 +25,7 @@ export function BusCard() {
                 [t('bus.server'), b.external ? t('bus.external') : t('bus.embedded')],
                 ['NATS', <span class="mono">{b.listen || none}</span>],
                 ['MQTT', <span class="mono">{b.mqtt || none}</span>],
+                [t('bus.format'), b.format],
               ]}
             />
             <table class="spaced">
