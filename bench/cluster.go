@@ -104,17 +104,9 @@ func (c *cluster) await(ctx context.Context, done func(*node, stats) bool) error
 	defer cancel()
 	for i := range c.nodes {
 		n := &c.nodes[i]
-		for {
-			s, err := n.server.stats(ctx)
-			if err != nil {
-				return err
-			}
-			if done(n, s) {
-				break
-			}
-			if err := sleep(ctx, 2*sampleEvery); err != nil {
-				return fmt.Errorf("bench: node %d has %d of %d devices bound: %w", i+1, s.Bound, n.share(), err)
-			}
+		s, err := n.server.until(ctx, clusterTime, 2*sampleEvery, func(s stats) bool { return done(n, s) })
+		if err != nil {
+			return fmt.Errorf("bench: node %d has %d of %d devices bound: %w", i+1, s.Bound, n.share(), err)
 		}
 	}
 	return nil

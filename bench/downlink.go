@@ -61,20 +61,13 @@ func commandPeer(ctx context.Context, s *server, url string, n int) error {
 	if _, err := request(ctx, http.MethodPost, url); err != nil {
 		return err
 	}
-	limit, cancel := context.WithTimeout(ctx, settleTime)
-	defer cancel()
-	for {
-		now, err := s.stats(ctx)
-		if err != nil {
-			return err
-		}
-		if now.Commands-before.Commands >= uint64(n) {
-			return nil
-		}
-		if err := sleep(limit, 5*time.Millisecond); err != nil {
-			return fmt.Errorf("bench: %d of %d devices have answered after %v", now.Commands-before.Commands, n, settleTime)
-		}
+	now, err := s.until(ctx, settleTime, 5*time.Millisecond, func(now stats) bool {
+		return now.Commands-before.Commands >= uint64(n)
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("bench: %d of %d devices have answered after %v", now.Commands-before.Commands, n, settleTime)
 	}
+	return err
 }
 
 // writers is how many writes are asked of linkd at once.

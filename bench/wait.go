@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -78,14 +79,24 @@ func emptyMemory(ctx context.Context, w watched) (int64, error) {
 
 // await asks the server until done.
 func (s *server) await(ctx context.Context, done func(stats) bool) error {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	_, err := s.until(ctx, startTime, sampleEvery, done)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("bench: no traffic within %v", startTime)
+	}
+	return err
+}
+
+// until asks the server again and again until done, and returns what it said last. After most the error is
+// context.DeadlineExceeded.
+func (s *server) until(ctx context.Context, most, every time.Duration, done func(stats) bool) (last stats, err error) {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	for {
-		if now, err := s.stats(ctx); err != nil || done(now) {
-			return err
+		if last, err = s.stats(ctx); err != nil || done(last) {
+			return last, err
 		}
-		if err := sleep(ctx, sampleEvery); err != nil {
-			return fmt.Errorf("bench: no traffic: %w", err)
+		if err := sleep(ctx, every); err != nil {
+			return last, err
 		}
 	}
 }
