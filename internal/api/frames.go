@@ -208,6 +208,7 @@ func (a *API) tap(ctx context.Context, in *tapInput) (*huma.StreamResponse, erro
 				return
 			}
 			send = c.write
+			s.still = func() error { return c.file.Still(time.Now()) }
 		}
 		for _, f := range in.of(kept) {
 			if send(f) != nil || len(s.buf) >= batch && s.flush() != nil {

@@ -150,6 +150,7 @@ type stream struct {
 	events bool
 	w      http.ResponseWriter
 	rc     *http.ResponseController
+	still  func() error    // writes into silence what its readers pass over, where that is no event; nil: nothing
 	buf    []byte          // what has not been written yet
 	gone   <-chan struct{} // the client
 }
@@ -174,10 +175,14 @@ func (s *stream) send(event string, data any) error {
 	return nil
 }
 
-// comment is there so that something comes; bytes of another kind have none.
+// comment is there so that something comes.
 func (s *stream) comment(text string) error {
 	if s.events {
 		s.buf = append(s.buf, ": "+text+"\n\n"...)
+	} else if s.still != nil {
+		if err := s.still(); err != nil {
+			return err
+		}
 	}
 	return s.flush()
 }

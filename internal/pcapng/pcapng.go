@@ -18,6 +18,7 @@ import (
 const (
 	sectionHeader  = 0x0A0D0D0A
 	interfaceBlock = 1
+	statistics     = 5 // of an interface
 	enhancedPacket = 6
 
 	optionEnd         = 0
@@ -92,11 +93,9 @@ func (p *Writer) Write(f Frame) error {
 	if from.Addr().Is6() {
 		head = tcpHeader + ip6Header
 	}
-	at := uint64(f.Time.UnixNano())
 	p.begin(enhancedPacket)
 	p.b = binary.LittleEndian.AppendUint32(p.b, 0) // the first interface
-	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(at>>32))
-	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(at))
+	p.time(f.Time)
 	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(head+len(data)))
 	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(head+length))
 	begin := len(p.b)
@@ -108,6 +107,20 @@ func (p *Writer) Write(f Frame) error {
 		p.option(optionEnd, nil)
 	}
 	return p.end()
+}
+
+// Still writes that nothing has passed until at: the interface's statistics, of which none are told.
+func (p *Writer) Still(at time.Time) error {
+	p.begin(statistics)
+	p.b = binary.LittleEndian.AppendUint32(p.b, 0) // the first interface
+	p.time(at)
+	return p.end()
+}
+
+func (p *Writer) time(at time.Time) {
+	ns := uint64(at.UnixNano())
+	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(ns>>32))
+	p.b = binary.LittleEndian.AppendUint32(p.b, uint32(ns))
 }
 
 // makeRoom forgets links that are over where another one begins.

@@ -25,7 +25,7 @@ func blocks(t *testing.T, b []byte) (list [][]byte) {
 }
 
 // TestFile holds a file to the bytes that the draft's figures ask for: section header (figure 9), interface description
-// (figure 10), enhanced packet (figure 11).
+// (figure 10), enhanced packet (figure 11); interface statistics have no options (section 4.6).
 func TestFile(t *testing.T) {
 	var b bytes.Buffer
 	w, err := NewWriter(&b, "linkd", "s1/c1")
@@ -40,6 +40,9 @@ func TestFile(t *testing.T) {
 	if err := w.Write(Frame{Time: at, From: own, To: device, Data: []byte("x")}); err != nil {
 		t.Fatal(err)
 	}
+	if err := w.Still(at); err != nil {
+		t.Fatal(err)
+	}
 	want := []string{
 		"0a0d0d0a 2c000000 4d3c2b1a 0100 0000 ffffffffffffffff 0400 0500 6c696e6b64 000000 0000 0000 2c000000",
 		"01000000 2c000000 6500 0000 00000000 0200 0500 73312f6331 000000 0900 0100 09 000000 0000 0000 2c000000",
@@ -50,6 +53,7 @@ func TestFile(t *testing.T) {
 		"06000000 4c000000 00000000 04030201 08070605 29000000 29000000" +
 			"45000029 00004000 4006 6cca c0000201 0a010203" +
 			"01f6 0fa0 00000001 00000006 5018 ffff 5829 0000 78 000000 4c000000",
+		"05000000 18000000 00000000 04030201 08070605 18000000",
 	}
 	got := blocks(t, b.Bytes())
 	if len(got) != len(want) {
