@@ -30,6 +30,8 @@ type Driver struct {
 	MaxFrame int
 	// Polls says that the driver speaks first and at intervals, so that a silent link is a dead link.
 	Polls bool
+	// Readme is the driver's README, and those of what it stands on: their tables of options say what each is for.
+	Readme string
 	// Ask asks for all options of a channel, as Compile does; nil: there are none.
 	Ask func(*options.Options)
 	// Compile turns one channel of the project into what all its links share. The error names the option or the
@@ -43,7 +45,7 @@ func (d *Driver) Options() []options.Option {
 	if d.Ask != nil {
 		d.Ask(o)
 	}
-	return o.Asked()
+	return options.Describe(o.Asked(), d.Readme)
 }
 
 // Channel is a compiled channel: immutable, shared by every link that it serves, used by many loops at once.

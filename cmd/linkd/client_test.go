@@ -72,7 +72,7 @@ func TestDrivers(t *testing.T) {
 			`{"name":"raw","title":"Raw bytes","links":["none"],"selectable":true,"options":[]},` +
 			`{"name":"text","title":"Lines","links":["tcp-server","tcp-client"],"selectable":true,"options":[` +
 			`{"key":"max_line","kind":"number","default":"1024","choices":[]},` +
-			`{"key":"mode","kind":"choice","default":"a","choices":["a","b"]},` +
+			`{"key":"mode","kind":"choice","default":"a","choices":["a","b"],"about":"how it reads"},` +
 			`{"key":"patterns","kind":"texts","default":"","choices":[]}]}],"next":""}`,
 		"GET /api/v1/drivers?connection=s1%2Fc9": `404 provider s1 has no connection "c9"`,
 	})
@@ -82,10 +82,10 @@ func TestDrivers(t *testing.T) {
 		"sim   none                   no          -          not on tcp-server\n", "")
 	wantRun(t, []string{"drivers", "text", "--url", s.URL}, 0, ""+
 		"text: Lines\nlinks: tcp-server, tcp-client\n"+
-		"OPTION    KIND    DEFAULT  CHOICES\n"+
-		"max_line  number  1024     -\n"+
-		"mode      choice  a        a,b\n"+
-		"patterns  texts   -        -\n", "")
+		"OPTION    KIND    DEFAULT  CHOICES  FOR\n"+
+		"max_line  number  1024     -        -\n"+
+		"mode      choice  a        a,b      how it reads\n"+
+		"patterns  texts   -        -        -\n", "")
 	wantRun(t, []string{"drivers", "raw", "--url", s.URL}, 0, "raw: Raw bytes\nlinks: none\nIt has no options.\n", "")
 	wantRun(t, []string{"drivers", "sim", "--connection", "s1/c1", "--url", s.URL}, 0, ""+
 		"sim: -\nlinks: none\nnot selectable: not on tcp-server\nIt has no options.\n", "")

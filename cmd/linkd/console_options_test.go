@@ -87,6 +87,8 @@ func TestConsoleOptions(t *testing.T) {
 	b.click("DisclosureTriangle", "Options of modbus-rtu")
 	b.holds("a default is shown", `[...document.querySelectorAll("dialog .field")].some((f) =>
 		f.innerText.startsWith("timeout_max") && f.querySelector("input").placeholder === "3s")`)
+	b.seesIn("dialog .field", "max_gap", "registers between tags that are read along, 0 to 125")
+	b.seesIn("dialog .field", "write_multiple", "FC 15 and 16 even for one coil or register")
 	b.enter("timeout_max", "soon")
 	b.enter("max_gap", "2.5")
 	b.click("checkbox", "write_multiple")

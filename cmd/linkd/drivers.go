@@ -93,9 +93,10 @@ func showDriver(c *cli.Context, cl *client, query url.Values, name string, asJSO
 		return err
 	}
 	table := tabwriter.NewWriter(c.App.Writer, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "OPTION\tKIND\tDEFAULT\tCHOICES")
+	fmt.Fprintln(table, "OPTION\tKIND\tDEFAULT\tCHOICES\tFOR")
 	for _, o := range found.Options {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Key, o.Kind, cell(o.Default), cell(strings.Join(o.Choices, ",")))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", o.Key, o.Kind, cell(o.Default), cell(strings.Join(o.Choices, ",")),
+			cell(o.About))
 	}
 	return table.Flush()
 }

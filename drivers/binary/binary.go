@@ -3,6 +3,7 @@ package binary
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -26,12 +27,15 @@ const (
 	maxUnit      = 8
 )
 
+//go:embed README.md
+var readme string
+
 // Driver describes binary.
 func Driver() *drivers.Driver {
 	return &drivers.Driver{
 		Name: "binary", Title: "Frames that the project file declares",
 		Links: []project.LinkKind{project.TCPServer, project.TCPClient}, MaxFrame: maxFrame, Polls: true,
-		Ask: func(o *options.Options) { (&channel{}).options(o) }, Compile: compile,
+		Ask: func(o *options.Options) { (&channel{}).options(o) }, Compile: compile, Readme: readme + poll.Readme,
 	}
 }
 

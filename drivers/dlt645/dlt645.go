@@ -2,6 +2,7 @@
 package dlt645
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 
@@ -12,6 +13,9 @@ import (
 	"linkd/project/options"
 )
 
+//go:embed README.md
+var readme string
+
 // Driver describes dlt645.
 func Driver() *drivers.Driver {
 	return &drivers.Driver{
@@ -19,7 +23,7 @@ func Driver() *drivers.Driver {
 		Links:    []project.LinkKind{project.TCPServer, project.TCPClient},
 		MaxFrame: maxFrame, Polls: true,
 		Ask:     func(o *options.Options) { (&channel{}).options(o) },
-		Compile: compile,
+		Compile: compile, Readme: readme + poll.Readme,
 	}
 }
 

@@ -3,6 +3,7 @@ package json
 
 import (
 	"bytes"
+	_ "embed"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,9 @@ const (
 	mostEnd       = 8 // bytes of an ending
 )
 
+//go:embed README.md
+var readme string
+
 // Driver describes json.
 func Driver() *drivers.Driver {
 	return &drivers.Driver{
@@ -31,7 +35,7 @@ func Driver() *drivers.Driver {
 		Links:    []project.LinkKind{project.TCPServer, project.TCPClient},
 		MaxFrame: mostObject, Polls: true,
 		Ask:     func(o *options.Options) { (&channel{set: &tags.Set{}}).options(o) },
-		Compile: compile,
+		Compile: compile, Readme: readme + poll.Readme,
 	}
 }
 

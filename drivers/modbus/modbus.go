@@ -3,6 +3,7 @@
 package modbus
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 
@@ -15,21 +16,29 @@ import (
 
 // RTU describes modbus-rtu: RTU frames over a TCP link, as serial servers and DTUs pass them on.
 func RTU() *drivers.Driver {
-	return driver("modbus-rtu", "Modbus RTU over TCP", rtu{}, maxRTU)
+	return driver("modbus-rtu", "Modbus RTU over TCP", rtu{}, maxRTU, readme)
 }
 
 // TCP describes modbus-tcp.
-func TCP() *drivers.Driver { return driver("modbus-tcp", "Modbus TCP", tcp{}, maxTCP) }
+func TCP() *drivers.Driver {
+	return driver("modbus-tcp", "Modbus TCP", tcp{}, maxTCP, tcpReadme+readme)
+}
 
 // ASCII describes modbus-ascii.
 func ASCII() *drivers.Driver {
-	return driver("modbus-ascii", "Modbus ASCII over TCP", ascii{}, maxASCII)
+	return driver("modbus-ascii", "Modbus ASCII over TCP", ascii{}, maxASCII, readme)
 }
 
-func driver(name, title string, f framing, maxFrame int) *drivers.Driver {
+//go:embed README.md
+var readme string
+
+//go:embed tcp/README.md
+var tcpReadme string
+
+func driver(name, title string, f framing, maxFrame int, readme string) *drivers.Driver {
 	return &drivers.Driver{
 		Name: name, Title: title, Links: []project.LinkKind{project.TCPServer, project.TCPClient},
-		MaxFrame: maxFrame, Polls: true, Ask: func(o *options.Options) { (&channel{framing: f}).options(o) },
+		MaxFrame: maxFrame, Polls: true, Readme: readme + poll.Readme, Ask: func(o *options.Options) { (&channel{framing: f}).options(o) },
 		Compile: func(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
 			return compile(ch, models, f, maxFrame)
 		},

@@ -13,11 +13,17 @@
 package poll
 
 import (
+	_ "embed"
 	"time"
 
 	"linkd/drivers"
 	"linkd/drivers/tags"
 )
+
+// Readme says what ReadOptions asks for.
+//
+//go:embed README.md
+var Readme string
 
 // Exchange is one question and how its answer is recognised. It is immutable and shared by all links of a channel.
 type Exchange interface {

@@ -2,6 +2,7 @@
 package raw
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 
@@ -10,6 +11,9 @@ import (
 	"linkd/project/options"
 )
 
+//go:embed README.md
+var readme string
+
 // Driver describes raw.
 func Driver() *drivers.Driver {
 	return &drivers.Driver{
@@ -17,7 +21,7 @@ func Driver() *drivers.Driver {
 		Title:   "Bytes through: send, tap, tunnel",
 		Links:   []project.LinkKind{project.TCPServer, project.TCPClient},
 		Ask:     func(o *options.Options) { ask(o) },
-		Compile: compile,
+		Compile: compile, Readme: readme,
 	}
 }
 

@@ -2,6 +2,7 @@
 package text
 
 import (
+	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +22,9 @@ const (
 	mostEnd     = 8 // bytes of a terminator
 )
 
+//go:embed README.md
+var readme string
+
 // Driver describes text.
 func Driver() *drivers.Driver {
 	return &drivers.Driver{
@@ -28,7 +32,7 @@ func Driver() *drivers.Driver {
 		Links:    []project.LinkKind{project.TCPServer, project.TCPClient},
 		MaxFrame: mostLine + 1 + mostEnd, Polls: true,
 		Ask:     func(o *options.Options) { (&channel{set: &tags.Set{}}).options(o) },
-		Compile: compile,
+		Compile: compile, Readme: readme + poll.Readme,
 	}
 }
 

@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 			`"writable":false,"readback":false,"on_change":false}]}],"next":""}`},
 		{"GET", "/api/v1/drivers?connection=s1/c1", "", 200, `{"items":[{"name":"raw","title":"Raw",` +
 			`"links":["tcp-server"],"selectable":true,"reason":"","options":[{"key":"echo","kind":"choice",` +
-			`"default":"a","choices":["a","b"]}]},{"name":"none","title":"","links":[],"selectable":false,` +
+			`"default":"a","choices":["a","b"],"about":"which"}]},{"name":"none","title":"","links":[],"selectable":false,` +
 			`"reason":"driver none runs on none links, not on tcp-server","options":[]}],"next":""}`},
 		{"POST", "/api/v1/connections/s1/c1/send", `{"text":"hi","wait_ms":5}`, 200,
 			`{"sent":2,"received_hex":"6f6bff0d0a","received_text":"ok` + "\uFFFD" + `\r\n"}`},

@@ -244,7 +244,7 @@ func (f *fakeCore) Drivers(provider, name string) ([]server.DriverView, error) {
 	}
 	return []server.DriverView{
 		{Name: "raw", Title: "Raw", Links: []string{"tcp-server"}, Selectable: true, Options: []options.Option{
-			{Key: "echo", Kind: options.Choice, Default: "a", Choices: []string{"a", "b"}}}},
+			{Key: "echo", Kind: options.Choice, Default: "a", Choices: []string{"a", "b"}, About: "which"}}},
 		{Name: "none", Reason: "driver none runs on none links, not on tcp-server"},
 	}, nil
 }

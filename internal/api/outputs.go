@@ -27,6 +27,7 @@ type OptionView struct {
 	Kind    OptionKind `json:"kind"`
 	Default string     `json:"default" doc:"As a project file has it; empty: none."`
 	Choices []string   `json:"choices" nullable:"false" doc:"Of a choice."`
+	About   string     `json:"about" doc:"What it is for; may be empty."`
 }
 
 // OptionKind says what an option holds.
@@ -44,7 +45,8 @@ func (OptionKind) Schema(huma.Registry) *huma.Schema {
 // OptionViews is options as a form needs them.
 func OptionViews(list []options.Option) []OptionView {
 	return views(list, func(o options.Option) OptionView {
-		return OptionView{Key: o.Key, Kind: OptionKind(o.Kind), Default: o.Default, Choices: append([]string{}, o.Choices...)}
+		return OptionView{Key: o.Key, Kind: OptionKind(o.Kind), Default: o.Default, Choices: append([]string{}, o.Choices...),
+			About: o.About}
 	})
 }
 

@@ -23,6 +23,7 @@ type Option struct {
 	Kind    Kind
 	Default string   // as a project file has it; empty: none
 	Choices []string // of a Choice
+	About   string   // what it is for, in plain words; may be empty
 }
 
 // Kind says what an option holds.

@@ -289,6 +289,8 @@ export interface Option {
     | ('list' | 'texts' | 'mapping' | 'mappings' | 'unknown');
   default: string;
   choices: string[];
+  /** What it is for; may be empty. */
+  about: string;
 }
 
 export interface System {

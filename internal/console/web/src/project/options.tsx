@@ -38,7 +38,7 @@ interface DriverProps extends Omit<Props, 'list'> {
 export function DriverOptions({ drivers, driver, values, fault, onChange }: DriverProps) {
   const own = drivers.find((d) => d.name === driver)?.options ?? [];
   const others = Object.keys(values).filter((key) => !own.some((o) => o.key === key));
-  const list = [...own, ...others.map((key): Option => ({ key, kind: 'unknown', default: '', choices: [] }))];
+  const list = [...own, ...others.map((key): Option => ({ key, kind: 'unknown', default: '', choices: [], about: '' }))];
   if (!list.length) return null;
   return (
     <details open={list.some((o) => o.key in values || isNested(o) || fault(o.key))}>
@@ -59,7 +59,7 @@ interface FieldProps {
 }
 
 function OptionField({ of: o, value, error, onChange }: FieldProps) {
-  const common = { label: o.key, error, mono: true };
+  const common = { label: o.key, error, mono: true, hint: o.about || undefined };
   switch (o.kind) {
     case 'flag':
       return (
@@ -69,6 +69,7 @@ function OptionField({ of: o, value, error, onChange }: FieldProps) {
             checked={(value ?? o.default === 'true') === true}
             onChange={(on) => onChange(on === (o.default === 'true') ? undefined : on)}
           />
+          {o.about && <p class="hint">{o.about}</p>}
           {error && <p class="fault">{error}</p>}
         </div>
       );
@@ -78,6 +79,7 @@ function OptionField({ of: o, value, error, onChange }: FieldProps) {
           label={o.key}
           value={String(value ?? o.default)}
           error={error}
+          hint={o.about || undefined}
           onChange={(v) => onChange(v === o.default ? undefined : v)}
           options={o.choices.map((c) => [c, c])}
         />
@@ -119,7 +121,8 @@ function Nested({ of: o, value, error, onChange }: FieldProps) {
   const [lines] = useState(() => o.kind === 'texts' && isPairs(value));
   const [read, write] = lines ? [pairsOf, pairsText] : [jsonOf, jsonText];
   const broken = typeof value === 'string' && o.kind !== 'unknown' ? t('option.notJSON') : undefined;
-  const hints = { mappings: t('option.mappings'), unknown: t('option.unknown'), other: t('option.mapping') };
+  const form = { mappings: t('option.mappings'), unknown: t('option.unknown') };
+  const hint = lines ? '' : (form[o.kind as keyof typeof form] ?? t('option.mapping'));
   return (
     <div class="all">
       <Parsed
@@ -130,7 +133,7 @@ function Nested({ of: o, value, error, onChange }: FieldProps) {
         mono
         rows={Math.min(Math.max(write(value).split('\n').length, lines ? 2 : 3), 14)}
         placeholder={lines ? 'NAME: VALUE' : undefined}
-        hint={lines ? undefined : o.kind === 'mappings' || o.kind === 'unknown' ? hints[o.kind] : hints.other}
+        hint={[o.about, hint].filter(Boolean).join('. ') || undefined}
         error={broken ?? error}
         onChange={onChange}
       />
