@@ -37,7 +37,6 @@ import (
 	"linkd/drivers"
 	"linkd/drivers/tags"
 	"linkd/project"
-	"linkd/project/options"
 )
 
 // Run holds d against the contract of package drivers, with each of the channel configurations that its cases have,
@@ -67,16 +66,6 @@ func descriptor(t *testing.T, d *drivers.Driver) {
 	if d.Title == "" || len(d.Links) == 0 || d.MaxFrame < 0 || d.MaxFrame > 64<<10 {
 		t.Errorf("title %q, links %q, largest frame %d: each must be set, the frame at most 64 KiB", d.Title, d.Links,
 			d.MaxFrame)
-	}
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Errorf("a driver begins with its README: %v", err)
-	}
-	said := options.Table(d.Readme)
-	for key, row := range options.Table(string(text)) {
-		if said[key] != row {
-			t.Errorf("Readme says %q of %s, README.md %q: embed it", said[key], key, row)
-		}
 	}
 	unknown := &project.Channel{Name: "ch", Driver: d.Name, Options: map[string]any{"no_such_option": 1}}
 	if _, err := d.Compile(unknown, nil); err == nil || !strings.Contains(err.Error(), "no_such_option") {

@@ -2,6 +2,7 @@ package drivertest
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,16 @@ import (
 // described: each option that Ask asks for is read by Compile, and stands in a table of the driver's README with its
 // default; no other stands there.
 func described(t *testing.T, d *drivers.Driver) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Errorf("a driver begins with its README: %v", err)
+	}
 	rows := options.Table(d.Readme)
+	for key, row := range options.Table(string(text)) {
+		if rows[key] != row {
+			t.Errorf("Readme says %q of %s, README.md %q: embed it", rows[key], key, row)
+		}
+	}
 	for _, o := range d.Options() {
 		wrong := &project.Channel{Name: "ch", Driver: d.Name, Options: map[string]any{o.Key: []any{[]any{}}}}
 		if _, err := d.Compile(wrong, nil); err == nil || !strings.Contains(err.Error(), o.Key) {

@@ -38,7 +38,8 @@ var tcpReadme string
 func driver(name, title string, f framing, maxFrame int, readme string) *drivers.Driver {
 	return &drivers.Driver{
 		Name: name, Title: title, Links: []project.LinkKind{project.TCPServer, project.TCPClient},
-		MaxFrame: maxFrame, Polls: true, Readme: readme + poll.Readme, Ask: func(o *options.Options) { (&channel{framing: f}).options(o) },
+		MaxFrame: maxFrame, Polls: true, Readme: readme + poll.Readme,
+		Ask: func(o *options.Options) { (&channel{framing: f}).options(o) },
 		Compile: func(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
 			return compile(ch, models, f, maxFrame)
 		},
