@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 )
 
 // ErrConfig is wrapped by every error that says that a Config cannot be run.
@@ -245,8 +246,14 @@ func (b *bench) round(ctx context.Context, s Scenario, round int) error {
 				continue
 			}
 			b.Progress(fmt.Sprintf("%s, round %d of %d: %s, %s", s.Name, round+1, b.Rounds, m.name, peer))
-			if err := b.measure(ctx, s, m, peer, round); err != nil {
+			err := b.measure(ctx, s, m, peer, round)
+			switch {
+			case err == nil:
+			case ours(peer) || ctx.Err() != nil:
 				return fmt.Errorf("%s, %s: %w", m.name, peer, err)
+			default: // hours of the others' figures are not to be lost by it
+				b.note(fmt.Sprintf("%s, %s, round %d: %s failed and has no figures there: %s", s.Name, m.name, round+1, peer,
+					oneLine(err)))
 			}
 		}
 	}
@@ -276,8 +283,33 @@ func (b *bench) measure(ctx context.Context, s Scenario, m measured, peer string
 	return nil
 }
 
+// oneLine words an error, which may be several and have a server's own words in it.
+func oneLine(err error) string {
+	text := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, err.Error())
+	return clip(strings.Join(strings.Fields(text), " "), mostNote)
+}
+
+func clip(text string, most int) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return text
+}
+
+const (
+	mostNotes = 150 // of a report: more are told, and not kept
+	mostNote  = 400 // bytes of an error in one
+)
+
 // note says something that belongs into the report and that somebody should know now.
 func (b *bench) note(text string) {
-	b.report.Notes = append(b.report.Notes, text)
+	if len(b.report.Notes) < mostNotes {
+		b.report.Notes = append(b.report.Notes, text)
+	}
 	b.Progress(text)
 }

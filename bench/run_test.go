@@ -127,6 +127,39 @@ func TestRunThatIsEndedKeepsItsFigures(t *testing.T) {
 	}
 }
 
+// TestOthersMayFail: a server that fails has no figures and a note; the others go on, but not where it is linkd.
+func TestOthersMayFail(t *testing.T) {
+	failing := errors.New("first\n\x1b[2J" + strings.Repeat("words ", 200))
+	s := Scenario{Name: "storm", cases: func(*Config) []measured {
+		return []measured{{name: "n=1", run: func(_ context.Context, _ *bench, peer string) (sample, error) {
+			if peer != Linkd {
+				return sample{}, failing
+			}
+			return sample{iterations: 1, figures: []Figure{{stormUnit, 1}}}, nil
+		}}}
+	}}
+	b := &bench{Config: Config{Peers: []string{Gnet, Linkd}, Progress: func(string) {}}, report: &Report{}}
+	if err := b.round(t.Context(), s, 0); err != nil {
+		t.Fatal(err)
+	}
+	notes := b.report.Notes
+	if len(b.report.Samples) != 1 || len(notes) != 1 ||
+		!strings.HasPrefix(notes[0], "storm, n=1, round 1: gnet failed and has no figures there: first [2Jwords") ||
+		len(notes[0]) > 600 {
+		t.Errorf("%+v", b.report)
+	}
+	for range 2 * mostNotes {
+		b.note("x")
+	}
+	if len(b.report.Notes) != mostNotes {
+		t.Errorf("%d notes are kept", len(b.report.Notes))
+	}
+	b.Peers = []string{WithBus}
+	if err := b.round(t.Context(), s, 0); !errors.Is(err, failing) {
+		t.Errorf("linkd failed: %v", err)
+	}
+}
+
 func TestRunNeedsLinkd(t *testing.T) {
 	_, err := Run(t.Context(), Config{Linkd: filepath.Join(t.TempDir(), "none"), Peers: []string{Linkd},
 		Devices: []int{10}, Links: 10})
