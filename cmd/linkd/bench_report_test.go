@@ -11,7 +11,7 @@ import (
 
 func TestBenchReportAndCompare(t *testing.T) {
 	t.Parallel()
-	const results, old, changed = "../../docs/results/", "../../bench/testdata/old", "../../bench/testdata/new"
+	const results, old, changed = "../../docs/results/", "../../bench/report/testdata/old", "../../bench/report/testdata/new"
 	out := filepath.Join(t.TempDir(), "out")
 	table := filepath.Join(t.TempDir(), "a.md")
 	if err := os.WriteFile(table, []byte("<!-- results: poll -->\n<!-- end -->\n"), 0o600); err != nil {
