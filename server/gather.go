@@ -10,8 +10,8 @@ type gatherings struct {
 }
 
 type gathering struct {
-	head  reportHead
-	cells []reportCell
+	head   reportHead
+	values []ReportValue
 }
 
 // gather puts the report that is being made aside while more of the device's poll is to come, and adds what was put
@@ -30,7 +30,7 @@ func (l *loop) gather(s *session, device int, more bool) {
 		}
 		l.batch.takeLast(g)
 	case !more && g != nil && made:
-		l.batch.addLast(g.cells)
+		l.batch.addLast(g.values)
 		l.gathered.end(s.number, g)
 	case !more && g != nil:
 		l.ungather(s)
@@ -44,7 +44,7 @@ func (l *loop) ungather(s *session) {
 		return
 	}
 	l.beginReport(g.head)
-	l.batch.cells = append(l.batch.cells, g.cells...)
+	l.batch.values = append(l.batch.values, g.values...)
 	l.reported()
 	l.gathered.end(s.number, g)
 }
@@ -53,27 +53,27 @@ func (l *loop) ungather(s *session) {
 func (b *batch) takeLast(g *gathering) {
 	last := len(b.heads) - 1
 	g.head = b.heads[last]
-	first := g.head.cells
-	g.drop(b.cells[first:])
-	g.cells = append(g.cells, b.cells[first:]...)
-	clear(b.cells[first:])
-	b.heads, b.cells = b.heads[:last], b.cells[:first]
+	first := g.head.first
+	g.drop(b.values[first:])
+	g.values = append(g.values, b.values[first:]...)
+	clear(b.values[first:])
+	b.heads, b.values = b.heads[:last], b.values[:first]
 }
 
-// addLast adds cells to the last report, but for those of tags that it has already: they are older.
-func (b *batch) addLast(cells []reportCell) {
-	own := b.cells[b.heads[len(b.heads)-1].cells:]
-	for _, c := range cells {
-		if !slices.ContainsFunc(own, func(o reportCell) bool { return o.tag == c.tag }) {
-			b.cells = append(b.cells, c)
+// addLast adds values to the last report, but for those of tags that it has already: they are older.
+func (b *batch) addLast(values []ReportValue) {
+	own := b.values[b.heads[len(b.heads)-1].first:]
+	for _, c := range values {
+		if !slices.ContainsFunc(own, func(o ReportValue) bool { return o.Tag == c.Tag }) {
+			b.values = append(b.values, c)
 		}
 	}
 }
 
-// drop forgets the cells of tags that newer has.
-func (g *gathering) drop(newer []reportCell) {
-	g.cells = slices.DeleteFunc(g.cells, func(c reportCell) bool {
-		return slices.ContainsFunc(newer, func(o reportCell) bool { return o.tag == c.tag })
+// drop forgets the values of tags that newer has.
+func (g *gathering) drop(newer []ReportValue) {
+	g.values = slices.DeleteFunc(g.values, func(c ReportValue) bool {
+		return slices.ContainsFunc(newer, func(o ReportValue) bool { return o.Tag == c.Tag })
 	})
 }
 
@@ -93,8 +93,8 @@ func (g *gatherings) begin(session uint64) *gathering {
 
 func (g *gatherings) end(session uint64, one *gathering) {
 	delete(g.of, session)
-	clear(one.cells)
-	one.head, one.cells = reportHead{}, one.cells[:0]
+	clear(one.values)
+	one.head, one.values = reportHead{}, one.values[:0]
 	if len(g.spare) < maxSpare {
 		g.spare = append(g.spare, one)
 	}

@@ -4,13 +4,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"linkd/drivers/tags"
 )
 
 const (
 	batchReports = 128                   // of one batch
-	batchCells   = 2048                  // tag values after which a batch takes no further report
+	batchValues  = 2048                  // tag values after which a batch takes no further report
 	maxBatches   = 256                   // that wait for the followers; more are lost
 	gatherTime   = 20 * time.Millisecond // how long a batch that does not fill up stays on its loop
 )
@@ -31,7 +29,6 @@ type reports struct {
 	mu     sync.Mutex // held while the followers are called
 	takers map[*func([]Report)]struct{}
 	out    []Report // reused by each call
-	values []ReportValue
 	names  []byte
 }
 
@@ -39,7 +36,7 @@ type reports struct {
 type batch struct {
 	provider *provider
 	heads    []reportHead
-	cells    []reportCell
+	values   []ReportValue
 }
 
 type reportHead struct {
@@ -48,13 +45,8 @@ type reportHead struct {
 	served  *served
 	point   uint32
 	device  int
-	cells   int  // index of the first
+	first   int  // index of its first value
 	closed  bool // what follows is another report
-}
-
-type reportCell struct {
-	tag    int
-	sample tags.Sample
 }
 
 func newReports(s *Server) *reports {
@@ -83,22 +75,22 @@ func (s *Server) FollowReports(take func([]Report)) (stop func()) {
 
 // report adds a tag to the report of its device that is being made.
 func (l *loop) report(s *session, v *values, tag int) {
-	device := v.served.set.Tags[tag].Device
-	if b := l.batch; b == nil || !b.goesOn(s.number, device) {
-		l.beginReport(reportHead{time: l.now, session: s.number, served: v.served, point: s.point, device: device})
+	t := &v.served.set.Tags[tag]
+	if b := l.batch; b == nil || !b.goesOn(s.number, t.Device) {
+		l.beginReport(reportHead{time: l.now, session: s.number, served: v.served, point: s.point, device: t.Device})
 	}
-	l.batch.cells = append(l.batch.cells, reportCell{tag, v.block.Get(tag, l.now)})
+	l.batch.values = append(l.batch.values, ReportValue{t, v.block.Get(tag, l.now)})
 }
 
 // beginReport begins a report, in a batch that has room for it.
 func (l *loop) beginReport(h reportHead) {
-	if b := l.batch; b != nil && (len(b.heads) >= batchReports || len(b.cells) >= batchCells) {
+	if b := l.batch; b != nil && (len(b.heads) >= batchReports || len(b.values) >= batchValues) {
 		l.handOver()
 	}
 	if l.batch == nil {
 		l.batch = l.provider.srv.reports.begin(l)
 	}
-	h.cells = len(l.batch.cells)
+	h.first = len(l.batch.values)
 	l.batch.heads = append(l.batch.heads, h)
 }
 
@@ -154,8 +146,8 @@ func (r *reports) begin(l *loop) *batch {
 // reuse empties a batch for the next loop that needs one.
 func (r *reports) reuse(b *batch) {
 	clear(b.heads)
-	clear(b.cells) // texts
-	b.provider, b.heads, b.cells = nil, b.heads[:0], b.cells[:0]
+	clear(b.values)
+	b.provider, b.heads, b.values = nil, b.heads[:0], b.values[:0]
 	select {
 	case r.spare <- b:
 	default:
@@ -207,14 +199,14 @@ func (r *reports) deliver(b *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.reuse(b)
-	r.out, r.values, r.names = r.out[:0], r.values[:0], r.names[:0]
+	r.out, r.names = r.out[:0], r.names[:0]
 	b.provider.mu.RLock()
 	for i := range b.heads {
-		end := len(b.cells)
+		first, end := b.heads[i].first, len(b.values)
 		if i+1 < len(b.heads) {
-			end = b.heads[i+1].cells
+			end = b.heads[i+1].first
 		}
-		r.add(b.provider, &b.heads[i], b.cells[b.heads[i].cells:end])
+		r.add(b.provider, &b.heads[i], b.values[first:end:end])
 	}
 	b.provider.mu.RUnlock()
 	for take := range r.takers {
@@ -223,16 +215,12 @@ func (r *reports) deliver(b *batch) {
 }
 
 // add puts one report into words. The caller holds p.mu.
-func (r *reports) add(p *provider, h *reportHead, cells []reportCell) {
+func (r *reports) add(p *provider, h *reportHead, values []ReportValue) {
 	pt := p.pts.lock(h.point)
 	origin := pt.origin
 	p.pts.unlock(h.point)
 	if origin == 0 {
 		return // its connection point has been removed and forgotten
-	}
-	first := len(r.values)
-	for _, c := range cells {
-		r.values = append(r.values, ReportValue{Tag: &h.served.set.Tags[c.tag], Sample: c.sample})
 	}
 	word := func(appendTo func([]byte) []byte) []byte {
 		start := len(r.names)
@@ -242,7 +230,7 @@ func (r *reports) add(p *provider, h *reportHead, cells []reportCell) {
 	name := word(func(dst []byte) []byte { return p.pts.appendName(dst, origin, h.point) })
 	rep := Report{Time: h.time, Provider: p.name, Device: h.served.set.Devices[h.device].Name, Session: h.session,
 		Channel: word(func(dst []byte) []byte { return h.served.channel.AppendNameFor(dst, name) }),
-		Values:  r.values[first:len(r.values):len(r.values)]}
+		Values:  values}
 	if p.name != localName {
 		rep.Connection = name
 		rep.ID = word(func(dst []byte) []byte { return p.pts.appendID(dst, origin, h.point) })

@@ -11,7 +11,8 @@ import (
 
 func TestBenchReportAndCompare(t *testing.T) {
 	t.Parallel()
-	const results, old, changed = "../../docs/results/", "../../bench/report/testdata/old", "../../bench/report/testdata/new"
+	const results, runs = "../../docs/results/", "../../bench/report/testdata/"
+	const old, changed = runs + "old", runs + "new"
 	out := filepath.Join(t.TempDir(), "out")
 	table := filepath.Join(t.TempDir(), "a.md")
 	if err := os.WriteFile(table, []byte("<!-- results: poll -->\n<!-- end -->\n"), 0o600); err != nil {
