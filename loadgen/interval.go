@@ -6,6 +6,7 @@ import "fmt"
 // interval from Period, but for the first of each link.
 type Interval struct {
 	Count  int64   `json:"count"`
+	First  int64   `json:"first"`     // first intervals of links, which are in none of the distances
 	Period float64 `json:"period_ms"` // as given, or the median
 	P50    float64 `json:"p50_ms"`
 	P99    float64 `json:"p99_ms"`
@@ -19,19 +20,23 @@ func (i *Interval) String() string {
 		i.P50, i.P99, i.Max, i.Count, i.Missed)
 }
 
-// result words p. asked is the histogram of intervals, edges that of the gaps at both ends of a link.
-func (p *polled) result(s *Slave, asked, edges histogram) *Polls {
+// result words p. placed is the histogram of the first intervals of links, asked that of the others, edges that of the
+// gaps at both ends of a link.
+func (p *polled) result(s *Slave, asked, placed, edges histogram) *Polls {
 	return &Polls{Received: p.Received, Answered: p.Answered, Exceptions: p.Exceptions, Late: p.Late,
 		Dropped: p.Dropped, Dead: p.Dead, Fragmented: p.Fragmented, Garbage: p.Garbage, BeatInside: p.BeatInside,
 		Churned: p.Churned, OtherUnit: p.OtherUnit, Flooded: p.Flooded, Unsent: p.Unsent, Skipped: p.Skipped,
-		Interval: jitter(asked, edges, int64(s.Period))}
+		Interval: jitter(asked, placed, edges, int64(s.Period))}
 }
 
-// jitter turns intervals into their distances from period, or from their median when period is 0, and counts the
-// cycles that were missed in them and at their edges.
-func jitter(asked, edges histogram, period int64) Interval {
+// jitter turns asked intervals into their distances from period, or from their median when period is 0, and counts the
+// cycles that were missed in all of them and at their edges.
+func jitter(asked, placed, edges histogram, period int64) Interval {
 	if period == 0 {
 		period = asked.ValueAtPercentile(50)
+	}
+	if period == 0 { // there is nothing but first intervals
+		period = placed.ValueAtPercentile(50)
 	}
 	off := newHistogram()
 	for _, bar := range asked.Distribution() {
@@ -41,8 +46,8 @@ func jitter(asked, edges histogram, period int64) Interval {
 		}
 	}
 	l := off.latency()
-	return Interval{Count: l.Count, Period: ms(period), P50: l.P50, P99: l.P99, Max: l.Max,
-		Missed: cyclesMissed(asked, period) + cyclesMissed(edges, period)}
+	return Interval{Count: l.Count, First: placed.TotalCount(), Period: ms(period), P50: l.P50, P99: l.P99, Max: l.Max,
+		Missed: cyclesMissed(asked, period) + cyclesMissed(placed, period) + cyclesMissed(edges, period)}
 }
 
 // cyclesMissed counts the cycles of period without a question in these gaps, each rounded to whole periods.

@@ -27,7 +27,9 @@ func metrics() []metric {
 	devices := func(r *Result) float64 { return float64(r.Devices) }
 	sent := func(r *Result) float64 { return float64(r.Sent.Messages) }
 	due := func(r *Result) float64 { return float64(r.Sent.Messages + r.Unsent) }
-	cycles := func(r *Result) float64 { return float64(r.Polls.Interval.Count + r.Polls.Interval.Missed) }
+	cycles := func(r *Result) float64 {
+		return float64(r.Polls.Interval.Count + r.Polls.Interval.First + r.Polls.Interval.Missed)
+	}
 	judged := func(r *Result) float64 { return float64(r.Verify.Verified + r.Verify.Wrong + r.Verify.Old) }
 	count("poll_missed", cycles, polled, func(r *Result) int64 { return r.Polls.Interval.Missed })
 	count("failed", devices, need{}, func(r *Result) int64 { return int64(r.Devices) - r.Up })

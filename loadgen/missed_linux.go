@@ -2,9 +2,8 @@ package loadgen
 
 // Cycles that the server missed are found in the gaps between two askings of a device's first question. Only time in
 // which the device was up and the traffic ran counts: a gap at an edge of that time, from the moment when the device is
-// up to its first question and from the last question to the end of the link or of the traffic, is no interval, nor is
-// the gap from the first question to the second; but a cycle that had its place in it and did not come was missed as
-// well.
+// up to its first question and from the last question to the end of the link or of the traffic, is no interval, but a
+// cycle that had its place in it and did not come was missed as well.
 
 // gapBegins notes that the device is up, and may be asked from now on.
 func (s *slave) gapBegins(now int64, d *device) {
@@ -42,7 +41,7 @@ func (w *worker) askedAgain(now int64, a *asked) {
 	case a.placed:
 		w.out.Asked.record(now - a.at)
 	case a.at != 0:
-		w.out.Edges.record(now - a.at)
+		w.out.Placed.record(now - a.at)
 	default:
 		w.out.Edges.record(now - max(a.since, w.goAt))
 	}

@@ -93,7 +93,8 @@ type outcome struct {
 	Faults  FaultCounts
 	Verdict Verdict
 	Ledger  Ledger
-	Asked   histogram // intervals between two askings of one question
+	Asked   histogram // intervals between two askings of one question, from the second interval of a link on
+	Placed  histogram // the first one
 	Edges   histogram // times before the first asking on a link, and after the last
 
 	Own    own
@@ -109,7 +110,8 @@ type outcome struct {
 }
 
 func newOutcome() *outcome {
-	o := &outcome{Asked: newFineHistogram(), Edges: newHistogram(), Own: own{DescriptorsLeft: math.MaxInt64}}
+	o := &outcome{Asked: newFineHistogram(), Placed: newFineHistogram(), Edges: newHistogram(),
+		Own: own{DescriptorsLeft: math.MaxInt64}}
 	for i := range o.Times {
 		o.Times[i] = newHistogram()
 	}
@@ -141,6 +143,7 @@ func (o *outcome) merge(other *outcome) {
 	o.Ledger.merge(&other.Ledger)
 	o.Own.merge(&other.Own)
 	o.Asked.Merge(other.Asked.Histogram)
+	o.Placed.Merge(other.Placed.Histogram)
 	o.Edges.Merge(other.Edges.Histogram)
 	for i := range o.Times {
 		o.Times[i].Merge(other.Times[i].Histogram)
@@ -158,7 +161,7 @@ func (o *outcome) merge(other *outcome) {
 
 // check says what is wrong with an outcome of so many devices that came from elsewhere.
 func (o *outcome) check(devices int) error {
-	for _, h := range append([]histogram{o.Asked}, o.Times[:]...) {
+	for _, h := range append([]histogram{o.Asked, o.Placed, o.Edges}, o.Times[:]...) {
 		if h.Histogram == nil {
 			return errors.New("its outcome lacks a histogram")
 		}

@@ -121,7 +121,7 @@ func (o *outcome) result(c *Config, processes int) *Result {
 		done = o.Received
 	}
 	if c.answers() {
-		r.Polls = o.Polls.result(&c.Slave, o.Asked, o.Edges)
+		r.Polls = o.Polls.result(&c.Slave, o.Asked, o.Placed, o.Edges)
 		if c.Verify != "" {
 			r.Verify = &o.Verdict
 		}
