@@ -71,7 +71,7 @@ func TestCompareOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := Compare(dir, filepath.Join(dir, "bench.txt"))
-	if err != nil || len(c.Units) != 2 || len(c.Warnings) != 0 {
+	if err != nil || len(c.Units) != 3 || len(c.Warnings) != 0 {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

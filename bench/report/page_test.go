@@ -51,11 +51,13 @@ func results(t *testing.T, paths ...string) *Results {
 	return all
 }
 
-// sampled is a report of two rounds.
+// sampled is a report of two rounds with three figures.
 func sampled() *bench.Report {
 	r := &bench.Report{Stamp: bench.Stamp{Commit: "abc", Go: "go1", OS: "linux", Arch: "amd64", Kernel: "6", CPU: "X",
 		Cores: 2, Command: "linkd bench run"}, Config: bench.Config{Rounds: 2}}
 	for round := range 2 {
+		r.Samples = append(r.Samples, bench.Sample{Scenario: "idle", Peer: bench.Linkd, Case: "n=10", Round: round,
+			Iterations: 10, Figures: []bench.Figure{{Unit: "B/device", Value: 600}}})
 		for _, peer := range []string{bench.Linkd, bench.Gnet} {
 			r.Samples = append(r.Samples, bench.Sample{Scenario: "storm", Peer: peer, Case: "n=10", Round: round,
 				Iterations: 10, Figures: []bench.Figure{{Unit: "cpu-us/device", Value: 20}, {Unit: "all-up-s", Value: 0.5}}})

@@ -16,17 +16,17 @@ import (
 
 // RTU describes modbus-rtu: RTU frames over a TCP link, as serial servers and DTUs pass them on.
 func RTU() *drivers.Driver {
-	return driver("modbus-rtu", "Modbus RTU over TCP", rtu{}, maxRTU, readme)
+	return driver("modbus-rtu", "Modbus RTU over TCP", rtu{}, maxRTU, "")
 }
 
 // TCP describes modbus-tcp.
 func TCP() *drivers.Driver {
-	return driver("modbus-tcp", "Modbus TCP", tcp{}, maxTCP, tcpReadme+readme)
+	return driver("modbus-tcp", "Modbus TCP", tcp{}, maxTCP, tcpReadme)
 }
 
 // ASCII describes modbus-ascii.
 func ASCII() *drivers.Driver {
-	return driver("modbus-ascii", "Modbus ASCII over TCP", ascii{}, maxASCII, readme)
+	return driver("modbus-ascii", "Modbus ASCII over TCP", ascii{}, maxASCII, "")
 }
 
 //go:embed README.md
@@ -35,10 +35,11 @@ var readme string
 //go:embed tcp/README.md
 var tcpReadme string
 
-func driver(name, title string, f framing, maxFrame int, readme string) *drivers.Driver {
+// driver describes one of the three; own is what it has to say of options that the others do not have.
+func driver(name, title string, f framing, maxFrame int, own string) *drivers.Driver {
 	return &drivers.Driver{
 		Name: name, Title: title, Links: []project.LinkKind{project.TCPServer, project.TCPClient},
-		MaxFrame: maxFrame, Polls: true, Readme: readme + poll.Readme,
+		MaxFrame: maxFrame, Polls: true, Readme: own + readme + poll.Readme,
 		Ask: func(o *options.Options) { (&channel{framing: f}).options(o) },
 		Compile: func(ch *project.Channel, models []*project.Model) (drivers.Channel, error) {
 			return compile(ch, models, f, maxFrame)

@@ -134,16 +134,13 @@ func (e *embedded) works() bool {
 
 // allow bounds what all streams may have on disk, in bytes: linkd's own, and roomForOther.
 func (e *embedded) allow(own int64) error {
-	s := e.srv.Load()
-	if s == nil {
+	if e.srv.Load() == nil {
 		return nil // it is bounded when it runs
 	}
-	a, err := s.LookupAccount(accountName)
-	if err == nil {
-		err = a.UpdateJetStreamLimits(map[string]nats.JetStreamAccountLimits{"": {MaxMemory: -1, // the server has a bound
-			MaxStore: own + roomForOther, MaxStreams: -1, MaxConsumers: -1, MaxAckPending: -1, MemoryMaxStreamBytes: -1,
-			StoreMaxStreamBytes: -1}})
-	}
+	err := e.linkd.Load().UpdateJetStreamLimits(map[string]nats.JetStreamAccountLimits{"": {
+		MaxMemory: -1, // the server has a bound
+		MaxStore:  own + roomForOther, MaxStreams: -1, MaxConsumers: -1, MaxAckPending: -1, MemoryMaxStreamBytes: -1,
+		StoreMaxStreamBytes: -1}})
 	if err != nil {
 		return fmt.Errorf("bus: %w", err)
 	}
