@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -55,14 +58,24 @@ func (f *folder) Up() {
 	f.must(os.Rename(f.away, f.home))
 }
 
-func (f *folder) Payloads() (all [][]byte) {
-	names := (&log{path: filepath.Join(f.home, "values")}).names(f.t)
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		f.must(err)
-		all = append(all, b)
+// Payloads reads again what a rotation has moved while it was read.
+func (f *folder) Payloads() [][]byte {
+	l := &log{path: filepath.Join(f.home, "values")}
+	for names := l.names(f.t); ; {
+		var all [][]byte
+		for _, name := range names {
+			b, err := os.ReadFile(name)
+			if !errors.Is(err, fs.ErrNotExist) {
+				f.must(err)
+			}
+			all = append(all, b)
+		}
+		after := l.names(f.t)
+		if slices.Equal(names, after) {
+			return all
+		}
+		names = after
 	}
-	return all
 }
 
 // names are all files, oldest first.
