@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 )
 
 const (
 	messageBytes = 64
-	warmUp       = 500 * time.Millisecond // of traffic before it is measured
 	// Of the saturation that was measured just before; there the tails are compared.
 	partLoad = 0.4
 )
@@ -96,7 +94,7 @@ func (b *bench) window(ctx context.Context, s *server, links int, had uint64) (m
 	}); err != nil {
 		return 0, u, err
 	}
-	if err := sleep(ctx, warmUp); err != nil {
+	if err := sleep(ctx, s.steady()); err != nil {
 		return 0, u, err
 	}
 	before, after, u, err := watch(ctx, s, b.Window)

@@ -107,16 +107,12 @@ func (b *bench) poll(ctx context.Context, s *server, n int, every, span time.Dur
 // one and a half periods later, and from there on all polls are a period apart.
 const firstPoll = 10 * time.Second
 
-// settled is how long after it has come a link is not steady yet, whatever its period: linkd stores what was last seen
-// of links within five seconds, once for all that came.
-const settled = 6 * time.Second
-
 func (b *bench) polls(ctx context.Context, s *server, n int, every, span time.Duration) (p polled, err error) {
 	_, all := bound(n)
 	if err := s.await(ctx, all); err != nil {
 		return p, err
 	}
-	if err := sleep(ctx, max(min(every, firstPoll)+every/2+warmUp, settled)); err != nil {
+	if err := sleep(ctx, max(min(every, firstPoll)+every/2+warmUp, s.steady())); err != nil {
 		return p, err
 	}
 	before, after, u, err := watch(ctx, s, span)

@@ -69,6 +69,18 @@ func watch(ctx context.Context, w watched, span time.Duration) (before, after st
 	return before, after, u, err
 }
 
+// warmUp is of traffic, before it is measured.
+const warmUp = 500 * time.Millisecond
+
+// steady is how long after its links have come a server's traffic is measured. linkd stores what was last seen of links
+// within five seconds, once for all that came; a bare server keeps nothing.
+func (s *server) steady() time.Duration {
+	if s.bare {
+		return warmUp
+	}
+	return 6 * time.Second
+}
+
 // emptyMemory is the memory of servers without devices. They are asked first, as what HTTP takes once belongs to it.
 func emptyMemory(ctx context.Context, w watched) (int64, error) {
 	if _, err := w.stats(ctx); err != nil {
