@@ -186,6 +186,7 @@ type bench struct {
 	started   atomic.Int64
 	openFiles int
 	report    *Report
+	failed    []error // what linkd could not do: the run goes on, and its error is these
 }
 
 // Run measures, and returns the report. Every process that it starts has ended when it returns. When ctx is done it
@@ -218,7 +219,7 @@ func Run(ctx context.Context, c Config) (*Report, error) {
 		b.note(fmt.Sprintf("it ended before its time, %v: what is missing was not measured", err))
 	}
 	b.report.summarise()
-	return b.report, err
+	return b.report, errors.Join(errors.Join(b.failed...), err)
 }
 
 // rounds measures all that is asked for.
@@ -249,11 +250,18 @@ func (b *bench) round(ctx context.Context, s Scenario, round int) error {
 			err := b.measure(ctx, s, m, peer, round)
 			switch {
 			case err == nil:
-			case ours(peer) || ctx.Err() != nil:
+				continue
+			case ctx.Err() != nil:
 				return fmt.Errorf("%s, %s: %w", m.name, peer, err)
-			default: // hours of the others' figures are not to be lost by it
-				b.note(fmt.Sprintf("%s, %s, round %d: %s failed and has no figures there: %s", s.Name, m.name, round+1, peer,
-					oneLine(err)))
+			}
+			// Hours of other figures are not to be lost by it.
+			b.note(fmt.Sprintf("%s, %s, round %d: %s failed and has no figures there: %s", s.Name, m.name, round+1, peer,
+				oneLine(err)))
+			if ours(peer) {
+				b.failed = append(b.failed, fmt.Errorf("%s, %s, round %d, %s: %w", s.Name, m.name, round+1, peer, err))
+			}
+			if len(b.failed) >= mostFailures {
+				return errManyFailures
 			}
 		}
 	}
@@ -300,6 +308,11 @@ func clip(text string, most int) string {
 	}
 	return text
 }
+
+// mostFailures of linkd end a run: what it cannot do at all is not tried for hours.
+const mostFailures = 5
+
+var errManyFailures = fmt.Errorf("linkd has failed %d times", mostFailures)
 
 const (
 	mostNotes = 150 // of a report: more are told, and not kept

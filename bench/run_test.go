@@ -127,8 +127,9 @@ func TestRunThatIsEndedKeepsItsFigures(t *testing.T) {
 	}
 }
 
-// TestOthersMayFail: a server that fails has no figures and a note; the others go on, but not where it is linkd.
-func TestOthersMayFail(t *testing.T) {
+// TestServersMayFail: a server that fails has no figures and a note, and the others go on; where it is linkd, the run
+// fails at its end, or after several times.
+func TestServersMayFail(t *testing.T) {
 	failing := errors.New("first\n\x1b[2J" + strings.Repeat("words ", 200))
 	s := Scenario{Name: "storm", cases: func(*Config) []measured {
 		return []measured{{name: "n=1", run: func(_ context.Context, _ *bench, peer string) (sample, error) {
@@ -154,9 +155,15 @@ func TestOthersMayFail(t *testing.T) {
 	if len(b.report.Notes) != mostNotes {
 		t.Errorf("%d notes are kept", len(b.report.Notes))
 	}
-	b.Peers = []string{WithBus}
-	if err := b.round(t.Context(), s, 0); !errors.Is(err, failing) {
-		t.Errorf("linkd failed: %v", err)
+	b = &bench{Config: Config{Peers: []string{WithBus, Linkd}, Progress: func(string) {}}, report: &Report{}}
+	for round := range mostFailures {
+		err := b.round(t.Context(), s, round)
+		if last := round == mostFailures-1; last != errors.Is(err, errManyFailures) || len(b.failed) != round+1 {
+			t.Errorf("linkd has failed %d times: %v", round+1, err)
+		}
+	}
+	if n := len(b.report.Samples); n != mostFailures-1 {
+		t.Errorf("%d figures of the other server; want one of each round but the last", n)
 	}
 }
 

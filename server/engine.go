@@ -45,6 +45,10 @@ type eventLoop struct {
 	grid   time.Duration // on which the loop paces itself; 0: it does not
 	// decidedAt is the loop's time when grid was decided last.
 	decidedAt int64
+	// boundary of the grid to which the loop has napped, or past which it has worked.
+	boundary int64
+	// ticked is when the timers were run last, and ticking how long that took, in nanoseconds.
+	ticked, ticking int64
 }
 
 func newEngine(p *provider, loops int) *engine {

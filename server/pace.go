@@ -35,7 +35,15 @@ const (
 // gives it back. A loop with next to nothing to do leaves a timer for the next due time and blocks in epoll as ever.
 func (h *eventLoop) turn() {
 	l := h.loop
+	began := l.clock()
+	if h.givesWay(began) {
+		h.opened = false
+		h.bell.ring()
+		return
+	}
 	l.tick()
+	h.ticked = l.clock()
+	h.ticking = h.ticked - began
 	if l.now-h.decidedAt >= int64(paceWindow) {
 		h.grid = gridFor(l.traded, time.Duration(l.now-h.decidedAt))
 		l.traded, h.decidedAt = 0, l.now
@@ -49,10 +57,36 @@ func (h *eventLoop) turn() {
 		return
 	}
 	if !h.opened { // else more links may wait: gnet accepts one between two turns
-		nap(l.until(h.grid))
+		if d := h.rests(h.ticked); d > 0 {
+			nap(d)
+		}
 	}
 	h.opened = false
 	h.bell.ring()
+}
+
+// wayTime is for how long timers wait for links that dial in, in times of what they took last: answers to what was sent
+// then take about as long to handle, and what is left is the links'.
+const wayTime = 3
+
+// givesWay reports whether the timers of a loop that paces itself wait for the links that dial in. gnet accepts one link
+// each time it has been through all sockets that have something, and a loop with more polls than it can do always has
+// thousands of them: it would accept a handful of links in a second.
+func (h *eventLoop) givesWay(now int64) bool { return h.paces && h.opened && now-h.ticked < wayTime*h.ticking }
+
+// rests is how long a loop naps: to the next boundary of its grid, but not where it has worked past one since its last
+// nap. What has come meanwhile is then handled at once: else a turn that was long once would stay as long for good, as
+// there is the more to do after it. Grids begin at epoch, as the wheel's milliseconds do, so that what is due by a
+// boundary is run at it.
+func (h *eventLoop) rests(now int64) time.Duration {
+	passed := (now - h.loop.epoch) % int64(h.grid)
+	last := now - passed
+	if last > h.boundary {
+		h.boundary = last
+		return 0
+	}
+	h.boundary = last + int64(h.grid)
+	return h.grid - time.Duration(passed)
 }
 
 // stir has the loop take a turn soon where enough has come: without timers that are due it would have none.
@@ -70,12 +104,6 @@ func gridFor(traded int, passed time.Duration) time.Duration {
 		}
 	}
 	return 0
-}
-
-// until is the time to the next boundary of a grid. Grids begin at epoch, as the wheel's milliseconds do, so that what
-// is due by a boundary is run at it.
-func (l *loop) until(grid time.Duration) time.Duration {
-	return grid - time.Duration((l.clock()-l.epoch)%int64(grid))
 }
 
 // nap sleeps without telling the Go scheduler, so that the processor stays with this thread. A signal ends it early: so

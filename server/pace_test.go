@@ -139,6 +139,39 @@ func TestGridFor(t *testing.T) {
 	}
 }
 
+// TestRests: a loop naps to the next boundary; where it has worked past one, it does not, until it is in time again.
+func TestRests(t *testing.T) {
+	h := &eventLoop{loop: benchLoop(t, 0), grid: paceTick}
+	at := func(d time.Duration) int64 { return h.loop.epoch + int64(time.Hour+d) }
+	h.boundary = at(0)
+	for _, step := range []struct{ at, want time.Duration }{
+		{500 * time.Microsecond, 1500 * time.Microsecond}, // to 2 ms
+		{3900 * time.Microsecond, 100 * time.Microsecond}, // to 4 ms
+		{15 * time.Millisecond, 0},                        // past 6 ms
+		{19 * time.Millisecond, 0},                        // past 16 ms
+		{19500 * time.Microsecond, 500 * time.Microsecond},
+		{21 * time.Millisecond, time.Millisecond},
+	} {
+		if got := h.rests(at(step.at)); got != step.want {
+			t.Errorf("at %v a loop naps for %v, want %v", step.at, got, step.want)
+		}
+	}
+}
+
+// TestTimersGiveWay: while links come, a loop's timers do not run again before as much time has passed as they took.
+func TestTimersGiveWay(t *testing.T) {
+	h := &eventLoop{ticked: 1000, ticking: 500, paces: true, opened: true}
+	if !h.givesWay(1499) || h.givesWay(1500) {
+		t.Error("timers that took 500 ns wait for less, or for more")
+	}
+	if h.opened = false; h.givesWay(1499) {
+		t.Error("timers wait although no link has come")
+	}
+	if h.opened, h.paces = true, false; h.givesWay(1499) {
+		t.Error("timers wait for a turn that does not come by itself")
+	}
+}
+
 // TestSignalEndsNap: the collector interrupts a thread every few microseconds until its goroutine can be looked at.
 // That is less than the slack by which the kernel lengthens what it says is left of a sleep: a nap that slept on would
 // end when the signals do, and the collection when the nap does.
