@@ -65,14 +65,16 @@ func (h *eventLoop) turn() {
 	h.bell.ring()
 }
 
-// wayTime is for how long timers wait for links that dial in, in times of what they took last: answers to what was sent
-// then take about as long to handle, and what is left is the links'.
+// wayTime is for how long timers wait for links that dial in, in times of what they took last: the answers to what was
+// sent then take about as long to handle, and what is left is the links'.
 const wayTime = 3
 
-// givesWay reports whether the timers of a loop that paces itself wait for the links that dial in. gnet accepts one link
-// each time it has been through all sockets that have something, and a loop with more polls than it can do always has
-// thousands of them: it would accept a handful of links in a second.
-func (h *eventLoop) givesWay(now int64) bool { return h.paces && h.opened && now-h.ticked < wayTime*h.ticking }
+// givesWay reports whether the timers of a loop that paces itself wait for the links that dial in. gnet accepts one
+// link each time it has been through all sockets that have something, and a loop with more polls than it can do always
+// has thousands of them: it would accept a handful of links in a second.
+func (h *eventLoop) givesWay(now int64) bool {
+	return h.paces && h.opened && now-h.ticked < wayTime*h.ticking
+}
 
 // rests is how long a loop naps: to the next boundary of its grid, but not where it has worked past one since its last
 // nap. What has come meanwhile is then handled at once: else a turn that was long once would stay as long for good, as

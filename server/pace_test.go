@@ -158,16 +158,16 @@ func TestRests(t *testing.T) {
 	}
 }
 
-// TestTimersGiveWay: while links come, a loop's timers do not run again before as much time has passed as they took.
+// TestTimersGiveWay: while links come, a loop's timers do not run again before some time has passed, by what they took.
 func TestTimersGiveWay(t *testing.T) {
 	h := &eventLoop{ticked: 1000, ticking: 500, paces: true, opened: true}
-	if !h.givesWay(1499) || h.givesWay(1500) {
-		t.Error("timers that took 500 ns wait for less, or for more")
+	if !h.givesWay(2499) || h.givesWay(2500) {
+		t.Error("timers that took 500 ns wait for less than 1500, or for more")
 	}
-	if h.opened = false; h.givesWay(1499) {
+	if h.opened = false; h.givesWay(2499) {
 		t.Error("timers wait although no link has come")
 	}
-	if h.opened, h.paces = true, false; h.givesWay(1499) {
+	if h.opened, h.paces = true, false; h.givesWay(2499) {
 		t.Error("timers wait for a turn that does not come by itself")
 	}
 }

@@ -36,7 +36,7 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 		return m.drop(b, taken)
 	}
 	m.answered(now, answered, b[from:to], l)
-	m.next(now, l)
+	m.next(now, false, l)
 	return to
 }
 

@@ -16,7 +16,11 @@ const (
 	deadAfter = 2
 	// remember is how long what a device has refused is not asked for again after it has dialled in anew.
 	remember = time.Hour
-	unclear  = -1 // the lateness of a question that had to wait for others of its round
+	// behind is how late a round is that only the timer begins. Where answers are read so late, the loop has more to do
+	// than it can: were each to bring the next question, it would find answers for ever and nothing else, no link that
+	// dials in. The timers can wait for those.
+	behind  = 20 * time.Millisecond
+	unclear = -1 // the lateness of a question that had to wait for others of its round
 )
 
 // Open implements drivers.Machine.
@@ -36,7 +40,7 @@ func (m *machine) Open(now int64, l drivers.Link) {
 		*m.class(i) = classState{due: now + spread(l.Number()+uint64(i), within), next: idle}
 	}
 	m.openAnnouncements(now, l)
-	m.next(now, l)
+	m.next(now, true, l)
 }
 
 // Timer implements drivers.Machine.
@@ -46,20 +50,21 @@ func (m *machine) Timer(now int64, l drivers.Link) {
 			m.timeout(now, f, l)
 		}
 	}
-	m.next(now, l)
+	m.next(now, true, l)
 }
 
 // Close implements drivers.Machine.
 func (m *machine) Close(int64, drivers.Link) { m.abandon() }
 
-// next asks what is to be asked now, if the line is free, and arms the timer for what comes then.
-func (m *machine) next(now int64, l drivers.Link) {
+// next asks what is to be asked now, if the line is free, and arms the timer for what comes then. timed says that it is
+// the timer that calls.
+func (m *machine) next(now int64, timed bool, l drivers.Link) {
 	for i := range m.flights() {
 		f := m.flight(i)
 		if f.deadline != 0 || now < m.quietTo() {
 			continue
 		}
-		if !m.order(now, f, l) && (m.announce(now, l) || !m.poll(now, f, l)) {
+		if !m.order(now, f, l) && (m.announce(now, l) || !m.poll(now, timed, f, l)) {
 			break
 		}
 	}
@@ -106,7 +111,7 @@ func (m *machine) waits() int64 {
 }
 
 // poll asks the next entry that is due; false when there is none. Classes that are due take turns.
-func (m *machine) poll(now int64, f *flight, l drivers.Link) bool {
+func (m *machine) poll(now int64, timed bool, f *flight, l drivers.Link) bool {
 	p := m.plan()
 	for e := m.undeferred(now); e != none; e = m.undeferred(now) {
 		if m.askable(now, e, &p.entries[e], l) {
@@ -119,7 +124,7 @@ func (m *machine) poll(now int64, f *flight, l drivers.Link) bool {
 		k := m.class(int(m.turn))
 		late := int64(unclear)
 		if k.next == idle {
-			if k.due > now {
+			if k.due > now || !timed && now-k.due > int64(behind) {
 				continue
 			}
 			k.next, late = 0, now-k.due

@@ -31,7 +31,7 @@ func (m *machine) Command(now int64, c *drivers.Command, l drivers.Link) {
 		return
 	}
 	m.orders.list = append(m.orders.list, c)
-	m.next(now, l)
+	m.next(now, false, l)
 }
 
 // ordered is when the first command may go on, 0 when there is none.

@@ -36,6 +36,27 @@ func TestGrid(t *testing.T) {
 	}
 }
 
+// TestLateRoundWaitsForTimer: an answer that is read when the next round is due brings the next question, but not where
+// it is read so late that the loop must be behind: then the timer does.
+func TestLateRoundWaitsForTimer(t *testing.T) {
+	for late, atOnce := range map[time.Duration]bool{behind: true, behind + ms: false} {
+		w := newWorld(t, []entry{{0, 1, 100 * ms}}, nil)
+		w.open()
+		for len(w.sent) == 0 {
+			w.pass(ms)
+		}
+		due := w.m.(*machine).firstClass.due
+		w.now = due + int64(late)
+		answer := answerTo(w.sent[0], 1)
+		if n := w.m.Receive(w.now, answer, w); n != len(answer) || (len(w.sent) == 2) != atOnce {
+			t.Errorf("%v late: %d bytes taken and %d questions asked; at once: %v", late, n, len(w.sent), atOnce)
+		}
+		if w.pass(2 * ms); len(w.sent) != 2 {
+			t.Errorf("%v late: %d questions asked soon after", late, len(w.sent))
+		}
+	}
+}
+
 // TestFair: a slow class with many entries does not hold a fast one up.
 func TestFair(t *testing.T) {
 	list := []entry{}
