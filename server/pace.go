@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -117,6 +118,19 @@ func nap(d time.Duration) {
 	_, _, _ = syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
 
+// pacing counts one more loop that paces itself, or one less. Such a loop keeps its processor (a P of the Go scheduler)
+// while it naps, so that there has to be one beyond all of them, for everything else. There is none to spare before: a
+// loop that blocks in epoll lets go of its own, and each time would wake another that finds nothing to do, which was a
+// tenth of an echo.
+func (s *Server) pacing(more int) {
+	s.loopsMu.Lock()
+	defer s.loopsMu.Unlock()
+	s.paced += more
+	if most := s.paced + 1; most > runtime.GOMAXPROCS(0) {
+		runtime.GOMAXPROCS(most)
+	}
+}
+
 // bell is a pair of sockets by which a loop calls itself again once it has looked at all its others. A task that posts
 // itself would not do: gnet runs tasks until there are none before it looks at any socket. The bell is rung after the
 // nap, and so stands behind what has come in it. Touched on the loop alone.
@@ -137,6 +151,7 @@ func (b *bell) ring() {
 // hang gives the loop a bell, which can be rung a little later. Without one, for want of descriptors, the loop does not
 // pace itself.
 func (h *eventLoop) hang() {
+	h.loop.provider.srv.pacing(1)
 	h.bell = &bell{host: h, end: -1}
 	if err := h.bell.make(); err != nil {
 		h.loop.provider.srv.log.Warn("a loop polls at a higher cost, as it cannot pace itself", "error", err)
@@ -163,7 +178,11 @@ func (b *bell) make() error {
 
 // take removes the bell when the event loop has ended; gnet has closed its own end.
 func (b *bell) take() {
-	if b != nil && b.end >= 0 {
+	if b == nil {
+		return
+	}
+	b.host.loop.provider.srv.pacing(-1)
+	if b.end >= 0 {
 		_ = unix.Close(b.end)
 	}
 }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"linkd/drivers/catalog"
@@ -50,9 +48,6 @@ func (r reactor) Apply(p *project.Project) error {
 
 // startNode takes up what the data directory has, applies the project file where there is one, and starts the links.
 func startNode(opt serving, own *data, keeper *doors.Keeper, log *slog.Logger) (*node, error) {
-	// A loop that paces itself keeps its processor while it naps: there is one more, for everything else.
-	loops := cmp.Or(opt.loops, runtime.NumCPU())
-	runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0), loops+1))
 	shelf, waiting, err := newShelf(own.store)
 	if err != nil {
 		return nil, err
