@@ -94,7 +94,7 @@ func (b *bench) window(ctx context.Context, s *server, links int, had uint64) (m
 	}); err != nil {
 		return 0, u, err
 	}
-	if err := sleep(ctx, s.steady()); err != nil {
+	if err := sleep(ctx, b.steady(s)); err != nil {
 		return 0, u, err
 	}
 	before, after, u, err := watch(ctx, s, b.Window)

@@ -112,7 +112,7 @@ func (b *bench) polls(ctx context.Context, s *server, n int, every, span time.Du
 	if err := s.await(ctx, all); err != nil {
 		return p, err
 	}
-	if err := sleep(ctx, max(min(every, firstPoll)+every/2+warmUp, s.steady())); err != nil {
+	if err := sleep(ctx, max(min(every, firstPoll)+every/2+warmUp, b.steady(s))); err != nil {
 		return p, err
 	}
 	before, after, u, err := watch(ctx, s, span)

@@ -44,7 +44,7 @@ func (b *bench) scale(ctx context.Context, peer string, devices, nodes int) (out
 	if err != nil {
 		return sample{}, err
 	}
-	if err := sleep(ctx, c.nodes[0].server.steady()); err != nil {
+	if err := sleep(ctx, b.steady(c.nodes[0].server)); err != nil {
 		return sample{}, err
 	}
 	before, after, u, err := watch(ctx, c, b.Window)

@@ -73,9 +73,9 @@ func watch(ctx context.Context, w watched, span time.Duration) (before, after st
 const warmUp = 500 * time.Millisecond
 
 // steady is how long after its links have come a server's traffic is measured. linkd stores what was last seen of links
-// within five seconds, once for all that came; a bare server keeps nothing.
-func (s *server) steady() time.Duration {
-	if s.bare {
+// within five seconds, once for all that came; a bare server keeps nothing. A brief run does not wait for it.
+func (b *bench) steady(s *server) time.Duration {
+	if s.bare || b.Brief {
 		return warmUp
 	}
 	return 6 * time.Second
