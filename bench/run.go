@@ -312,7 +312,7 @@ func clip(text string, most int) string {
 // mostFailures of linkd end a run: what it cannot do at all is not tried for hours.
 const mostFailures = 5
 
-var errManyFailures = fmt.Errorf("linkd has failed %d times", mostFailures)
+var errManyFailures = fmt.Errorf("bench: linkd has failed %d times", mostFailures)
 
 const (
 	mostNotes = 150 // of a report: more are told, and not kept

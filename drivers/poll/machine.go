@@ -40,7 +40,7 @@ func (m *machine) Open(now int64, l drivers.Link) {
 		*m.class(i) = classState{due: now + spread(l.Number()+uint64(i), within), next: idle}
 	}
 	m.openAnnouncements(now, l)
-	m.next(now, true, l)
+	m.next(now, false, l)
 }
 
 // Timer implements drivers.Machine.
