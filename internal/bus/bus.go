@@ -44,7 +44,6 @@ type Bus struct {
 	online onlines
 	live   func(dst []byte, r *server.Report) []byte // appends what is told of a report; nil: the JSON that is stored
 
-	readFor time.Duration // one query
 	readers chan struct{} // one token for each history query that runs
 	work    context.Context
 	end     context.CancelFunc // ends work
@@ -69,7 +68,7 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 		return nil, fmt.Errorf("bus: %w", err)
 	}
 	b := &Bus{
-		cfg: cfg, moved: make(chan struct{}, 1), seen: map[string]uint64{}, readFor: readFor,
+		cfg: cfg, moved: make(chan struct{}, 1), seen: map[string]uint64{},
 		readers: make(chan struct{}, mostReads),
 	}
 	b.names.Store(subjectsOf(cfg.Project))

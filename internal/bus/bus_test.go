@@ -44,11 +44,11 @@ func config(t *testing.T) Config {
 
 func start(t *testing.T, cfg Config) *Bus {
 	t.Helper()
+	cfg.readFor = 10 * within // on a busy machine, with the race detector
 	b, err := Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.readFor = 10 * within // on a busy machine, with the race detector
 	return b
 }
 

@@ -37,7 +37,9 @@ type Config struct {
 	Recreate bool          // begin anew the streams that are lost (ErrStreamLost)
 	Log      *slog.Logger  // nil: none
 
-	free func(dir string) (bytes uint64, err error) // of the disk; tests have their own
+	// Tests have their own.
+	free    func(dir string) (bytes uint64, err error) // of the disk
+	readFor time.Duration                              // one query
 }
 
 // Formats are the names of the formats that live reports can have.
@@ -112,6 +114,7 @@ func (c *Config) fill() error {
 	case c.Sync < 0:
 		return fmt.Errorf("bus: the sync interval is %s; write one such as 10s", c.Sync)
 	}
+	orElse(&c.readFor, readFor)
 	if c.free == nil {
 		c.free = freeBytes
 	}

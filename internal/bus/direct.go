@@ -50,7 +50,7 @@ func (b *Bus) read(ctx context.Context, stream, subject string, start time.Time,
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	bounded, cancel := context.WithTimeout(ctx, b.readFor)
+	bounded, cancel := context.WithTimeout(ctx, b.cfg.readFor)
 	defer cancel()
 	sub, err := b.link.nc.SubscribeSync(b.link.nc.NewInbox())
 	if err != nil {
