@@ -53,7 +53,7 @@ func (m *machine) answered(now int64, f *flight, answer []byte, l drivers.Link) 
 		if r, ok := x.(Refusal); ok && why != tags.Fine {
 			words = why.String() + ": " + r.Words(answer)
 		}
-		m.orderAnswer(why, words)
+		m.orderAnswer(now, why, words)
 	} else {
 		m.answer(now, f, why, took, l)
 	}

@@ -280,7 +280,7 @@ func (m *machine) sample(took int64) {
 func (m *machine) timeout(now int64, f *flight, l drivers.Link) {
 	f.deadline = 0
 	if f.entry == command {
-		m.orderTimeout(f)
+		m.orderTimeout(now, f)
 		return
 	}
 	p := m.plan()

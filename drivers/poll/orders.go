@@ -81,7 +81,7 @@ func (m *machine) order(now int64, f *flight, l drivers.Link) bool {
 }
 
 // orderAnswer settles an exchange of the first command that was answered; words are the device's, where it refuses.
-func (m *machine) orderAnswer(why tags.Reason, words string) {
+func (m *machine) orderAnswer(now int64, why tags.Reason, words string) {
 	o := m.orders
 	u := m.unit(o.list[0].Device)
 	u.fails, u.retryAt = 0, 0
@@ -93,13 +93,29 @@ func (m *machine) orderAnswer(why tags.Reason, words string) {
 	case o.at+1 < len(o.exchanges):
 		o.at++
 	default:
+		if o.writes == len(o.exchanges) {
+			m.readAt(now, o.list[0])
+		}
 		m.settle(drivers.Confirmed, tags.Fine, "")
 	}
 }
 
+// readAt has what a command has changed, or may have, read at a time, without waiting for its turn: until then people
+// would be shown what was before.
+func (m *machine) readAt(at int64, c *drivers.Command) {
+	for i, p := range m.plan().entries {
+		if slices.ContainsFunc(c.Writes, func(w drivers.Write) bool { return slices.Contains(p.Tags, w.Tag) }) {
+			m.deferEntry(i, at)
+		}
+	}
+}
+
 // orderTimeout gives the first command up: it is not sent again, as the device may have done it.
-func (m *machine) orderTimeout(f *flight) {
-	m.owes(m.unit(m.orders.list[0].Device), f)
+func (m *machine) orderTimeout(now int64, f *flight) {
+	c := m.orders.list[0]
+	u := m.unit(c.Device)
+	m.owes(u, f)
+	m.readAt(max(now, u.lateUntil), c)
 	m.settle(drivers.TimedOut, tags.Timeout, "")
 }
 

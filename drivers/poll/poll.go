@@ -1,6 +1,6 @@
 // Package poll owns the life of questions and answers on one link: when a question is due, one in flight, timeouts
 // from the link's own latency, retries, quarantine after a timeout, back-off of a device that does not answer,
-// commands ahead of polls. It knows no protocol: an Exchange does.
+// commands ahead of polls, what they have written read right after. It knows no protocol: an Exchange does.
 //
 // # Late answers
 //
