@@ -222,7 +222,7 @@ func (p *provider) updateConn(n uint32, c *project.ConnPt) {
 	pt := p.pts.lock(n)
 	old := p.pts.conns[pt.origin]
 	p.pts.conns[pt.origin] = c
-	pt.flags = pt.flags&(pointWatched|pointFlapped|pointChanged) | connFlags(c)
+	pt.flags = pt.flags&(pointWatched|pointFlapped|pointChanged|pointAsked) | connFlags(c)
 	owner := pt.binding.Owner()
 	p.pts.unlock(n)
 	if p.dialer != nil {

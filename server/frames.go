@@ -79,20 +79,23 @@ type rings struct {
 	taken []*block          // of the server's
 }
 
-// record keeps b, and shows it to those who tap.
+// record keeps b, and shows it to those who tap, or ask for what devices send.
 func (s *session) record(kind frameKind, now int64, b []byte) {
 	l := s.loop
 	l.frameAt = max(now, l.frameAt+1) // no two frames have the same time: it tells one from another
 	if s.ring != 0 {
 		l.rings.all[s.ring].add(kind, l.frameAt, b)
 	}
-	if s.watched {
+	if s.heard&byTap != 0 {
 		s.tapped(kind, l.frameAt, b)
+	}
+	if s.heard&byAsk != 0 && kind == 0 {
+		l.receive(s, b)
 	}
 }
 
 // recorded reports whether somebody or something is to have what passes on the link.
-func (s *session) recorded() bool { return s.watched || s.ring != 0 }
+func (s *session) recorded() bool { return s.heard != 0 || s.ring != 0 }
 
 // keepFrames gives a session that is bound and has no ring one: that of its connection point, else one that is free,
 // else, where somebody looks, that of a link that nobody does. Without any, nothing is kept.
@@ -147,7 +150,7 @@ func (l *loop) spareRing(looked bool) uint16 {
 	found := uint16(0)
 	for n := 1; n < len(rs.all); n++ {
 		r := &rs.all[n]
-		if !l.at(r.owner-1).watched && (found == 0 || r.looked < rs.all[found].looked) {
+		if l.at(r.owner-1).heard&byTap == 0 && (found == 0 || r.looked < rs.all[found].looked) {
 			found = uint16(n)
 		}
 	}

@@ -174,7 +174,7 @@ func (s *session) bind(now int64, pt uint32, secret []byte) {
 	}
 	s.settled()
 	s.phase = phaseOnline // from here on a driver that panics is one of an online link
-	s.loop.keepFrames(s, now, s.watched)
+	s.loop.keepFrames(s, now, s.heard&byTap != 0)
 	if s.machine == nil && s.served != nil {
 		s.machine = s.served.compile.Machine()
 	}

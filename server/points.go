@@ -39,6 +39,7 @@ const (
 	pointGone                // removed; its session is being closed
 	pointFlapped             // devices fought over it; flapFrom says how long ago
 	pointChanged             // it came or went, and that is not told yet
+	pointAsked               // what its device sends is asked for
 )
 
 // fromSpan marks an origin that is the index of a span.
@@ -194,6 +195,17 @@ func (p *points) find(name string) (uint32, bool) {
 		}
 	}
 	return 0, false
+}
+
+// mark sets or clears a flag of connection point n. It returns the session of n, 0 for none, and whether it had to.
+func (p *points) mark(n uint32, f pointFlags, on bool) (owner handle, changed bool) {
+	pt := p.lock(n)
+	defer p.unlock(n)
+	was := pt.flags
+	if pt.flags &^= f; on {
+		pt.flags |= f
+	}
+	return pt.binding.Owner(), pt.flags != was
 }
 
 // bury takes connection point n out of use and returns the session that it still has, 0 for none.

@@ -52,6 +52,9 @@ type provider struct {
 
 	secrets atomic.Bool // some connection point has a secret
 	watch   watchers
+
+	asked    map[uint32]struct{} // connection points whose bytes are asked for; the server's asking guards it
+	askedAll atomic.Bool         // all are
 }
 
 // settings is what a link takes from its provider when it is accepted, compiled; immutable.
@@ -152,7 +155,9 @@ func (p *provider) bind(s *session, n uint32, secret []byte, now int64) Reason {
 	pt.session, pt.since = s.number, now
 	pt.addr, pt.port = s.source()
 	pt.sessions++
-	s.point, s.watched = n, pt.flags&pointWatched != 0
+	s.point = n
+	s.hear(byTap, pt.flags&pointWatched != 0)
+	s.hear(byAsk, p.asks(pt))
 	s.served = (*p.served.Load())[pt.channel]
 	p.inherit(s, n)
 	p.limit.forgive(s.remote().Addr(), now)

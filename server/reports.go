@@ -7,36 +7,44 @@ import (
 )
 
 const (
-	batchReports = 128                   // of one batch
-	batchValues  = 2048                  // tag values after which a batch takes no further report
-	maxBatches   = 256                   // that wait for the followers; more are lost
-	gatherTime   = 20 * time.Millisecond // how long a batch that does not fill up stays on its loop
+	batchReports  = 128                   // of one batch
+	batchValues   = 2048                  // tag values after which a batch takes no further report
+	batchReceived = 1024                  // of one batch
+	batchBytes    = 64 << 10              // of what devices have sent; one piece may be larger
+	maxBatches    = 256                   // that wait for the followers; more are lost
+	gatherTime    = 20 * time.Millisecond // how long a batch that does not fill up stays on its loop
 )
 
-// reports hands what exchanges have brought to those who follow all of it. A loop fills a batch of its own and gives it
+// reports hands what exchanges have brought to those who follow all of it, and what devices have sent to who asks for
+// it. A loop fills a batch of its own and gives it
 // away when it is full, or soon after it was begun; one goroutine finds the names that belong to it and calls the
 // followers. A loop waits for nobody: with maxBatches waiting, the newest is lost and counted.
 type reports struct {
-	srv    *Server
-	anyone atomic.Bool
-	lost   atomic.Uint64 // reports
-	full   chan *batch
-	spare  chan *batch
-	begun  chan struct{} // a loop has begun a batch
-	end    chan struct{}
-	done   sync.WaitGroup
+	srv          *Server
+	anyone       atomic.Bool
+	lost         atomic.Uint64 // reports
+	lostReceived atomic.Uint64
+	full         chan *batch
+	spare        chan *batch
+	begun        chan struct{} // a loop has begun a batch
+	end          chan struct{}
+	done         sync.WaitGroup
 
-	mu     sync.Mutex // held while the followers are called
-	takers map[*func([]Report)]struct{}
-	out    []Report // reused by each call
-	names  []byte
+	mu       sync.Mutex // held while the followers are called
+	takers   map[*func([]Report)]struct{}
+	receiver func([]Received) // nil: none
+	out      []Report         // reused by each call, as are those below
+	received []Received
+	names    []byte
 }
 
-// batch is reports of one loop before they have their words.
+// batch is reports of one loop, and what its devices have sent, before they have their words.
 type batch struct {
 	provider *provider
 	heads    []reportHead
 	values   []ReportValue
+	received []receivedHead
+	bytes    []byte // of received, back to back
 }
 
 type reportHead struct {
@@ -87,11 +95,17 @@ func (l *loop) beginReport(h reportHead) {
 	if b := l.batch; b != nil && (len(b.heads) >= batchReports || len(b.values) >= batchValues) {
 		l.handOver()
 	}
+	b := l.filling()
+	h.first = len(b.values)
+	b.heads = append(b.heads, h)
+}
+
+// filling is the loop's batch.
+func (l *loop) filling() *batch {
 	if l.batch == nil {
 		l.batch = l.provider.srv.reports.begin(l)
 	}
-	h.first = len(l.batch.values)
-	l.batch.heads = append(l.batch.heads, h)
+	return l.batch
 }
 
 // goesOn says that a value of this device belongs to the last report.
@@ -123,6 +137,7 @@ func (l *loop) handOver() {
 	case r.full <- b:
 	default:
 		r.lost.Add(uint64(len(b.heads)))
+		r.lostReceived.Add(uint64(len(b.received)))
 		r.reuse(b)
 	}
 }
@@ -147,7 +162,7 @@ func (r *reports) begin(l *loop) *batch {
 func (r *reports) reuse(b *batch) {
 	clear(b.heads)
 	clear(b.values)
-	b.provider, b.heads, b.values = nil, b.heads[:0], b.values[:0]
+	b.provider, b.heads, b.values, b.received, b.bytes = nil, b.heads[:0], b.values[:0], b.received[:0], b.bytes[:0]
 	select {
 	case r.spare <- b:
 	default:
@@ -194,12 +209,12 @@ func (r *reports) close() {
 	r.done.Wait()
 }
 
-// deliver gives the reports of a batch their words and calls the followers.
+// deliver gives what is in a batch its words and calls the followers.
 func (r *reports) deliver(b *batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.reuse(b)
-	r.out, r.names = r.out[:0], r.names[:0]
+	r.out, r.received, r.names = r.out[:0], r.received[:0], r.names[:0]
 	b.provider.mu.RLock()
 	for i := range b.heads {
 		first, end := b.heads[i].first, len(b.values)
@@ -208,32 +223,48 @@ func (r *reports) deliver(b *batch) {
 		}
 		r.add(b.provider, &b.heads[i], b.values[first:end:end])
 	}
+	r.addReceived(b)
 	b.provider.mu.RUnlock()
 	for take := range r.takers {
-		(*take)(r.out)
+		if len(r.out) > 0 {
+			(*take)(r.out)
+		}
+	}
+	if r.receiver != nil && len(r.received) > 0 {
+		r.receiver(r.received)
 	}
 }
 
 // add puts one report into words. The caller holds p.mu.
 func (r *reports) add(p *provider, h *reportHead, values []ReportValue) {
-	pt := p.pts.lock(h.point)
-	origin := pt.origin
-	p.pts.unlock(h.point)
-	if origin == 0 {
-		return // its connection point has been removed and forgotten
+	origin, name := r.nameOf(p, h.point)
+	if name == nil {
+		return
 	}
-	word := func(appendTo func([]byte) []byte) []byte {
-		start := len(r.names)
-		r.names = appendTo(r.names)
-		return r.names[start:len(r.names):len(r.names)]
-	}
-	name := word(func(dst []byte) []byte { return p.pts.appendName(dst, origin, h.point) })
 	rep := Report{Time: h.time, Provider: p.name, Device: h.served.set.Devices[h.device].Name, Session: h.session,
-		Channel: word(func(dst []byte) []byte { return h.served.channel.AppendNameFor(dst, name) }),
+		Channel: r.word(func(dst []byte) []byte { return h.served.channel.AppendNameFor(dst, name) }),
 		Values:  values}
 	if p.name != localName {
 		rep.Connection = name
-		rep.ID = word(func(dst []byte) []byte { return p.pts.appendID(dst, origin, h.point) })
+		rep.ID = r.word(func(dst []byte) []byte { return p.pts.appendID(dst, origin, h.point) })
 	}
 	r.out = append(r.out, rep)
+}
+
+// nameOf is a connection point's origin and name; nil when it has been removed and forgotten. The caller holds p.mu.
+func (r *reports) nameOf(p *provider, n uint32) (origin uint32, name []byte) {
+	pt := p.pts.lock(n)
+	origin = pt.origin
+	p.pts.unlock(n)
+	if origin == 0 {
+		return 0, nil
+	}
+	return origin, r.word(func(dst []byte) []byte { return p.pts.appendName(dst, origin, n) })
+}
+
+// word appends to names, and returns what was appended.
+func (r *reports) word(appendTo func([]byte) []byte) []byte {
+	start := len(r.names)
+	r.names = appendTo(r.names)
+	return r.names[start:len(r.names):len(r.names)]
 }

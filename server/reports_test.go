@@ -13,18 +13,27 @@ import (
 
 // reported follows all reports and returns them as lines.
 func (w *sim) reported() (lines func(n int) []string) {
+	return w.followed(func(add func(line string)) (stop func()) {
+		return w.srv.FollowReports(func(list []Report) {
+			for _, r := range list {
+				line := fmt.Sprintf("%s/%s %s %s/%s", r.Provider, r.Connection, r.ID, r.Channel, r.Device)
+				for _, v := range r.Values {
+					line += fmt.Sprintf(" %s=%v/%s", v.Tag.Name, v.Value.Any(), v.Quality)
+				}
+				add(line)
+			}
+		})
+	})
+}
+
+// followed returns the lines that a follower has added, as soon as there are n.
+func (w *sim) followed(follow func(add func(line string)) (stop func())) (lines func(n int) []string) {
 	var mu sync.Mutex
 	var got []string
-	w.t.Cleanup(w.srv.FollowReports(func(list []Report) {
+	w.t.Cleanup(follow(func(line string) {
 		mu.Lock()
 		defer mu.Unlock()
-		for _, r := range list {
-			line := fmt.Sprintf("%s/%s %s %s/%s", r.Provider, r.Connection, r.ID, r.Channel, r.Device)
-			for _, v := range r.Values {
-				line += fmt.Sprintf(" %s=%v/%s", v.Tag.Name, v.Value.Any(), v.Quality)
-			}
-			got = append(got, line)
-		}
+		got = append(got, line)
 	}))
 	return func(n int) []string {
 		w.t.Helper()
@@ -38,7 +47,7 @@ func (w *sim) reported() (lines func(n int) []string) {
 			}
 			mu.Unlock()
 			if time.Now().After(end) {
-				w.t.Fatalf("%d reports, want %d", len(got), n)
+				w.t.Fatalf("there are %q, want %d", got, n)
 			}
 		}
 	}

@@ -59,7 +59,8 @@ type Server struct {
 
 	loops    atomic.Pointer[[]*loop] // by number; a retired loop's place is used again
 	loopsMu  sync.Mutex
-	paced    int // loops that have paced themselves; under loopsMu
+	asking   sync.Mutex // held while somebody asks for what devices send
+	paced    int        // loops that have paced themselves; under loopsMu
 	sessions atomic.Int64
 	numbers  atomic.Uint64 // session numbers given out
 	inFlight atomic.Int64  // Sends that wait

@@ -58,11 +58,11 @@ type session struct {
 	stallMark         uint32 // low bits of the bytes that the kernel had taken when stallAt was set
 	phase             phase
 	reason            Reason
-	inStep            bool   // a step of this session is running
-	gone              bool   // the socket has closed
-	waits             bool   // counted among the links without identity
-	watched           bool   // somebody taps the connection point
-	ring              uint16 // of the loop, which keeps its frames; 0: none does
+	inStep            bool    // a step of this session is running
+	gone              bool    // the socket has closed
+	waits             bool    // counted among the links without identity
+	heard             hearing // who is to have what passes
+	ring              uint16  // of the loop, which keeps its frames; 0: none does
 
 	generation atomic.Uint32
 	acceptedAt uint32
@@ -83,7 +83,8 @@ func (s *session) reset() {
 	s.number, s.stream = 0, codec.Stream{}
 	s.acceptedAt, s.lastIn, s.lastOut, s.quietAt, s.stallAt, s.stallMark = 0, 0, 0, 0, 0, 0
 	s.point = 0
-	s.phase, s.reason, s.inStep, s.gone, s.waits, s.watched = phaseFree, notClosed, false, false, false, false
+	s.phase, s.reason = phaseFree, notClosed
+	s.inStep, s.gone, s.waits, s.heard = false, false, false, 0
 	s.loop, s.place = loop, place
 }
 

@@ -181,8 +181,10 @@ type Stats struct {
 	EventsLost uint64
 	// ReportsLost are reports that those who follow them were too slow for.
 	ReportsLost uint64
-	Capacity    int // sessions that this process can hold
-	Sessions    int // sessions now
+	// ReceivedLost is the same of what devices sent and somebody asked for.
+	ReceivedLost uint64
+	Capacity     int // sessions that this process can hold
+	Sessions     int // sessions now
 }
 
 // IdentifyBounds and LagBounds are the upper bounds, in seconds, of the histograms in Stats.

@@ -16,6 +16,21 @@ const (
 	maxSend     = 64 << 10
 )
 
+// hearing is who is to have what passes on a link.
+type hearing uint8
+
+const (
+	byTap hearing = 1 << iota // somebody taps the connection point
+	byAsk                     // what comes goes to who asks for it; see received.go
+)
+
+// hear begins or ends a hearing.
+func (s *session) hear(h hearing, on bool) {
+	if s.heard &^= h; on {
+		s.heard |= h
+	}
+}
+
 // watchers are those who tap connection points of one provider. A session whose point is watched hands them copies.
 type watchers struct {
 	mu sync.RWMutex
@@ -89,17 +104,10 @@ func (p *provider) join(w *watcher, l *loop) {
 
 // setWatched tells the connection point, and its session if it has one, whether it is watched.
 func (p *provider) setWatched(n uint32, on bool) {
-	pt := p.pts.lock(n)
-	if on {
-		pt.flags |= pointWatched
-	} else {
-		pt.flags &^= pointWatched
-	}
-	owner := pt.binding.Owner()
-	p.pts.unlock(n)
+	owner, _ := p.pts.mark(n, pointWatched, on)
 	p.srv.tell(owner, func(s *session) {
 		p.watch.mu.RLock()
-		s.watched = len(p.watch.m[n]) > 0
+		s.hear(byTap, len(p.watch.m[n]) > 0)
 		p.watch.mu.RUnlock()
 		s.loop.keepFrames(s, s.loop.now, true)
 	})

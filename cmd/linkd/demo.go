@@ -80,8 +80,8 @@ func demoCommand() *cli.Command {
 				return usagef("--devices %d; give 1 to %d", d.devices, mostDemo)
 			case opt.level.UnmarshalText([]byte(c.String("log-level"))) != nil:
 				return usagef("--log-level %q; give debug, info, warn or error", c.String("log-level"))
-			case wrongFormat(c) != nil:
-				return wrongFormat(c)
+			case checkFormat(c) != nil:
+				return checkFormat(c)
 			}
 			signals := make(chan os.Signal, 4)
 			signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

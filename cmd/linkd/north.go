@@ -14,8 +14,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"linkd/drivers"
 	"linkd/internal/api"
 	"linkd/internal/bus"
@@ -26,55 +24,6 @@ import (
 	"linkd/project"
 	"linkd/server"
 )
-
-// defaultBus is where the embedded bus takes clients unless it is told otherwise.
-const defaultBus = "127.0.0.1:4222"
-
-// busFlags are the flags of `linkd serve` about what goes north.
-func busFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "nats", Usage: "`URL` of a NATS server or cluster of your own; empty: the embedded one"},
-		&cli.StringFlag{Name: "nats-creds", Usage: "credentials `FILE` for --nats"},
-		&cli.StringFlag{Name: "nats-ca", Usage: "`FILE` of the certificates that sign that of --nats"},
-		&cli.StringFlag{Name: "nats-cert", Usage: "`FILE` of linkd's own certificate for --nats"},
-		&cli.StringFlag{Name: "nats-key", Usage: "`FILE` of its key"},
-		&cli.StringFlag{Name: "bus-listen", Value: defaultBus,
-			Usage: "`ADDR` on which the embedded bus takes NATS clients; empty: none"},
-		&cli.StringFlag{Name: "mqtt-listen",
-			Usage: "`ADDR` on which it takes MQTT clients, such as 127.0.0.1:1883; empty: none"},
-		busFormatFlag(),
-		&cli.DurationFlag{Name: "history-age", Value: 30 * 24 * time.Hour, Usage: "how long values are kept"},
-		&cli.Int64Flag{Name: "history-bytes", Value: 1 << 30, Usage: "how many bytes of values are kept at most"},
-		&cli.BoolFlag{Name: "no-bus", Usage: "no bus: no history, no commands but over HTTP"},
-		&cli.BoolFlag{Name: "new-history", Usage: "begin the history anew where what was kept is lost"},
-	}
-}
-
-func busFormatFlag() cli.Flag {
-	return &cli.StringFlag{Name: "bus-format", Value: bus.Formats()[0],
-		Usage: "`FORMAT` of live reports on the bus: " + strings.Join(bus.Formats(), ", ")}
-}
-
-// wrongFormat is what is wrong with --bus-format.
-func wrongFormat(c *cli.Context) error {
-	if f := c.String("bus-format"); !slices.Contains(bus.Formats(), f) {
-		return usagef("--bus-format %q; give one of: %s", f, strings.Join(bus.Formats(), ", "))
-	}
-	return nil
-}
-
-// busOptions reads the flags.
-func busOptions(c *cli.Context) bus.Config {
-	cfg := bus.Config{URL: c.String("nats"), Creds: c.String("nats-creds"), Listen: c.String("bus-listen"),
-		TLS:  bus.TLS{CA: c.String("nats-ca"), Cert: c.String("nats-cert"), Key: c.String("nats-key")},
-		MQTT: c.String("mqtt-listen"), Format: c.String("bus-format"),
-		History:  bus.History{MaxAge: c.Duration("history-age"), MaxBytes: c.Int64("history-bytes")},
-		Recreate: c.Bool("new-history")}
-	if cfg.URL != "" && !c.IsSet("bus-listen") {
-		cfg.Listen = ""
-	}
-	return cfg
-}
 
 // catalogue is the drivers and the outputs that a project may name.
 type catalogue struct {
@@ -147,7 +96,7 @@ func startNorth(ctx context.Context, c northConfig) (*north, error) {
 		return nil, errors.Join(fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "bus: ")), n.close(ctx))
 	}
 	n.bus.Store(b)
-	n.unfollow = []func(){c.srv.FollowReports(b.Take), c.srv.FollowEvents(b.Event)}
+	n.unfollow = []func(){c.srv.FollowReports(b.Take), c.srv.FollowEvents(b.Event), c.srv.FollowReceived(b.TakeReceived)}
 	if err := b.Serve(c.srv); err != nil {
 		return nil, errors.Join(err, n.close(ctx))
 	}
@@ -234,11 +183,25 @@ func (n *north) tagsOf(channel, device string) ([]server.TagView, error) {
 	return slices.DeleteFunc(list, func(v server.TagView) bool { return v.Device != device }), err
 }
 
+// kinds are the counters of the bus, with what it was too slow for to be handed at all.
+func (n *north) kinds(b *bus.Bus) []bus.KindStats {
+	list, links := b.Stats().Kinds, n.srv.Stats()
+	for i := range list {
+		switch list[i].Kind {
+		case bus.KindTags:
+			list[i].Dropped += links.ReportsLost
+		case bus.KindRx:
+			list[i].Dropped += links.ReceivedLost
+		}
+	}
+	return list
+}
+
 // stats are the counters for metrics.
 func (n *north) stats() (out metrics.North) {
 	if b := n.bus.Load(); b != nil {
 		out.Up = b.State().Condition == bus.Up
-		for _, k := range b.Stats().Kinds {
+		for _, k := range n.kinds(b) {
 			out.Kinds = append(out.Kinds, metrics.NorthKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped,
 				SpooledBytes: k.Spooled})
 		}
@@ -309,7 +272,7 @@ func (h history) State() api.BusState {
 	s := b.State()
 	out := api.BusState{State: string(s.Condition), Since: s.Since.UTC(), Reason: s.Reason, External: h.external,
 		Format: b.Format(), Listen: b.Addr(), MQTT: b.MQTTAddr(), Kinds: []api.BusKind{}}
-	for _, k := range b.Stats().Kinds {
+	for _, k := range h.kinds(b) {
 		out.Kinds = append(out.Kinds, api.BusKind{Kind: k.Kind, Sent: k.Sent, Dropped: k.Dropped, Waiting: k.Waiting})
 	}
 	return out

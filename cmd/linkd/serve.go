@@ -66,11 +66,12 @@ func serveCommand() *cli.Command {
 		Action: func(c *cli.Context) error {
 			opt := serving{file: c.String("file"), data: c.String("data"), http: c.String("http"), debug: c.String("debug"),
 				loops: c.Int("loops"), capacity: c.Int("capacity"), frames: c.Int("frames"),
-				drain: c.Duration("drain"), bus: busOptions(c), anyBus: !c.IsSet("bus-listen"), noBus: c.Bool("no-bus")}
+				drain: c.Duration("drain"), anyBus: !c.IsSet("bus-listen"), noBus: c.Bool("no-bus")}
 			if c.NArg() > 0 {
 				return usagef("argument %q; this command takes flags only", c.Args().First())
 			}
-			if err := wrongFormat(c); err != nil {
+			var err error
+			if opt.bus, err = busOptions(c); err != nil {
 				return err
 			}
 			if opt.frames < 0 || opt.frames > server.MostFrames {

@@ -23,6 +23,7 @@ type fakeCore struct {
 	mu     sync.Mutex
 	writes []server.WriteRequest
 	sends  []string
+	asked  []server.BytesOf
 	wait   chan struct{} // writes of tag slow wait for it
 }
 
@@ -50,6 +51,12 @@ func (f *fakeCore) Send(_ context.Context, p, c string, data []byte, wait time.D
 	defer f.mu.Unlock()
 	f.sends = append(f.sends, p+"/"+c+" "+string(data)+" "+wait.String())
 	return server.SendResult{Sent: len(data), Received: []byte("\xff1")}, nil
+}
+
+func (f *fakeCore) AskReceived(of []server.BytesOf) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = of
 }
 
 func (f *fakeCore) done() (writes, sends int) {
@@ -156,7 +163,7 @@ func refusedWhen(t *testing.T, nc *nats.Conn, do func()) bool {
 func TestRights(t *testing.T) {
 	b, f := served(t, roles)
 	take(b, "d1", 0, 3)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 3 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 3 })
 	may := []struct {
 		what    string
 		do      func(*nats.Conn)
@@ -257,7 +264,7 @@ func consume(t *testing.T, nc *nats.Conn, stream string, n int) {
 func TestViewerCannotCommandByTheServer(t *testing.T) {
 	b, f := served(t, roles)
 	take(b, "d1", 0, 3)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 3 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 3 })
 	nc := client(t, b, "viewer")
 	spy, err := nc.SubscribeSync("linkd.p.tx.>")
 	if err != nil {

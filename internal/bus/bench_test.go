@@ -56,7 +56,7 @@ func BenchmarkReport(b *testing.B) {
 			b.StopTimer()
 			b.ReportMetric(float64(processor()-start)/1e3/float64(b.N), "cpu-us/op")
 			b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "reports/s")
-			if k := sentOf(bus, tagsKind); k.Dropped != 0 || k.Resent != 0 || k.Sent != uint64(b.N+len(all)) {
+			if k := sentOf(bus, KindTags); k.Dropped != 0 || k.Resent != 0 || k.Sent != uint64(b.N+len(all)) {
 				b.Errorf("%+v", k)
 			}
 			if err := bus.Close(context.Background()); err != nil {
@@ -69,7 +69,7 @@ func BenchmarkReport(b *testing.B) {
 // report takes n reports in batches of 100 and returns when all are acknowledged. rate is reports a second; 0: as fast
 // as they are acknowledged.
 func report(bus *Bus, all []server.Report, n, rate int) {
-	before := sentOf(bus, tagsKind).Sent
+	before := sentOf(bus, KindTags).Sent
 	began := time.Now()
 	for i := 0; i < n; {
 		end := min(i+100, n)
@@ -84,11 +84,11 @@ func report(bus *Bus, all []server.Report, n, rate int) {
 		if rate > 0 {
 			time.Sleep(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(rate))))
 		}
-		for rate == 0 && sentOf(bus, tagsKind).Waiting > 8*chunkRecords {
+		for rate == 0 && sentOf(bus, KindTags).Waiting > 8*chunkRecords {
 			time.Sleep(100 * time.Microsecond)
 		}
 	}
-	for sentOf(bus, tagsKind).Sent < before+uint64(n) {
+	for sentOf(bus, KindTags).Sent < before+uint64(n) {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -147,7 +147,7 @@ func BenchmarkHistory(b *testing.B) {
 
 func eventuallySent(b *testing.B, bus *Bus, n int) {
 	b.Helper()
-	for end := time.Now().Add(within); sentOf(bus, tagsKind).Sent < uint64(n); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(within); sentOf(bus, KindTags).Sent < uint64(n); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			b.Fatalf("%+v", bus.Stats())
 		}

@@ -26,6 +26,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	tags     *lane
 	conn     *lane
+	rx       *relay
 	commands commands
 
 	condition   condition
@@ -51,11 +52,14 @@ type Bus struct {
 	begins  sync.Mutex // held while a task begins: none does once work has ended
 }
 
+// The kinds of messages in Stats.
 const (
-	mostReads = 4 // history queries at once
-	tagsKind  = "tags"
-	connKind  = "conn"
+	KindTags = "tags" // reports
+	KindConn = "conn" // events
+	KindRx   = "rx"   // what devices send
 )
+
+const mostReads = 4 // history queries at once
 
 // Start starts the bus. A server of the user's own may be away: State says so, and the bus comes up when it does. The
 // embedded server must start, and have the streams that the manifest in Dir lists; if not, the error is ErrStreamLost
@@ -85,6 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Bus, error) {
 	b.tasks.Go(b.keep)
 	go b.tags.run()
 	go b.conn.run()
+	go b.rx.run()
 	return b, nil
 }
 
@@ -120,13 +125,14 @@ func (b *Bus) begin(ctx context.Context) (err error) {
 		return fmt.Errorf("bus: %w", err)
 	}
 	share := max(b.cfg.Spool/eventShare, leastShare)
-	if b.tags, err = b.lane(tagsKind, b.cfg.Spool-share); err != nil {
+	if b.tags, err = b.lane(KindTags, b.cfg.Spool-share); err != nil {
 		return err
 	}
 	b.tags.packs = &packer{}
-	if b.conn, err = b.lane(connKind, share); err != nil {
+	if b.conn, err = b.lane(KindConn, share); err != nil {
 		return err
 	}
+	b.rx = b.newRelay()
 	if b.own != nil {
 		return b.ensure(ctx)
 	}
@@ -225,6 +231,8 @@ func (b *Bus) Close(ctx context.Context) error {
 		l.spool.close()
 		close(l.ending)
 	}
+	b.rx.spool.close()
+	close(b.rx.ending)
 	left := 0
 	for _, l := range b.lanes() {
 		select {
@@ -235,8 +243,13 @@ func (b *Bus) Close(ctx context.Context) error {
 			left += l.abandon()
 		}
 	}
+	select {
+	case <-b.rx.ended:
+	case <-ctx.Done():
+	}
 	b.tasks.Wait()
 	b.link.close()
+	<-b.rx.ended // what waits fails now
 	if b.own != nil {
 		b.own.stop()
 	}

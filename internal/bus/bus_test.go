@@ -141,9 +141,9 @@ func TestUpDownUp(t *testing.T) {
 	for round := range 3 {
 		b := start(t, cfg)
 		take(b, "d1", round*n, (round+1)*n)
-		eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == n })
+		eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == n })
 		once(t, numbers(t, b, "d1"), (round+1)*n)
-		if s := b.Stats(); s.LostStreams != 0 || len(s.Damage) != 0 || sentOf(b, tagsKind).Resent != 0 {
+		if s := b.Stats(); s.LostStreams != 0 || len(s.Damage) != 0 || sentOf(b, KindTags).Resent != 0 {
 			t.Errorf("stats %+v", s)
 		}
 		stop(t, b)

@@ -24,10 +24,11 @@ const (
 	who          = "bus" // NATS does not say which client has published a message
 )
 
-// core is what commands are done by.
+// core is what commands are done by, and what is told whose bytes are asked for.
 type core interface {
 	Write(ctx context.Context, req server.WriteRequest) (server.WriteResult, error)
 	Send(ctx context.Context, provider, name string, data []byte, wait time.Duration) (server.SendResult, error)
+	AskReceived(of []server.BytesOf)
 }
 
 // answer is what a write is answered with: what HTTP says, and its status.
@@ -67,6 +68,7 @@ func (b *Bus) Serve(by core) error {
 	if err := b.listen(); err != nil {
 		return err
 	}
+	b.task(func() { b.heed(by) })
 	if b.own == nil || !b.link.nc.IsConnected() {
 		return nil // the subscriptions are made when the link is up; a server of the user's own may never say that they are
 	}

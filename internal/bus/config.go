@@ -12,6 +12,7 @@ import (
 
 	"linkd/internal/doors"
 	"linkd/internal/payload"
+	"linkd/server"
 )
 
 // Config says what bus to use. Project and Dir must be there.
@@ -29,6 +30,9 @@ type Config struct {
 	// Access says what the bearer of a token may do, and whether it is a token at all. It may be called from many
 	// goroutines. nil: nobody but linkd itself comes in.
 	Access func(token string) (doors.Role, bool)
+
+	// Received are connections whose bytes go out on URL's server; the embedded one sees who asks for which.
+	Received []server.BytesOf
 
 	History  History
 	Spool    int64         // bytes of memory for what waits for the bus, at least 8 MiB; 0: 64 MiB
@@ -92,6 +96,9 @@ func (c *Config) fill() error {
 	}
 	if c.URL != "" && (c.Listen != "" || c.MQTT != "") {
 		return errors.New("bus: a NATS server of your own has its own listeners; give a URL, or addresses to listen on")
+	}
+	if c.URL == "" && len(c.Received) > 0 {
+		return errors.New("bus: the embedded server sees who subscribes; whose bytes go out is for a NATS server of your own")
 	}
 	if c.URL == "" && (c.Creds != "" || c.TLS != TLS{}) {
 		return errors.New("bus: credentials and certificates are for a NATS server of your own; give its URL too")

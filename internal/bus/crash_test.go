@@ -23,8 +23,8 @@ func child(dir string) {
 	}
 	for n := 0; ; n += 100 {
 		take(b, "d1", n, n+100)
-		fmt.Println("sent", sentOf(b, tagsKind).Sent)
-		for sentOf(b, tagsKind).Waiting > 20000 {
+		fmt.Println("sent", sentOf(b, KindTags).Sent)
+		for sentOf(b, KindTags).Waiting > 20000 {
 			time.Sleep(time.Millisecond)
 		}
 	}

@@ -77,13 +77,13 @@ func TestExternalRestarted(t *testing.T) {
 	defer stop(t, b)
 	up(t, b)
 	take(b, "d1", 0, 2000)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 2000 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 2000 })
 	halt(s)
 	away(t, b)
 	take(b, "d1", 2000, 4000)
 	foreign(t, dir, port(t, s), nil)
 	up(t, b)
-	eventually(t, "what waited is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 4000 })
+	eventually(t, "what waited is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 4000 })
 	once(t, numbers(t, b, "d1"), 4000)
 	if st := b.Stats(); st.LostStreams != 0 || st.Reconnects == 0 {
 		t.Errorf("stats %+v", st)
@@ -98,13 +98,13 @@ func TestExternalReplacedByAnEmptyOne(t *testing.T) {
 	defer stop(t, b)
 	up(t, b)
 	take(b, "d1", 0, 10)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 10 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 10 })
 	halt(s)
 	away(t, b)
 	foreign(t, t.TempDir(), port(t, s), nil)
 	up(t, b)
 	take(b, "d1", 10, 20)
-	eventually(t, "the rest is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 20 })
+	eventually(t, "the rest is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 20 })
 	if all := numbers(t, b, "d1"); len(all) != 10 || all[0] != 10 {
 		t.Errorf("in the new stream: %v", all)
 	}
@@ -124,7 +124,7 @@ func TestExternalAwayAtStart(t *testing.T) {
 	away(t, b)
 	take(b, "d1", 0, 500)
 	foreign(t, t.TempDir(), at, nil)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 500 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 500 })
 	once(t, numbers(t, b, "d1"), 500)
 }
 
@@ -163,11 +163,11 @@ func TestNeverAcknowledging(t *testing.T) {
 		b.Event(server.Event{Kind: "online", Provider: "s1", Connection: "c1", Session: uint64(i), Time: epoch})
 	}
 	away(t, b)
-	k := sentOf(b, tagsKind)
+	k := sentOf(b, KindTags)
 	if k.Spooled > cfg.Spool || k.Sent != 0 || k.Dropped == 0 || int(k.Dropped)+k.Waiting != n {
 		t.Errorf("%+v", k)
 	}
-	if c := sentOf(b, connKind); c.Dropped != 0 || c.Waiting != 100 {
+	if c := sentOf(b, KindConn); c.Dropped != 0 || c.Waiting != 100 {
 		t.Errorf("%+v", c)
 	}
 	ctx, cancel := contextFor(100 * time.Millisecond)
@@ -175,7 +175,7 @@ func TestNeverAcknowledging(t *testing.T) {
 	if err := b.Close(ctx); err == nil || !strings.Contains(err.Error(), "not acknowledged") {
 		t.Errorf("close: %v", err)
 	}
-	if k := sentOf(b, tagsKind); k.Dropped != n {
+	if k := sentOf(b, KindTags); k.Dropped != n {
 		t.Errorf("after the close %+v", k)
 	}
 }
@@ -214,12 +214,12 @@ func TestStalledInTheMiddle(t *testing.T) {
 	defer stop(t, b)
 	up(t, b)
 	take(b, "d1", 0, 1000)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 1000 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 1000 })
 	close(stalled)
 	take(b, "d1", 1000, 2000)
 	away(t, b)
 	up(t, b)
-	eventually(t, "the rest is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 2000 })
+	eventually(t, "the rest is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 2000 })
 	seen := map[int]bool{}
 	for _, n := range numbers(t, b, "d1") {
 		seen[n] = true
@@ -301,7 +301,7 @@ func TestClusterLosesOne(t *testing.T) {
 	for i := range n / 100 {
 		take(b, "d1", 100*i, 100*i+100)
 		if i == n/200 {
-			eventually(t, "half is under way", func() bool { return sentOf(b, tagsKind).Sent > n/4 })
+			eventually(t, "half is under way", func() bool { return sentOf(b, KindTags).Sent > n/4 })
 			info, err := b.js.Stream(t.Context(), tagStream("p"))
 			if err != nil {
 				t.Fatal(err)
@@ -316,7 +316,7 @@ func TestClusterLosesOne(t *testing.T) {
 			}
 		}
 	}
-	for end := time.Now().Add(3 * within); sentOf(b, tagsKind).Sent < n; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(3 * within); sentOf(b, KindTags).Sent < n; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not all is acknowledged: %+v, %+v", b.Stats(), b.State())
 		}

@@ -95,7 +95,7 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%s: an event: %v, %v", c.format, m, err)
 		}
 		from += n
-		eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == n })
+		eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == n })
 		once(t, numbers(t, b, "d1"), from)
 		h, err := b.History(t.Context(), HistoryQuery{Channel: "ch", Device: "d1", Tag: "n", From: epoch,
 			To: epoch.Add(time.Duration(from) * time.Second), Points: 1})
@@ -116,9 +116,9 @@ func TestToldToThoseWhoListen(t *testing.T) {
 	b := start(t, cfg)
 	defer stop(t, b)
 	published := func(device string, from int) int64 {
-		before, sent := messagesIn(t, b), sentOf(b, tagsKind).Sent
+		before, sent := messagesIn(t, b), sentOf(b, KindTags).Sent
 		take(b, device, from, from+n)
-		eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == sent+n })
+		eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == sent+n })
 		return messagesIn(t, b) - before
 	}
 	if got := published("d1", 0); got >= n/2 {
@@ -198,7 +198,7 @@ func TestNothingGoodIsNoLine(t *testing.T) {
 	if got, err := heardInflux(m); err != nil || got != 1 {
 		t.Errorf("the first line is of report %d: %v: %q", got, err, m.Data)
 	}
-	eventually(t, "both are acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 2 })
+	eventually(t, "both are acknowledged", func() bool { return sentOf(b, KindTags).Sent == 2 })
 	once(t, numbers(t, b, "d1"), 2)
 }
 

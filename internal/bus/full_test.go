@@ -23,14 +23,14 @@ func TestDiskFull(t *testing.T) {
 	eventually(t, "it is full", func() bool { return b.State().Condition == Full })
 	const n = 40_000
 	take(b, "d1", 0, n)
-	k := sentOf(b, tagsKind)
+	k := sentOf(b, KindTags)
 	if k.Dropped == 0 || k.Spooled > cfg.Spool {
 		t.Errorf("%+v", k)
 	}
 	free.Store(1 << 30)
 	up(t, b)
 	eventually(t, "what is left is acknowledged", func() bool {
-		k := sentOf(b, tagsKind)
+		k := sentOf(b, KindTags)
 		return k.Sent+k.Dropped == n
 	})
 }
@@ -59,7 +59,7 @@ func TestDiskReallyFull(t *testing.T) {
 	defer stop(t, b)
 	up(t, b)
 	take(b, "d1", 0, 1000)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 1000 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 1000 })
 	blind.Store(true) // the disk fills faster than anybody looks
 	ballast := filepath.Join(dir, "ballast")
 	if err := os.WriteFile(ballast, make([]byte, 64<<20), 0o600); err == nil {
@@ -72,7 +72,7 @@ func TestDiskReallyFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	for end := time.Now().Add(3 * within); ; time.Sleep(10 * time.Millisecond) {
-		if k := sentOf(b, tagsKind); k.Sent+k.Dropped == 30_000 {
+		if k := sentOf(b, KindTags); k.Sent+k.Dropped == 30_000 {
 			break
 		}
 		if time.Now().After(end) {
@@ -86,7 +86,7 @@ func TestDiskReallyFull(t *testing.T) {
 	for _, n := range numbers(t, b, "d1") {
 		seen[n] = true
 	}
-	if want := 30_000 - int(sentOf(b, tagsKind).Dropped); len(seen) < want {
+	if want := 30_000 - int(sentOf(b, KindTags).Dropped); len(seen) < want {
 		t.Errorf("%d reports are in the stream, want %d", len(seen), want)
 	}
 }

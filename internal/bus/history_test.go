@@ -25,7 +25,7 @@ func TestHistory(t *testing.T) {
 	take(b, "d1", 0, n)
 	take(b, "d2", 0, 10)
 	take(b, "d1", 100, 200) // sent again
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == n+110 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == n+110 })
 	at := func(s int) time.Time { return epoch.Add(time.Duration(s) * time.Second) }
 	ask := func(tag string, from, to time.Time, points int) []Bucket {
 		t.Helper()
@@ -78,14 +78,14 @@ func TestClockSteps(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 1000, 1001, 3, 4, 1002} {
 		take(b, "d1", n, n+1)
 	}
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 8 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 8 })
 	h, err := b.History(t.Context(), HistoryQuery{"ch", "d1", "n", epoch, epoch.Add(10 * time.Second), 10})
 	if err != nil || len(h) != 5 {
 		t.Errorf("%v, %v", h, err)
 	}
 	b.Event(lifeEvent("online", 1, 5))
 	b.Event(lifeEvent("offline", 1, 3)) // the clock was set back
-	eventually(t, "the events too", func() bool { return sentOf(b, connKind).Sent == 2 })
+	eventually(t, "the events too", func() bool { return sentOf(b, KindConn).Sent == 2 })
 	lives, err := b.Lives(t.Context(), "s1", "c1", lifeTime(9), 10)
 	if err != nil || len(lives) != 2 || lives[0].Event != "offline" || lives[0].Duration >= 0 {
 		t.Errorf("%+v, %v", lives, err)
@@ -103,7 +103,7 @@ func TestLives(t *testing.T) {
 	other.Connection = "c2"
 	b.Event(other)
 	b.Event(lifeEvent("offline", 20, 39)) // twice
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, connKind).Sent == 42 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindConn).Sent == 42 })
 	lives, err := b.Lives(t.Context(), "s1", "c1", time.Time{}, 1000)
 	if err != nil || len(lives) != 40 {
 		t.Fatalf("%d, %v", len(lives), err)

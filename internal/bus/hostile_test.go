@@ -135,13 +135,13 @@ func TestHostileServer(t *testing.T) {
 				s := b.State()
 				return s.Condition == Away && strings.Contains(s.Reason, c.want)
 			})
-			if k := sentOf(b, tagsKind); k.Waiting == 0 || k.Sent != 0 || k.Dropped != 0 {
+			if k := sentOf(b, KindTags); k.Waiting == 0 || k.Sent != 0 || k.Dropped != 0 {
 				t.Errorf("%+v", k)
 			}
 			at := foreign(t, t.TempDir(), -1, nil).Addr().String()
 			good.Store(&at)
 			eventually(t, "all is acknowledged", func() bool {
-				return sentOf(b, tagsKind).Sent == n && sentOf(b, connKind).Sent == 1
+				return sentOf(b, KindTags).Sent == n && sentOf(b, KindConn).Sent == 1
 			})
 			up(t, b)
 			once(t, numbers(t, b, "d1"), n)

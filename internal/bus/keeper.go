@@ -131,6 +131,7 @@ func (b *Bus) rename(to *subjects) {
 	for _, l := range b.lanes() {
 		l.spool.turn(to)
 	}
+	b.rx.spool.turn(to)
 	if err := b.listen(); err != nil {
 		b.cfg.Log.Error("no commands are taken under the project's new name", "project", to.project, "error", err)
 	}

@@ -73,7 +73,7 @@ func TestStreamLost(t *testing.T) {
 			cfg.Recreate = true
 			b = start(t, cfg)
 			take(b, "d1", 100, 200)
-			eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 100 })
+			eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 100 })
 			lives, err := b.Lives(t.Context(), "s1", "c1", lifeTime(9), 10)
 			if err != nil || len(lives) != 1 {
 				t.Errorf("the other stream: %v, %v", lives, err)
@@ -114,7 +114,7 @@ func TestFlippedBlock(t *testing.T) {
 				t.Errorf("the copy is not what the file was: %v", err)
 			}
 			take(b, "d2", 0, 100)
-			eventually(t, "it goes on", func() bool { return sentOf(b, tagsKind).Sent == 100 })
+			eventually(t, "it goes on", func() bool { return sentOf(b, KindTags).Sent == 100 })
 			once(t, numbers(t, b, "d2"), 100)
 			t.Logf("%d of 1000 reports are left", len(numbers(t, b, "d1")))
 		})

@@ -101,7 +101,7 @@ func TestPacksInTheStream(t *testing.T) {
 			take(b, fmt.Sprint("d", d), n, n+1)
 		}
 	}
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == devices*count })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == devices*count })
 	s, err := b.js.Stream(t.Context(), tagStream("p"))
 	if err != nil {
 		t.Fatal(err)
@@ -150,9 +150,9 @@ func TestRefusedPacksAreToldOnce(t *testing.T) {
 	const n = 100
 	limit(10)
 	take(b, "d1", 0, n)
-	eventually(t, "it is sent again", func() bool { return sentOf(b, tagsKind).Resent > n })
+	eventually(t, "it is sent again", func() bool { return sentOf(b, KindTags).Resent > n })
 	limit(-1)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == n })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == n })
 	once(t, numbers(t, b, "d1"), n)
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)

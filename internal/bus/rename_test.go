@@ -87,7 +87,7 @@ func TestRename(t *testing.T) {
 	if m, err := admin.Request("linkd.p.cmd.ch.d1.set", []byte("28"), time.Second); err == nil {
 		t.Errorf("a command under the old name: %s", m.Data)
 	}
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == n+101 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == n+101 })
 	if lives, err := b.Lives(t.Context(), "s1", "c1", time.Time{}, 10); err != nil || len(lives) != 1 {
 		t.Errorf("under the new name: %+v, %v", lives, err)
 	}
@@ -99,7 +99,7 @@ func TestRename(t *testing.T) {
 	if before := countOf(t, b); before != n+101-after || before < n {
 		t.Errorf("%d values under the old name, and %d under the new", before, after)
 	}
-	if s := b.Stats(); sentOf(b, tagsKind).Resent != 0 || sentOf(b, tagsKind).Dropped != 0 || s.LostStreams != 0 {
+	if s := b.Stats(); sentOf(b, KindTags).Resent != 0 || sentOf(b, KindTags).Dropped != 0 || s.LostStreams != 0 {
 		t.Errorf("%+v", s)
 	}
 	stop(t, b)
@@ -130,7 +130,7 @@ func TestRenameAway(t *testing.T) {
 	foreign(t, t.TempDir(), port(t, s), nil)
 	up(t, b)
 	// Nobody has made streams for the name before, which what waited goes out under.
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 700 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 700 })
 	if got := countOf(t, b); got != 200 {
 		t.Errorf("%d values under the new name, want 200", got)
 	}

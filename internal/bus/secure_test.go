@@ -143,5 +143,5 @@ func enters(t *testing.T, cfg Config, wrong string, mend func()) {
 	}
 	defer stop(t, b)
 	up(t, b)
-	eventually(t, "all is acknowledged", func() bool { return sentOf(b, tagsKind).Sent == 10 })
+	eventually(t, "all is acknowledged", func() bool { return sentOf(b, KindTags).Sent == 10 })
 }

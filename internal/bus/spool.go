@@ -239,6 +239,12 @@ func (s *spool) release(c *chunk) {
 	s.empty = append(s.empty, c)
 }
 
+func (s *spool) stats(kind string) KindStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return KindStats{Kind: kind, Dropped: s.dropped, Waiting: s.waiting, Spooled: s.bytes}
+}
+
 // close has put drop everything from now on.
 func (s *spool) close() {
 	s.mu.Lock()

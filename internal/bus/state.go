@@ -33,10 +33,10 @@ type Stats struct {
 	Damage      []Damage
 }
 
-// KindStats are those of one kind of message: tags or conn.
+// KindStats are those of one kind of message: tags, conn or rx.
 type KindStats struct {
 	Kind    string
-	Sent    uint64 // acknowledged
+	Sent    uint64 // acknowledged; of rx, which nobody acknowledges: published
 	Resent  uint64 // sent again; some may be in the stream twice
 	Dropped uint64 // for want of room, or because they were too large
 	Waiting int    // not sent yet
@@ -101,11 +101,12 @@ func (b *Bus) Stats() Stats {
 		Busy: b.busy.Load(), Damage: b.damage,
 	}
 	for _, l := range b.lanes() {
-		l.spool.mu.Lock()
-		k := KindStats{Kind: l.kind, Dropped: l.spool.dropped, Waiting: l.spool.waiting, Spooled: l.spool.bytes}
-		l.spool.mu.Unlock()
+		k := l.spool.stats(l.kind)
 		k.Sent, k.Resent = l.sent.Load(), l.again.Load()
 		s.Kinds = append(s.Kinds, k)
 	}
+	rx := b.rx.spool.stats(KindRx)
+	rx.Sent = b.rx.sent.Load()
+	s.Kinds = append(s.Kinds, rx)
 	return s
 }

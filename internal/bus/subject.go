@@ -8,15 +8,16 @@ import (
 
 // subjects are those of one project. They never change: a project that is renamed has others.
 type subjects struct {
-	project                  string
-	all, tags, conn, cmd, tx string         // each but all ends in a dot
-	packs                    [shards]string // of reports in the stream
-	everyPack                string
+	project                      string
+	all, tags, conn, rx, cmd, tx string         // each but all ends in a dot
+	packs                        [shards]string // of reports in the stream
+	everyPack                    string
 }
 
 func subjectsOf(project string) *subjects {
 	p, packs := "linkd."+project+".", "linkd_history."+project+"."
-	s := &subjects{project: project, all: p + ">", tags: p + "tags.", conn: p + "conn.", cmd: p + "cmd.", tx: p + "tx.",
+	s := &subjects{project: project, all: p + ">", tags: p + "tags.", conn: p + "conn.",
+		rx: p + "rx.", cmd: p + "cmd.", tx: p + "tx.",
 		everyPack: packs + "*"}
 	for i := range s.packs {
 		s.packs[i] = fmt.Sprintf("%s%02d", packs, i)

@@ -9,7 +9,7 @@ type North struct {
 	Outputs []NorthGiven // of the outputs
 }
 
-// NorthKind are the messages of one kind, tags or conn, since start.
+// NorthKind are the messages of one kind, tags, conn or rx, since start.
 type NorthKind struct {
 	Kind          string
 	Sent, Dropped uint64
@@ -34,7 +34,7 @@ func newNorthDescs() northDescs {
 	}
 	return northDescs{
 		up:   desc("linkd_bus_up", "1 while the bus takes messages, 0 while they wait for it."),
-		sent: desc("linkd_bus_sent_total", "Messages that the bus has acknowledged, by kind.", "kind"),
+		sent: desc("linkd_bus_sent_total", "Messages that the bus has acknowledged (rx: was given), by kind.", "kind"),
 		dropped: desc("linkd_bus_dropped_total",
 			"Messages lost for want of room while the bus was away or slow, by kind.", "kind"),
 		spooled: desc("linkd_bus_spooled_bytes", "Memory that messages take which the bus has not acknowledged.", "kind"),
