@@ -55,6 +55,13 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// sort puts the faults in the order of their positions.
+func (e Errors) sort() {
+	slices.SortStableFunc(e, func(a, b *Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
+	})
+}
+
 // Is reports whether target is ErrInvalid.
 func (e Errors) Is(target error) bool { return target == ErrInvalid }
 
@@ -132,9 +139,7 @@ func (f *faults) err() error {
 	if len(f.list) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(f.list, func(a, b *Error) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
-	})
+	f.list.sort()
 	if f.lost > 0 {
 		last := f.list[len(f.list)-1]
 		return append(f.list, &Error{File: f.file, Line: last.Line, Col: last.Col,

@@ -46,14 +46,21 @@ func WriteConnectionsNDJSON(w io.Writer, p *Provider) error {
 	return nil
 }
 
+// ConnList is connections that were read from a list.
+type ConnList struct {
+	Conns []*ConnPt
+	Lines []int // of each, from 1
+}
+
 // ReadConnectionsNDJSON reads connections of a provider of that kind, one JSON document a line; lines without one are
 // passed over. It returns all of them or none: the error is Errors with the line of each fault, at a field such as
-// connections.c1.port, or r's own. Only the form of each connection is checked; Validate checks the rest.
-func ReadConnectionsNDJSON(r io.Reader, kind LinkKind) ([]*ConnPt, error) {
+// connections.c1.port, or r's own. Only the form of each connection is checked; Validate checks the rest, and Place
+// says where that is.
+func ReadConnectionsNDJSON(r io.Reader, kind LinkKind) (ConnList, error) {
 	return newListReader(kind).ndjson(r)
 }
 
-func (l *listReader) ndjson(r io.Reader) ([]*ConnPt, error) {
+func (l *listReader) ndjson(r io.Reader) (ConnList, error) {
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, MaxListLine)
 	var size int64
@@ -73,15 +80,15 @@ func (l *listReader) ndjson(r io.Reader) ([]*ConnPt, error) {
 			break
 		}
 		if n := parseJSONLine(text, line, l.faults); n != nil {
-			l.item(len(l.conns), n.label())
-			l.conns = append(l.conns, l.connOf(n, l.known))
+			l.item(len(l.Conns), n.label())
+			l.take(line, l.connOf(n, l.known))
 		}
 		l.line = line
 	}
 	if err := in.Err(); errors.Is(err, bufio.ErrTooLong) {
 		l.at(l.line+1, 1, "the line is longer than %d bytes; write one connection a line", MaxListLine)
 	} else if err != nil {
-		return nil, fmt.Errorf("project: %w", err)
+		return ConnList{}, fmt.Errorf("project: %w", err)
 	}
 	return l.result()
 }
@@ -89,11 +96,11 @@ func (l *listReader) ndjson(r io.Reader) ([]*ConnPt, error) {
 // listReader collects the connections of a list.
 type listReader struct {
 	loader
+	ConnList
 	known []string
-	lines int   // most connections
+	most  int   // connections
 	size  int64 // most bytes
-	conns []*ConnPt
-	line  int // the last that was read
+	line  int   // the last that was read
 
 	source *boundedReader // of a table
 	cell   node           // of a table, the one that is being read
@@ -101,17 +108,17 @@ type listReader struct {
 
 func newListReader(kind LinkKind) *listReader {
 	l := &listReader{loader: loader{decoder: decoder{&faults{}}}, known: connColumns(kind),
-		lines: MaxListLines, size: MaxListSize}
+		most: MaxListLines, size: MaxListSize}
 	l.enter("connections")
 	return l
 }
 
 // room reports whether one more connection may be read, and otherwise says that it may not.
 func (l *listReader) room(line int) bool {
-	if len(l.conns) < l.lines {
+	if len(l.Conns) < l.most {
 		return true
 	}
-	l.at(line, 1, "more than %d connections; read them in parts, or describe them as fleets", l.lines)
+	l.at(line, 1, "more than %d connections; read them in parts, or describe them as fleets", l.most)
 	return false
 }
 
@@ -119,9 +126,13 @@ func (l *listReader) tooLarge(line int) {
 	l.at(line, 1, "more than %d MiB; read the connections in parts, or describe them as fleets", l.size>>20)
 }
 
-func (l *listReader) result() ([]*ConnPt, error) {
+func (l *listReader) take(line int, c *ConnPt) {
+	l.Conns, l.Lines = append(l.Conns, c), append(l.Lines, line)
+}
+
+func (l *listReader) result() (ConnList, error) {
 	if err := l.err(); err != nil {
-		return nil, err
+		return ConnList{}, err
 	}
-	return l.conns, nil
+	return l.ConnList, nil
 }

@@ -82,21 +82,21 @@ func (c *ConnPt) cell(column string) string {
 // ReadConnectionsCSV reads connections of a provider of that kind from a table (RFC 4180). The header line names the
 // fields, in any order; commas, semicolons or tabs separate, as the header has them; a byte order mark is passed over.
 // An empty cell is a field that is not set. It returns all connections or none: see ReadConnectionsNDJSON.
-func ReadConnectionsCSV(r io.Reader, kind LinkKind) ([]*ConnPt, error) {
+func ReadConnectionsCSV(r io.Reader, kind LinkKind) (ConnList, error) {
 	return newListReader(kind).csv(r)
 }
 
-func (l *listReader) csv(r io.Reader) ([]*ConnPt, error) {
+func (l *listReader) csv(r io.Reader) (ConnList, error) {
 	l.source = &boundedReader{r: r, most: l.size}
 	in := bufio.NewReaderSize(l.source, MaxListLine)
 	head, err := in.Peek(MaxListLine)
 	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("project: %w", err)
+		return ConnList{}, fmt.Errorf("project: %w", err)
 	}
 	if bytes.HasPrefix(head, []byte("\ufeff")) {
 		head = head[len("\ufeff"):]
 		if _, err := in.Discard(len("\ufeff")); err != nil {
-			return nil, fmt.Errorf("project: %w", err)
+			return ConnList{}, fmt.Errorf("project: %w", err)
 		}
 	}
 	head, _, _ = bytes.Cut(head, []byte("\n"))
@@ -105,7 +105,7 @@ func (l *listReader) csv(r io.Reader) ([]*ConnPt, error) {
 	table.ReuseRecord = true
 	table.FieldsPerRecord = -1
 	if err := l.table(table); err != nil {
-		return nil, fmt.Errorf("project: %w", err)
+		return ConnList{}, fmt.Errorf("project: %w", err)
 	}
 	return l.result()
 }
@@ -143,7 +143,7 @@ func (l *listReader) table(table *csv.Reader) error {
 		if !l.room(line) {
 			return nil
 		}
-		l.conns = append(l.conns, l.row(table, columns, row))
+		l.take(line, l.row(table, columns, row))
 	}
 }
 
@@ -203,7 +203,7 @@ func (l *listReader) row(table *csv.Reader, columns, row []string) *ConnPt {
 		l.at(line, 1, "%d cells for %d columns; write one for each, empty or not", len(row), len(columns))
 		return c
 	}
-	l.item(len(l.conns), row[slices.Index(columns, "name")])
+	l.item(len(l.Conns), row[slices.Index(columns, "name")])
 	for i, column := range columns {
 		text := row[i]
 		if text == "" {

@@ -16,7 +16,7 @@ import (
 // listFormats are the two ways to write and read connections.
 var listFormats = map[string]struct {
 	write func(io.Writer, *Provider) error
-	read  func(io.Reader, LinkKind) ([]*ConnPt, error)
+	read  func(io.Reader, LinkKind) (ConnList, error)
 }{
 	"CSV":    {WriteConnectionsCSV, ReadConnectionsCSV},
 	"NDJSON": {WriteConnectionsNDJSON, ReadConnectionsNDJSON},
@@ -42,10 +42,10 @@ func TestListsRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := f.read(iotest.OneByteReader(bytes.NewReader(b.Bytes())), p.Type)
-			if err != nil || len(got) != len(p.Connections) {
-				t.Fatalf("%s of %s: %d connections, %v\n%s", name, p.Name, len(got), err, b.Bytes())
+			if err != nil || len(got.Conns) != len(p.Connections) {
+				t.Fatalf("%s of %s: %d connections, %v\n%s", name, p.Name, len(got.Conns), err, b.Bytes())
 			}
-			for i, c := range got {
+			for i, c := range got.Conns {
 				if *c != *p.Connections[i] {
 					t.Errorf("%s of %s: got %+v, want %+v", name, p.Name, c, p.Connections[i])
 				}
@@ -83,13 +83,14 @@ func TestReadsLists(t *testing.T) {
 		"tabs": "name\ttitle\tsocket_conn_id\tenabled\na\t\"x; \"\"y\"\", z\"\t1\t\nb\t\thex:00FF\tfalse\n",
 	} {
 		got, err := ReadConnectionsCSV(strings.NewReader(text), TCPServer)
-		if err != nil || !reflect.DeepEqual(got, want) {
+		if err != nil || !reflect.DeepEqual(got.Conns, want) {
 			t.Errorf("%s: %v, %+v", name, err, got)
 		}
 	}
 	text := "\ufeff{\"name\":\"a\",\"socket_conn_id\":1,\"title\":\"x; \\\"y\\\", z\"}\r\n\r\n" +
 		"  {\"enabled\": false, \"name\": \"b\", \"socket_conn_id\": \"hex:00FF\"}"
-	if got, err := ReadConnectionsNDJSON(strings.NewReader(text), TCPServer); err != nil || !reflect.DeepEqual(got, want) {
+	got, err := ReadConnectionsNDJSON(strings.NewReader(text), TCPServer)
+	if err != nil || !reflect.DeepEqual(got.Conns, want) {
 		t.Errorf("NDJSON: %v, %+v", err, got)
 	}
 	for name, f := range listFormats {
@@ -97,7 +98,7 @@ func TestReadsLists(t *testing.T) {
 		if name == "NDJSON" {
 			header = ""
 		}
-		if got, err := f.read(strings.NewReader(header), TCPServer); err != nil || len(got) != 0 {
+		if got, err := f.read(strings.NewReader(header), TCPServer); err != nil || len(got.Conns) != 0 {
 			t.Errorf("%s without connections: %v, %v", name, got, err)
 		}
 	}
@@ -130,7 +131,7 @@ func TestRefusesCSV(t *testing.T) {
 			"2:1: the line is longer than 65536 bytes; write one connection a line, and close its quotes", "-"},
 	} {
 		got, err := ReadConnectionsCSV(strings.NewReader(c.text), TCPServer)
-		if got != nil || err == nil || err.Error() != c.want || fieldsOf(err) != c.fields {
+		if got.Conns != nil || err == nil || err.Error() != c.want || fieldsOf(err) != c.fields {
 			t.Errorf("%s: got\n%v\nof %s\nwant\n%s", c.name, err, fieldsOf(err), c.want)
 		}
 	}
@@ -148,7 +149,7 @@ func TestRefusesNDJSON(t *testing.T) {
 			"2:1: the line is longer than 65536 bytes; write one connection a line", "-"},
 	} {
 		got, err := ReadConnectionsNDJSON(strings.NewReader(c.text), TCPClient)
-		if got != nil || err == nil || err.Error() != c.want || fieldsOf(err) != c.fields {
+		if got.Conns != nil || err == nil || err.Error() != c.want || fieldsOf(err) != c.fields {
 			t.Errorf("%s: got\n%v\nof %s\nwant\n%s", c.name, err, fieldsOf(err), c.want)
 		}
 	}
@@ -176,11 +177,11 @@ func (r *repeated) Read(p []byte) (int, error) {
 
 // TestListsAreBounded has smaller bounds than MaxListLines and MaxListSize, which are in force unless told otherwise.
 func TestListsAreBounded(t *testing.T) {
-	if l := newListReader(TCPServer); l.lines != 1_000_000 || l.size != 512<<20 {
-		t.Errorf("%d lines, %d bytes", l.lines, l.size)
+	if l := newListReader(TCPServer); l.most != 1_000_000 || l.size != 512<<20 {
+		t.Errorf("%d lines, %d bytes", l.most, l.size)
 	}
 	for name, c := range map[string]struct {
-		read             func(*listReader, io.Reader) ([]*ConnPt, error)
+		read             func(*listReader, io.Reader) (ConnList, error)
 		head, line, want string
 		count            int
 	}{
@@ -192,10 +193,10 @@ func TestListsAreBounded(t *testing.T) {
 		"endless line": {(*listReader).ndjson, "", " ", "1:1: the line is longer than 65536 bytes", MaxListSize},
 	} {
 		l := newListReader(TCPServer)
-		l.lines, l.size = 1000, 2<<20
+		l.most, l.size = 1000, 2<<20
 		got, err := c.read(l, io.MultiReader(strings.NewReader(c.head), &repeated{line: c.line, left: c.count}))
-		if got != nil || err == nil || !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %d, %.300v", name, len(got), err)
+		if got.Conns != nil || err == nil || !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %d, %.300v", name, len(got.Conns), err)
 		}
 	}
 }
@@ -233,11 +234,11 @@ func FuzzReadConnections(f *testing.F) {
 			}
 			for again, format := range listFormats {
 				var b bytes.Buffer
-				if err := format.write(&b, &Provider{Connections: list}); err != nil {
+				if err := format.write(&b, &Provider{Connections: list.Conns}); err != nil {
 					t.Fatal(err)
 				}
 				got, err := format.read(&b, "")
-				if err != nil || !slices.EqualFunc(got, list, func(a, b *ConnPt) bool { return *a == *b }) {
+				if err != nil || !slices.EqualFunc(got.Conns, list.Conns, func(a, b *ConnPt) bool { return *a == *b }) {
 					t.Fatalf("%s, then %s: %v\ngot  %+v\nwant %+v", name, again, err, got, list)
 				}
 			}
@@ -266,8 +267,8 @@ func BenchmarkReadConnections(b *testing.B) {
 		b.Run(name+"/read", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if list, err := f.read(bytes.NewReader(text.Bytes()), TCPServer); err != nil || len(list) != 1_000_000 {
-					b.Fatal(len(list), err)
+				if list, err := f.read(bytes.NewReader(text.Bytes()), TCPServer); err != nil || len(list.Conns) != 1_000_000 {
+					b.Fatal(len(list.Conns), err)
 				}
 			}
 		})

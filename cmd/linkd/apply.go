@@ -195,7 +195,8 @@ func importCommand() *cli.Command {
 			if ext := filepath.Ext(file); ext == ".ndjson" || ext == ".jsonl" {
 				kind = "application/x-ndjson"
 			}
-			return change(c, http.MethodPost, "/api/v1/providers/"+url.PathEscape(provider)+"/connections", kind, text)
+			path := "/api/v1/providers/" + url.PathEscape(provider) + "/connections"
+			return inFile(file, change(c, http.MethodPost, path, kind, text))
 		},
 	}
 }

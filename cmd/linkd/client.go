@@ -10,11 +10,15 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"linkd/project"
 )
 
 const (
@@ -185,17 +189,46 @@ func (c *client) unreachable(err error) error {
 		c.base, reason)
 }
 
+// refusal is what linkd says when it refuses.
+type refusal struct {
+	Detail string
+	Faults []struct{ Location, Message string } `json:"errors"`
+}
+
+func (r *refusal) Error() string { return r.Detail }
+
 func (c *client) refused(resp *http.Response) error {
-	var problem struct{ Detail string }
-	b, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	r := &refusal{}
+	b, _ := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
 	isProblem := strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json")
-	if isProblem && json.Unmarshal(b, &problem) == nil && problem.Detail != "" {
-		if err := c.notAllowed(resp, problem.Detail); err != nil {
+	if isProblem && json.Unmarshal(b, r) == nil && r.Detail != "" {
+		if err := c.notAllowed(resp, r.Detail); err != nil {
 			return err
 		}
-		return errors.New(problem.Detail)
+		return r
 	}
 	return c.notLinkd(resp)
+}
+
+var lineAndColumn = regexp.MustCompile(`^(\d+):(\d+): `)
+
+// inFile returns what was refused as the faults of a file, which are shown a line each; any other error as it is.
+func inFile(file string, err error) error {
+	r := &refusal{}
+	if !errors.As(err, &r) || len(r.Faults) == 0 {
+		return err
+	}
+	faults := make(project.Errors, len(r.Faults))
+	for i, f := range r.Faults {
+		f.Message = oneLine(f.Message)
+		faults[i] = &project.Error{File: file, Msg: f.Message}
+		if at := lineAndColumn.FindStringSubmatch(f.Message); at != nil {
+			faults[i].Line, _ = strconv.Atoi(at[1]) // digits; too many of them are no line
+			faults[i].Col, _ = strconv.Atoi(at[2])
+			faults[i].Msg = f.Message[len(at[0]):]
+		}
+	}
+	return faults
 }
 
 func (c *client) notLinkd(resp *http.Response) error {

@@ -142,14 +142,25 @@ func TestImport(t *testing.T) {
 	t.Parallel()
 	in := serve(t, greenhouse, anyPorts...)
 	before := in.export(t)
-	bad := text(t, "bad.csv", "name,title,socket_conn_id\nc8,8# dev,c0008\n9c,9# dev,c0009\nc7,7# dev,c0007\n")
-	plan, said := in.outs(t, 1, "import", "s1", bad)
-	if plan != "" || !strings.Contains(said, "3") || !strings.Contains(said, "9c") {
-		t.Errorf("a list with a fault in line 3: %q, %q", plan, said)
+	for content, want := range map[string]string{
+		"name,title,socket_conn_id\nc8,\"8#\ndev\",c0008\n": "LIST:2:4: title holds the control character U+000A; " +
+			"write plain text in one line\n",
+		"socket_conn_id,name\nc0009,9c\n\nc0001,c9\n,c7\nc0006,c6\nc0006,c5\nc0004,c6\n": "LIST:2:1: name " +
+			"\"9c\" is not a name; start with a letter, go on with letters, digits and _\n" +
+			`LIST:4:1: socket_conn_id "c0001" is there already; give each connection its own` + "\n" +
+			"LIST:5:1: the connection has no socket_conn_id; a provider with conn_identity: common needs one\n" +
+			`LIST:7:1: socket_conn_id "c0006" is there already; give each connection its own` + "\n" +
+			"LIST:8:1: there is a connection c6 already; give each its own name\n",
+	} {
+		list := text(t, "bad.csv", content)
+		plan, said := in.outs(t, 1, "import", "s1", list)
+		if said = strings.ReplaceAll(said, list, "LIST"); plan != "" || said != want {
+			t.Errorf("a list with faults: %q\n%s\nwant\n%s", plan, said, want)
+		}
 	}
-	taken := text(t, "taken.csv", "name,socket_conn_id\nc8,c0008\nc9,c0001\n")
-	if _, said := in.outs(t, 1, "import", "s1", taken); !strings.Contains(said, "c0001") {
-		t.Errorf("a list with the id of another: %q", said)
+	many := "name,socket_conn_id\n" + strings.Repeat("c1,c0001\n", 2000)
+	if _, said := in.outs(t, 1, "import", "s1", text(t, "many.csv", many)); strings.Count(said, "\n") != 1001 {
+		t.Errorf("thousands of faults: %.300s", said)
 	}
 	if now := in.export(t); now != before {
 		t.Errorf("refused, and the project is\n%s", now)

@@ -167,7 +167,7 @@ func TestBulkRefused(t *testing.T) {
 		names[i] = fmt.Sprintf("m%d", i)
 		many[i] = &project.ConnPt{Name: names[i], SocketConnID: names[i]}
 	}
-	if _, err := m.Import("anna", "s2", many, false); err != nil {
+	if _, err := m.Import("anna", "s2", project.ConnList{Conns: many, Lines: make([]int, len(many))}, false); err != nil {
 		t.Fatal(err)
 	}
 	_, err := m.Move("anna", Bulk{Of: Connections{"s2": names}, Base: m.Revision()}, "new")

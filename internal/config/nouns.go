@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -222,26 +223,35 @@ func (e *Editor) DeleteFleet(who, provider, name string, m Match) error {
 }
 
 // Import puts connections into a provider, all or none: those of a name that is there take its place. With only,
-// nothing is done but told.
-func (e *Editor) Import(who, provider string, list []*project.ConnPt, only bool) (Outcome, error) {
-	what := fmt.Sprintf("%d connections into %s", len(list), provider)
+// nothing is done but told. What is wrong with them is told with their lines.
+func (e *Editor) Import(who, provider string, list project.ConnList, only bool) (Outcome, error) {
+	what := fmt.Sprintf("%d connections into %s", len(list.Conns), provider)
+	var into *project.Provider
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.edit(store.Change{Who: who, What: what}, only, altered(inside(provider, func(in *project.Provider) error {
+	change := altered(inside(provider, func(in *project.Provider) error {
+		into = in
 		at := make(map[string]int, len(in.Connections))
-		in.Connections = slices.Grow(slices.Clone(in.Connections), len(list))
+		in.Connections = slices.Grow(slices.Clone(in.Connections), len(list.Conns))
 		for i, c := range in.Connections {
 			at[c.Name] = i
 		}
-		for _, c := range list {
+		for _, c := range list.Conns {
 			if i, ok := at[c.Name]; ok {
 				in.Connections[i] = c
+				delete(at, c.Name) // another of that name in the list is one too many
 				continue
 			}
 			in.Connections = append(in.Connections, c)
 		}
 		return nil
-	})))
+	}))
+	out, err := e.edit(store.Change{Who: who, What: what}, only, change)
+	var faults project.Errors
+	if errors.As(err, &faults) {
+		return out, list.Place(faults, into)
+	}
+	return out, err
 }
 
 // alter is a change of the project: change gets a copy of it.

@@ -8,7 +8,6 @@ const { livesOf, rate, sheetOf, took } = await load('fleet/series.ts');
 const { piecesOf } = await load('connection/lives.ts');
 const { Frames, compare, matching } = await load('connection/frames.ts');
 const { hexBytes, hexOfText } = await load('lib/format.ts');
-const { linesOf } = await load('system/lines.ts');
 const { cellsOf, columns, pasted, rowOf, specOf } = await load('project/tag-columns.ts');
 
 test('server-sent events are the same however the stream is cut', () => {
@@ -168,20 +167,4 @@ test('closes have a line for each of the most frequent reasons, and one for the 
 test('rates and times are short', () => {
   assert.deepEqual([0, 0.001, 0.1234, 12.34, 1234.5].map(rate), ['0', '1e-3', '0.12', '12', '1235']);
   assert.deepEqual([0, 0.0123, 0.999, 1, 12.345].map(took), ['0 ms', '12 ms', '0.999 s', '1 s', '12.3 s']);
-});
-
-test('a fault of an import is found in its line', () => {
-  const faults = [
-    { location: '', message: '3:1: 5 cells for 3 columns; write one for each, empty or not' },
-    { location: 'providers.s1.connections.7.name', message: 'name "2d" is not a name; start with a letter' },
-    { location: 'providers.s1.connections.a1.socket_conn_id', message: 'socket_conn_id "i1" is there already' },
-    { location: 'providers.s1.connections.gone.title', message: 'too long' },
-    { location: 'providers.s1', message: 'no' },
-  ];
-  for (const list of [
-    ['name;title;socket_conn_id', 'a1;one, or two;i1', '2d;;i2', '', '"a1";again;i3'],
-    ['socket_conn_id\tname', 'i1\ta1', 'i2\t2d', '', 'i3\ta1'],
-    ['{"name":"b1"}', '{"name":"a1"}', '{"title":"x","name":"2d"}', '', '{"name":"a1","title":"again"}'],
-  ])
-    assert.deepEqual(linesOf(faults, list), [3, 3, 5, 0, 0], list[0]);
 });

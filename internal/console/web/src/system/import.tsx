@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { ask, Problem, query, upload, url } from '../lib/api';
+import { ask, type Fault, Problem, query, upload, url } from '../lib/api';
 import { download, duration, number } from '../lib/format';
 import { useGet, useNow, useTask } from '../lib/hooks';
 import { t } from '../lib/i18n';
@@ -8,7 +8,6 @@ import type { List, Plan, Provider } from '../lib/types';
 import { Button, Card, ErrorBox, Page, View } from '../ui/basic';
 import { Select } from '../ui/form';
 import { PlanList } from '../project/changes';
-import { linesOf } from './lines';
 
 /** Adds connections from a list: paste it or open a file, look at it, import it. */
 export function Import({ at }: { at: Route }) {
@@ -173,17 +172,19 @@ function Long({ lines, onDiscard }: { lines: string[]; onDiscard: () => void }) 
   );
 }
 
+/** The line of the list, from 1, that a fault is in; 0: it is in none. */
+const lineOf = (fault: Fault): number => Number(/^(\d+):\d+: /.exec(fault.message)?.[1] ?? 0);
+
 /** What is wrong, each with its line of the list. */
 function LineFaults({ error, lines }: { error: Problem | null; lines: string[] }) {
   if (!error) return null;
   if (error.faults.length === 0) return <ErrorBox error={error} />;
   const shown = error.faults.slice(0, previewed * 5);
-  const at = linesOf(shown, lines);
   return (
     <div class="error-box" role="alert">
       <ul class="line-faults">
         {shown.map((f, i) => {
-          const line = at[i] ?? 0;
+          const line = lineOf(f);
           return (
             <li key={i}>
               <p>{f.message}</p>
