@@ -90,7 +90,8 @@ func TestConsoleSystem(t *testing.T) {
 	b := in.console(t)
 	b.click("link", "System")
 	b.seesIn("main .card", "Running for", "Links", "Open files")
-	b.seesIn("main .card", "Bus", "built in", "Live reports as", "json")
+	b.seesIn("main .card", "Bus", "built in", "Live reports as", "json", "tag values", "comings and goings",
+		"what devices send")
 	b.seesIn("main .card", "Limits of this machine", "for 2 connections", "net.core.somaxconn")
 	b.enter("For so many connections", "10000000")
 	b.seesIn("main .card", "Not enough for 10,000,000 connections", "sysctl -w net.core.somaxconn=65536",

@@ -59,8 +59,8 @@ type BusState struct {
 
 // BusKind are the messages of one kind since linkd was started.
 type BusKind struct {
-	Kind    string `json:"kind" enum:"tags,conn"`
-	Sent    uint64 `json:"sent" doc:"Acknowledged."`
+	Kind    string `json:"kind" enum:"tags,conn,rx"`
+	Sent    uint64 `json:"sent" doc:"Acknowledged; of rx: published."`
 	Dropped uint64 `json:"dropped" doc:"For want of room."`
 	Waiting int    `json:"waiting"`
 }

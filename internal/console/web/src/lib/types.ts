@@ -252,7 +252,7 @@ export interface Bus {
   format: string;
   listen: string;
   mqtt: string;
-  kinds: { kind: 'tags' | 'conn'; sent: number; dropped: number; waiting: number }[];
+  kinds: { kind: 'tags' | 'conn' | 'rx'; sent: number; dropped: number; waiting: number }[];
 }
 
 export interface OutputState {
