@@ -116,7 +116,6 @@ func (l *lane) step(now time.Time, hold time.Duration) (wait time.Duration, idle
 	flying := l.onTheirWay()
 	for _, c := range flying {
 		if c.attempt == 0 {
-			l.again.Add(uint64(c.n))
 			if err := l.send(now, c); err != nil {
 				l.rewind(now, err)
 				return leastPause, false
@@ -138,6 +137,9 @@ func (l *lane) step(now time.Time, hold time.Duration) (wait time.Duration, idle
 		l.mu.Lock()
 		l.flying = append(l.flying, c)
 		l.mu.Unlock()
+		if !l.open.Load() {
+			return rest, false // it may be the first of another name, whose stream is not there yet
+		}
 		if err := l.send(now, c); err != nil {
 			l.rewind(now, err)
 			return leastPause, false
@@ -161,12 +163,15 @@ func (l *lane) owes() (list []*subjects) {
 		list = append(list, c.to)
 	}
 	l.spool.mu.Unlock()
-	for _, c := range l.onTheirWay() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.flying { // with mu: one that is acknowledged is emptied for use again
 		list = append(list, c.to)
 	}
 	return list
 }
 
+// onTheirWay are the chunks that are not acknowledged. They are the lane's goroutine's to look into.
 func (l *lane) onTheirWay() []*chunk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -218,6 +223,9 @@ func (l *lane) lastSign(c *chunk) time.Time {
 func (l *lane) rewind(now time.Time, err error) {
 	l.mu.Lock()
 	for _, c := range l.flying {
+		if c.attempt != 0 {
+			l.again.Add(uint64(c.n))
+		}
 		c.flight = flight{}
 	}
 	l.mu.Unlock()
