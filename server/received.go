@@ -24,7 +24,7 @@ type receivedHead struct {
 
 // FollowReceived has take called with what the devices send that AskReceived names: one call at a time, what one
 // session got in order. There is one follower at most. take must neither block, nor keep anything of what it is given,
-// nor call stop; what it is too slow for is lost, and counted in Stats.ReceivedLost. Once stop has returned, it is
+// nor call stop; what it is too slow for is lost, and counted by Lost. Once stop has returned, it is
 // called no more.
 func (s *Server) FollowReceived(take func([]Received)) (stop func()) {
 	r := s.reports

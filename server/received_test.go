@@ -122,8 +122,8 @@ func TestReceivedBound(t *testing.T) {
 		s.loop.handOver()
 	}
 	close(release)
-	if st := w.srv.Stats(); st.ReceivedLost < 3*2 || st.ReportsLost != 0 {
-		t.Errorf("%d lost, want some; %d reports lost, want none", st.ReceivedLost, st.ReportsLost)
+	if reports, lost := w.srv.Lost(); lost < 3*2 || reports != 0 {
+		t.Errorf("%d lost, want some; %d reports lost, want none", lost, reports)
 	}
 }
 

@@ -81,6 +81,12 @@ func (s *Server) FollowReports(take func([]Report)) (stop func()) {
 	})
 }
 
+// Lost returns how many reports the followers of FollowReports have been too slow for since start, and how many pieces
+// that of FollowReceived.
+func (s *Server) Lost() (reports, received uint64) {
+	return s.reports.lost.Load(), s.reports.lostReceived.Load()
+}
+
 // report adds a tag to the report of its device that is being made.
 func (l *loop) report(s *session, v *values, tag int) {
 	t := &v.served.set.Tags[tag]

@@ -133,7 +133,7 @@ func TestReportsBound(t *testing.T) {
 	for range maxBatches + 3 {
 		fill()
 	}
-	if lost := w.srv.Stats().ReportsLost; lost != 3*batchReports {
+	if lost, _ := w.srv.Lost(); lost != 3*batchReports {
 		t.Errorf("%d reports lost, want %d", lost, 3*batchReports)
 	}
 	close(release)

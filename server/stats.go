@@ -55,9 +55,8 @@ func (s *Server) Stats() Stats {
 	s.mu.RUnlock()
 	st := Stats{
 		LoopLag: make([]uint64, len(LagBounds)+1), Flaps: s.flaps.Load(), Panics: s.panics.Load(),
-		Restarts: s.restarts.Load(), EventsLost: s.events.lost.Load(), ReportsLost: s.reports.lost.Load(),
-		ReceivedLost: s.reports.lostReceived.Load(),
-		Capacity:     s.capacity, Sessions: int(s.sessions.Load()),
+		Restarts: s.restarts.Load(), EventsLost: s.events.lost.Load(),
+		Capacity: s.capacity, Sessions: int(s.sessions.Load()),
 	}
 	for _, d := range s.cfg.Drivers {
 		st.Drivers = append(st.Drivers, DriverStats{Driver: d.Name, Polls: map[string]uint64{},

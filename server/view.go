@@ -179,12 +179,8 @@ type Stats struct {
 	Panics     uint64
 	Restarts   uint64
 	EventsLost uint64
-	// ReportsLost are reports that those who follow them were too slow for.
-	ReportsLost uint64
-	// ReceivedLost is the same of what devices sent and somebody asked for.
-	ReceivedLost uint64
-	Capacity     int // sessions that this process can hold
-	Sessions     int // sessions now
+	Capacity   int // sessions that this process can hold
+	Sessions   int // sessions now
 }
 
 // IdentifyBounds and LagBounds are the upper bounds, in seconds, of the histograms in Stats.

@@ -185,13 +185,14 @@ func (n *north) tagsOf(channel, device string) ([]server.TagView, error) {
 
 // kinds are the counters of the bus, with what it was too slow for to be handed at all.
 func (n *north) kinds(b *bus.Bus) []bus.KindStats {
-	list, links := b.Stats().Kinds, n.srv.Stats()
+	list := b.Stats().Kinds
+	reports, received := n.srv.Lost()
 	for i := range list {
 		switch list[i].Kind {
 		case bus.KindTags:
-			list[i].Dropped += links.ReportsLost
+			list[i].Dropped += reports
 		case bus.KindRx:
-			list[i].Dropped += links.ReceivedLost
+			list[i].Dropped += received
 		}
 	}
 	return list

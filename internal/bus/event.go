@@ -75,10 +75,5 @@ func (b *Bus) Event(ev server.Event) {
 	s := b.conn.spool
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(func(dst []byte) ([]byte, int) {
-		start := len(dst)
-		dst = appendSubject(dst, s.to.conn, ev.Provider, ev.Connection)
-		at := len(dst) - start
-		return append(dst, text...), at
-	}, nil)
+	putBytes(s, s.to.conn, ev.Provider, ev.Connection, text)
 }

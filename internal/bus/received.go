@@ -82,12 +82,7 @@ func (b *Bus) TakeReceived(list []server.Received) {
 	defer s.mu.Unlock()
 	for i := range list {
 		r := &list[i]
-		s.put(func(dst []byte) ([]byte, int) {
-			start := len(dst)
-			dst = appendSubject(dst, s.to.rx, r.Provider, r.Connection)
-			at := len(dst) - start
-			return append(dst, r.Data...), at
-		}, nil)
+		putBytes(s, s.to.rx, r.Provider, r.Connection, r.Data)
 	}
 }
 

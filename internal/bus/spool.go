@@ -162,6 +162,16 @@ func (s *spool) put(encode func(dst []byte) (out []byte, payload int), live func
 	s.fit()
 }
 
+// putBytes has s take data as it is, for the subject of a provider's connection. The caller holds mu.
+func putBytes[B ~string | ~[]byte](s *spool, prefix, provider string, connection B, data []byte) {
+	s.put(func(dst []byte) ([]byte, int) {
+		start := len(dst)
+		dst = appendSubject(dst, prefix, provider, connection)
+		at := len(dst) - start
+		return append(dst, data...), at
+	}, nil)
+}
+
 // fresh opens a chunk.
 func (s *spool) fresh() *chunk {
 	s.open = &chunk{}
