@@ -121,7 +121,7 @@ func (r *reports) addReceived(b *batch) {
 	for _, h := range b.received {
 		data := rest[:h.size:h.size]
 		rest = rest[h.size:]
-		if _, name := r.nameOf(p, h.point); name != nil {
+		if origin, name := r.nameOf(p, h.point); origin != 0 {
 			r.received = append(r.received, Received{Provider: p.name, Connection: name, Data: data})
 		}
 	}

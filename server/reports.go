@@ -16,9 +16,9 @@ const (
 )
 
 // reports hands what exchanges have brought to those who follow all of it, and what devices have sent to who asks for
-// it. A loop fills a batch of its own and gives it
-// away when it is full, or soon after it was begun; one goroutine finds the names that belong to it and calls the
-// followers. A loop waits for nobody: with maxBatches waiting, the newest is lost and counted.
+// it. A loop fills a batch of its own and gives it away when it is full, or soon after it was begun; one goroutine finds
+// the names that belong to it and calls the followers. A loop waits for nobody: with maxBatches waiting, the newest is
+// lost and counted.
 type reports struct {
 	srv          *Server
 	anyone       atomic.Bool
@@ -244,7 +244,7 @@ func (r *reports) deliver(b *batch) {
 // add puts one report into words. The caller holds p.mu.
 func (r *reports) add(p *provider, h *reportHead, values []ReportValue) {
 	origin, name := r.nameOf(p, h.point)
-	if name == nil {
+	if origin == 0 {
 		return
 	}
 	rep := Report{Time: h.time, Provider: p.name, Device: h.served.set.Devices[h.device].Name, Session: h.session,
@@ -257,7 +257,7 @@ func (r *reports) add(p *provider, h *reportHead, values []ReportValue) {
 	r.out = append(r.out, rep)
 }
 
-// nameOf is a connection point's origin and name; nil when it has been removed and forgotten. The caller holds p.mu.
+// nameOf is a connection point's origin and name; 0 when it has been removed and forgotten. The caller holds p.mu.
 func (r *reports) nameOf(p *provider, n uint32) (origin uint32, name []byte) {
 	pt := p.pts.lock(n)
 	origin = pt.origin
