@@ -16,9 +16,9 @@ const (
 )
 
 // reports hands what exchanges have brought to those who follow all of it, and what devices have sent to who asks for
-// it. A loop fills a batch of its own and gives it away when it is full, or soon after it was begun; one goroutine finds
-// the names that belong to it and calls the followers. A loop waits for nobody: with maxBatches waiting, the newest is
-// lost and counted.
+// it. A loop fills a batch of its own and gives it away when it is full, or soon after it was begun; one goroutine
+// finds the names that belong to it and calls the followers. A loop waits for nobody: with maxBatches waiting, the
+// newest is lost and counted.
 type reports struct {
 	srv          *Server
 	anyone       atomic.Bool
