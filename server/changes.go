@@ -1,5 +1,7 @@
 package server
 
+import "time"
+
 // A connection point that came or went has pointChanged set until it is told, and so has its chunk: a bit for each,
 // where an event would take words. Nobody waits for who is told.
 
@@ -16,17 +18,17 @@ func (p *provider) note(pt *point, n uint32) {
 
 // Changes calls f with every connection that came or went since Changes was last called, or since the start, as it is
 // now. It is for one caller: who calls it has been told. It takes 20 us for each 1,024 connections among which one has.
-func (s *Server) Changes(f func(ConnView)) {
-	var views []ConnView
+func (s *Server) Changes(f func(Seen)) {
+	var seen []Seen
 	for _, p := range s.all() {
 		for i, c := range *p.pts.chunks.Load() {
 			if !c.changed.Load() {
 				continue
 			}
 			c.changed.Store(false) // before its points are looked at: what comes from now on is told now, or next time
-			views = p.changed(views[:0], uint32(i)<<pointChunkBits)
-			for _, v := range views {
-				f(v)
+			seen = p.changed(seen[:0], uint32(i)<<pointChunkBits)
+			for i := range seen {
+				f(seen[i])
 			}
 		}
 	}
@@ -34,7 +36,8 @@ func (s *Server) Changes(f func(ConnView)) {
 
 // changed appends those of the chunk that begins with point first that came or went, as they are; those that have been
 // removed are not there any more.
-func (p *provider) changed(views []ConnView, first uint32) []ConnView {
+func (p *provider) changed(seen []Seen, first uint32) []Seen {
+	words := make([]byte, 0, 128) // most names and an address
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for n := first; n < first+1<<pointChunkBits; n++ {
@@ -42,10 +45,23 @@ func (p *provider) changed(views []ConnView, first uint32) []ConnView {
 		if pt.flags&pointChanged != 0 {
 			pt.flags &^= pointChanged
 			if !pt.removed() {
-				views = append(views, p.view(n, pt))
+				words = p.pts.appendName(words[:0], pt.origin, n)
+				seen = append(seen, p.seen(pt, words))
 			}
 		}
 		p.pts.unlock(n)
 	}
-	return views
+	return seen
+}
+
+// seen is a point as it is; words is its name, and memory for more.
+func (p *provider) seen(pt *point, words []byte) Seen {
+	name := len(words)
+	both := string(appendAddr(words, pt.addr, pt.port)) // one piece of memory for both
+	s := Seen{Provider: p.name, Connection: both[:name], Session: pt.session, Online: pt.state() == Online,
+		RemoteAddr: both[name:], Reconnects: uint64(max(pt.sessions, 1) - 1), LastClose: pt.closed.String()}
+	if pt.since != 0 {
+		s.Since = time.Unix(0, pt.since)
+	}
+	return s
 }

@@ -15,8 +15,12 @@ func TestChanges(t *testing.T) {
 	told := func(want ...string) {
 		t.Helper()
 		var got []string
-		w.srv.Changes(func(v ConnView) {
-			got = append(got, fmt.Sprint(v.Name, " ", v.State, " ", v.Reconnects, " ", v.LastClose))
+		w.srv.Changes(func(c Seen) {
+			state := Offline
+			if c.Online {
+				state = Online
+			}
+			got = append(got, fmt.Sprint(c.Connection, " ", state, " ", c.Reconnects, " ", c.LastClose))
 		})
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
@@ -51,12 +55,34 @@ func TestManyChanges(t *testing.T) {
 		w.dial(0, "10.0.0.7:5000").send(fmt.Sprintf("c%05d", n+1))
 	}
 	online := map[string]bool{}
-	w.srv.Changes(func(v ConnView) {
-		if v.State == Online {
-			online[v.Name] = true
+	w.srv.Changes(func(c Seen) {
+		if c.Online {
+			online[c.Connection] = true
 		}
 	})
 	if len(online) != 900 {
 		t.Errorf("%d of 900 were told", len(online))
 	}
+}
+
+// BenchmarkChanges is what is taken of each connection that came or went.
+func BenchmarkChanges(b *testing.B) {
+	const fleet = 10_000
+	w := newSim(b, project1(nil, []string{`name: "f{n}", socket_conn_id: "c{n:05}", from: 1, to: 10000`}))
+	p := w.srv.all()[0]
+	b.ReportAllocs()
+	for b.Loop() {
+		for n := range uint32(fleet) {
+			pt := p.pts.lock(n + 1)
+			pt.port, pt.sessions, pt.since = 5000, pt.sessions+1, int64(n)
+			p.note(pt, n+1)
+			p.pts.unlock(n + 1)
+		}
+		told := 0
+		w.srv.Changes(func(Seen) { told++ })
+		if told != fleet {
+			b.Fatalf("%d were told", told)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/fleet, "ns/connection")
 }

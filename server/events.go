@@ -193,16 +193,30 @@ func (r *record) event() Event {
 	if r.kind == kindProvider {
 		ev.Reason = r.detail
 	}
-	if r.port != 0 {
-		ev.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom16(r.addr).Unmap(), r.port).String()
-	}
+	var room [128]byte // for most names, ids and addresses, which share one piece of memory
+	words, name, id := room[:0], 0, 0
 	if r.origin != 0 {
 		p.mu.RLock()
-		ev.Connection = string(p.pts.appendName(nil, r.origin, r.point))
-		ev.ID = string(p.pts.appendID(nil, r.origin, r.point))
+		words = p.pts.appendName(words, r.origin, r.point)
+		name = len(words)
+		words = p.pts.appendID(words, r.origin, r.point)
+		id = len(words)
 		p.mu.RUnlock()
 	}
+	all := string(appendAddr(words, r.addr, r.port))
+	if r.origin != 0 {
+		ev.Connection, ev.ID = all[:name], all[name:id]
+	}
+	ev.RemoteAddr = all[id:]
 	return ev
+}
+
+// appendAddr appends an address and port as text; nothing without a port.
+func appendAddr(dst []byte, addr [16]byte, port uint16) []byte {
+	if port == 0 {
+		return dst
+	}
+	return netip.AddrPortFrom(netip.AddrFrom16(addr).Unmap(), port).AppendTo(dst)
 }
 
 // Subscribe returns the events from now on, and a function that ends them and must be called. The channel is closed

@@ -148,9 +148,9 @@ func TestRecallPast(t *testing.T) {
 	w := newPolledSim(t)
 	w.srv.Continue(5000)
 	since := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	w.srv.Recall(Past{Provider: "s1", Connection: "c1", Session: 4711, Since: since, RemoteAddr: "10.0.0.9:1",
+	w.srv.Recall(Seen{Provider: "s1", Connection: "c1", Session: 4711, Since: since, RemoteAddr: "10.0.0.9:1",
 		Reconnects: 3, LastClose: "idle"})
-	w.srv.Recall(Past{Provider: "s1", Connection: "nosuch", Session: 1})
+	w.srv.Recall(Seen{Provider: "s1", Connection: "nosuch", Session: 1})
 	v := w.wantState("c1", Offline)
 	if v.Session != 4711 || !v.Since.Equal(since) || v.LastClose != "idle" || v.Reconnects != 3 {
 		t.Errorf("recalled %+v", v)
@@ -159,7 +159,7 @@ func TestRecallPast(t *testing.T) {
 	if v := w.wantState("c1", Online); v.Session <= 5000 || v.Reconnects != 4 || v.RemoteAddr != "10.0.0.1:1" {
 		t.Errorf("back: %+v", v)
 	}
-	w.srv.Recall(Past{Provider: "s1", Connection: "c1", Session: 4711, Since: since, LastClose: "idle"})
+	w.srv.Recall(Seen{Provider: "s1", Connection: "c1", Session: 4711, Since: since, LastClose: "idle"})
 	if v := w.wantState("c1", Online); v.Session <= 5000 || v.Since.Equal(since) {
 		t.Errorf("an older past has replaced the present: %+v", v)
 	}

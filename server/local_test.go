@@ -82,7 +82,7 @@ func TestChannelWithoutConnection(t *testing.T) {
 	if err := s.Kick("", "weather"); err == nil {
 		t.Error("what is no connection was kicked")
 	}
-	s.Changes(func(v ConnView) { t.Errorf("what is no connection came or went: %+v", v) })
+	s.Changes(func(c Seen) { t.Errorf("what is no connection came or went: %+v", c) })
 	if st := s.Stats(); st.Drivers[1].Polls["ok"] < 5 || len(st.Providers) != 1 {
 		t.Errorf("counted: %+v", st.Drivers[1])
 	}

@@ -35,18 +35,19 @@ const (
 	reasonCount
 )
 
+var reasonNames = [reasonCount]string{
+	"", "peer", "reset", "keepalive", "identity_timeout", "rubbish", "unknown_id", "bad_secret", "disabled",
+	"address", "duplicate", "takeover", "idle", "slow", "overflow", "framing", "driver", "panic", "kicked",
+	"removed", "changed", "drain", "capacity", "pressure", "address_limit", "accept_rate", "blocked",
+	"engine",
+}
+
 // String returns the reason as metrics, events and HTTP show it.
 func (r Reason) String() string {
-	names := [reasonCount]string{
-		"", "peer", "reset", "keepalive", "identity_timeout", "rubbish", "unknown_id", "bad_secret", "disabled",
-		"address", "duplicate", "takeover", "idle", "slow", "overflow", "framing", "driver", "panic", "kicked",
-		"removed", "changed", "drain", "capacity", "pressure", "address_limit", "accept_rate", "blocked",
-		"engine",
-	}
 	if r >= reasonCount {
 		return "invalid"
 	}
-	return names[r]
+	return reasonNames[r]
 }
 
 // stranger reports whether a link closed for r is listed among the strangers.

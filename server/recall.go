@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// Past is what is known of a connection from before linkd was started.
-type Past struct {
+// Seen is what was last seen of a connection.
+type Seen struct {
 	Provider   string
 	Connection string
 	Session    uint64    // number of the newest session
+	Online     bool      // Recall takes no notice: no link outlives linkd
 	Since      time.Time // when it went online or offline
 	RemoteAddr string    // of the newest session
 	Reconnects uint64
@@ -21,7 +22,7 @@ func (s *Server) Continue(n uint64) { s.numbers.Store(n) }
 
 // Recall tells what is known of a connection from before. The project must have been applied; a connection that is not
 // in it is passed over, and one that has come back already keeps what it has since.
-func (s *Server) Recall(c Past) {
+func (s *Server) Recall(c Seen) {
 	p, n, err := s.lookup(c.Provider, c.Connection)
 	if err != nil {
 		return

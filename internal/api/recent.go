@@ -6,7 +6,7 @@ import (
 	"linkd/server"
 )
 
-const mostRecent = 1000 // events that are kept for a support bundle; the oldest make way
+const mostRecent = 250 // events that are kept for a support bundle; the oldest make way
 
 // recent is the last events.
 type recent struct {

@@ -31,9 +31,9 @@ type Store interface {
 
 // Reactor has the connections.
 type Reactor interface {
-	Changes(f func(server.ConnView))
+	Changes(f func(server.Seen))
 	Continue(session uint64)
-	Recall(server.Past)
+	Recall(server.Seen)
 }
 
 type key struct{ provider, connection string }
@@ -42,7 +42,7 @@ type key struct{ provider, connection string }
 type Keeper struct {
 	store   Store
 	reactor Reactor
-	also    func(server.ConnView)
+	also    func(server.Seen)
 	log     *slog.Logger
 	failed  []store.Seen // what could not be stored yet, one a connection at most
 	end     chan struct{}
@@ -71,9 +71,9 @@ func Numbers(s Store, r Reactor, log *slog.Logger) error {
 
 // Start tells the reactor, which must run its project, what was seen before, and keeps what is seen from now on. also
 // is told of each connection that came or went, too, by one goroutine; nil: nobody is.
-func Start(s Store, r Reactor, log *slog.Logger, also func(server.ConnView)) (*Keeper, error) {
+func Start(s Store, r Reactor, log *slog.Logger, also func(server.Seen)) (*Keeper, error) {
 	if also == nil {
-		also = func(server.ConnView) {}
+		also = func(server.Seen) {}
 	}
 	k := &Keeper{store: s, reactor: r, also: also, log: log, end: make(chan struct{}), done: make(chan struct{})}
 	if err := s.EachSeen(func(c store.Seen) { r.Recall(past(c)) }); err != nil {
@@ -84,8 +84,8 @@ func Start(s Store, r Reactor, log *slog.Logger, also func(server.ConnView)) (*K
 }
 
 // past is what was seen as the reactor has it. A link that was online when linkd ended has ended with it.
-func past(c store.Seen) server.Past {
-	p := server.Past{Provider: c.Provider, Connection: c.Connection, Session: c.Session, Since: c.Since,
+func past(c store.Seen) server.Seen {
+	p := server.Seen{Provider: c.Provider, Connection: c.Connection, Session: c.Session, Since: c.Since,
 		RemoteAddr: c.Addr, Reconnects: c.Reconnects, LastClose: c.LastClose}
 	if c.Online {
 		p.LastClose = server.ReasonDrain.String()
@@ -124,15 +124,18 @@ func (k *Keeper) flush() error {
 	for i, c := range list {
 		failed[key{c.Provider, c.Connection}] = i
 	}
-	k.reactor.Changes(func(v server.ConnView) {
-		k.also(v)
-		now := store.Seen{Provider: v.Provider, Connection: v.Name, Session: v.Session, Online: v.State == server.Online,
-			Since: v.Since, Addr: v.RemoteAddr, Reconnects: v.Reconnects, LastClose: v.LastClose}
-		if i, ok := failed[key{v.Provider, v.Name}]; ok {
+	k.reactor.Changes(func(c server.Seen) {
+		k.also(c)
+		now := store.Seen{Provider: c.Provider, Connection: c.Connection, Session: c.Session, Online: c.Online,
+			Since: c.Since, Addr: c.RemoteAddr, Reconnects: c.Reconnects, LastClose: c.LastClose}
+		if i, ok := failed[key{c.Provider, c.Connection}]; ok {
 			list[i] = now
-		} else {
-			list = append(list, now)
+			return
 		}
+		if len(list) == cap(list) { // append alone would copy a whole fleet four times over
+			list = slices.Grow(list, max(1024, len(list)))
+		}
+		list = append(list, now)
 	})
 	k.failed = nil
 	var first error

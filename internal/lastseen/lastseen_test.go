@@ -21,9 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 type world struct {
 	mu        sync.Mutex
 	seen      map[string]store.Seen
-	views     map[string]server.ConnView
+	views     map[string]server.Seen
 	changed   []string
-	recalled  []server.Past
+	recalled  []server.Seen
 	continued uint64
 	fault     error
 	starts    uint64
@@ -53,30 +53,30 @@ func (w *world) EachSeen(f func(store.Seen)) error {
 	return nil
 }
 
-func (w *world) Changes(f func(server.ConnView)) {
+func (w *world) Changes(f func(server.Seen)) {
 	for _, name := range w.changed {
 		v := w.views[name]
-		v.Name = name
+		v.Connection = name
 		f(v)
 	}
 	w.changed = nil
 }
 
 func (w *world) Continue(n uint64)    { w.continued = n }
-func (w *world) Recall(p server.Past) { w.recalled = append(w.recalled, p) }
+func (w *world) Recall(p server.Seen) { w.recalled = append(w.recalled, p) }
 
 var since = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // TestKeep: connections that come and go are stored as they are by then; what could not be stored is, later, and as it
 // is then.
 func TestKeep(t *testing.T) {
-	w := &world{seen: map[string]store.Seen{}, views: map[string]server.ConnView{
-		"c1": {State: server.Online, Session: 7, Since: since, RemoteAddr: "10.0.0.1:1", Reconnects: 2,
+	w := &world{seen: map[string]store.Seen{}, views: map[string]server.Seen{
+		"c1": {Online: true, Session: 7, Since: since, RemoteAddr: "10.0.0.1:1", Reconnects: 2,
 			LastClose: "peer"},
-		"c2": {State: server.Offline, Session: 5, Since: since, LastClose: "idle"},
+		"c2": {Session: 5, Since: since, LastClose: "idle"},
 	}}
 	told := 0
-	k, err := Start(w, w, slog.New(slog.DiscardHandler), func(server.ConnView) { told++ })
+	k, err := Start(w, w, slog.New(slog.DiscardHandler), func(server.Seen) { told++ })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestRecall(t *testing.T) {
 	if err := k.Close(); err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(w.recalled, func(a, b server.Past) int { return int(b.Session) - int(a.Session) })
+	slices.SortFunc(w.recalled, func(a, b server.Seen) int { return int(b.Session) - int(a.Session) })
 	if len(w.recalled) != 2 || w.recalled[0].LastClose != "drain" || w.recalled[1].LastClose != "idle" ||
 		!w.recalled[0].Since.Equal(since) {
 		t.Errorf("recalled %+v", w.recalled)

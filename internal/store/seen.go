@@ -79,15 +79,10 @@ func (s *Store) PutSeen(list []Seen) error {
 	if len(list) > maxSeen {
 		return fmt.Errorf("%w: %d entries at once; give at most %d", ErrLimit, len(list), maxSeen)
 	}
-	keys := make([]seenKey, len(list))
-	for i := range list {
-		key := list[i].Provider + "/" + list[i].Connection
-		if p := list[i].Provider; p == "" || strings.Contains(p, "/") || len(key) > 2*project.MaxName+1 {
-			return fmt.Errorf("%w: %s is no name of a connection", ErrLimit, clip(key, maxWho))
-		}
-		keys[i] = seenKey{key, i}
+	keys, err := sorted(list)
+	if err != nil {
+		return err
 	}
-	slices.SortFunc(keys, func(a, b seenKey) int { return cmp.Or(strings.Compare(a.key, b.key), a.at-b.at) })
 	return s.seen.update(func(w *batch) error {
 		var key, record []byte
 		for _, k := range keys {
@@ -104,6 +99,29 @@ func (s *Store) PutSeen(list []Seen) error {
 type seenKey struct {
 	key string
 	at  int
+}
+
+// sorted are the keys of a list in their order; those that are the same in the list's.
+func sorted(list []Seen) ([]seenKey, error) {
+	size := 0
+	for i := range list {
+		size += len(list[i].Provider) + 1 + len(list[i].Connection)
+	}
+	var all strings.Builder // all keys are parts of one string
+	all.Grow(size)
+	keys := make([]seenKey, len(list))
+	for i := range list {
+		provider, from := list[i].Provider, all.Len()
+		all.WriteString(provider)
+		all.WriteByte('/')
+		all.WriteString(list[i].Connection)
+		keys[i] = seenKey{all.String()[from:], i}
+		if key := keys[i].key; provider == "" || strings.Contains(provider, "/") || len(key) > 2*project.MaxName+1 {
+			return nil, fmt.Errorf("%w: %s is no name of a connection", ErrLimit, clip(key, maxWho))
+		}
+	}
+	slices.SortFunc(keys, func(a, b seenKey) int { return cmp.Or(strings.Compare(a.key, b.key), a.at-b.at) })
+	return keys, nil
 }
 
 // EachSeen calls fn with what was last seen of each connection, by provider and name. fn must not call PutSeen or

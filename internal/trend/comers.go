@@ -36,17 +36,17 @@ type comes struct {
 // Which of a million come most is found in a fixed memory as Misra and Gries have it: when there is no room for
 // another, all lose one, and who has none left goes. Nobody is shown as coming more often than it did, and who makes up
 // more than one in mostComers of all that came in an age is in the list. How often one came before it was looked at
-// first is not known; it counts as once.
+// first is not known: it counts as once, and as none where it had never come before, so that a new fleet takes no room.
 type ages struct {
 	mu     sync.Mutex
-	now    map[place]*comes
-	before map[place]*comes
+	now    map[place]comes
+	before map[place]comes
 	began  time.Time // this age
 	since  time.Time // the one before, or the start
 }
 
 func (a *ages) begin(now time.Time) {
-	a.now, a.before, a.began, a.since = map[place]*comes{}, map[place]*comes{}, now, now
+	a.now, a.before, a.began, a.since = map[place]comes{}, map[place]comes{}, now, now
 }
 
 // turn begins another age when it is time.
@@ -54,40 +54,47 @@ func (a *ages) turn(now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if now.Sub(a.began) >= ageTime {
-		a.before, a.now = a.now, map[place]*comes{}
+		a.before, a.now = a.now, map[place]comes{}
 		a.since, a.began = a.began, now
 	}
 }
 
 // take is given a connection that came or went, as it is now.
-func (a *ages) take(v server.ConnView) {
-	at := place{v.Provider, v.Name}
+func (a *ages) take(seen server.Seen) {
+	at := place{seen.Provider, seen.Connection}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c, came := a.now[at], uint64(0)
-	switch was := cmp.Or(c, a.before[at]); {
-	case was != nil:
-		came = v.Reconnects - min(was.total, v.Reconnects)
-	case v.State == server.Online:
+	c, counted := a.now[at]
+	was, known := c, counted
+	if !known {
+		was, known = a.before[at]
+	}
+	came := 0
+	switch {
+	case known:
+		came = int(seen.Reconnects - min(was.total, seen.Reconnects))
+	case seen.Online && seen.Reconnects > 0:
 		came = 1
 	}
-	switch {
-	case c != nil:
-		c.n += int(came)
-	case came == 0:
-		return
-	case len(a.now) < mostComers:
-		c = &comes{n: int(came)}
-		a.now[at] = c
-	default:
-		for at, c := range a.now {
-			if c.n--; c.n == 0 {
-				delete(a.now, at)
-			}
-		}
+	if came == 0 && !counted {
 		return
 	}
-	c.total, c.reason = v.Reconnects, v.LastClose
+	if !counted && len(a.now) == mostComers {
+		a.makeRoom()
+		return
+	}
+	a.now[at] = comes{n: c.n + came, total: seen.Reconnects, reason: seen.LastClose}
+}
+
+// makeRoom has all lose one.
+func (a *ages) makeRoom() {
+	for at, c := range a.now {
+		if c.n--; c.n == 0 {
+			delete(a.now, at)
+			continue
+		}
+		a.now[at] = c
+	}
 }
 
 // worst returns the connections that came most often, most at most, and since when they were counted.
@@ -98,7 +105,7 @@ func (a *ages) worst(most int) (list []Comer, since time.Time) {
 		list = append(list, a.comer(at))
 	}
 	for at := range maps.Keys(a.before) {
-		if a.now[at] == nil {
+		if _, again := a.now[at]; !again {
 			list = append(list, a.comer(at))
 		}
 	}
@@ -112,11 +119,10 @@ func (a *ages) worst(most int) (list []Comer, since time.Time) {
 
 func (a *ages) comer(at place) Comer {
 	c := Comer{Provider: at.provider, Connection: at.connection}
-	for _, age := range []map[place]*comes{a.before, a.now} {
-		if in := age[at]; in != nil {
-			c.Comes += in.n
-			c.Reason = cmp.Or(in.reason, c.Reason)
-		}
+	for _, age := range []map[place]comes{a.before, a.now} {
+		in := age[at]
+		c.Comes += in.n
+		c.Reason = cmp.Or(in.reason, c.Reason)
 	}
 	return c
 }

@@ -86,7 +86,7 @@ func (r *Recorder) Close() {
 }
 
 // Seen takes a connection that came or went, as it is now. It may be called from Start on.
-func (r *Recorder) Seen(v server.ConnView) { r.ages.take(v) }
+func (r *Recorder) Seen(c server.Seen) { r.ages.take(c) }
 
 // sample reads the counters once.
 func (r *Recorder) sample(now time.Time) {

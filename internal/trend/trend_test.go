@@ -179,19 +179,19 @@ func TestDay(t *testing.T) {
 // TestWorst: those that come most are found among very many that come once, and no one is shown as worse than it is.
 func TestWorst(t *testing.T) {
 	r := begun(&fake{})
-	conns := map[string]server.ConnView{}
-	put := func(name string, change func(*server.ConnView)) {
+	conns := map[string]server.Seen{}
+	put := func(name string, change func(*server.Seen)) {
 		v := conns[name]
-		v.Provider, v.Name = "s1", name
+		v.Provider, v.Connection = "s1", name
 		change(&v)
 		conns[name] = v
 		r.Seen(v)
 	}
 	came := func(name string) {
-		put(name, func(v *server.ConnView) { v.State, v.Reconnects = server.Online, v.Reconnects+1 })
+		put(name, func(c *server.Seen) { c.Online, c.Reconnects = true, c.Reconnects+1 })
 	}
 	went := func(name, why string) {
-		put(name, func(v *server.ConnView) { v.State, v.LastClose = server.Offline, why })
+		put(name, func(c *server.Seen) { c.Online, c.LastClose = false, why })
 	}
 	for i := range 50 {
 		came("bad")
