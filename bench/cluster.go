@@ -96,7 +96,10 @@ func (c *cluster) fill(ctx context.Context, args ...string) error {
 	return c.await(ctx, func(n *node, s stats) bool { return s.Bound == n.share() })
 }
 
-const clusterTime = 10 * time.Minute
+const (
+	clusterTime = 10 * time.Minute
+	clusterLook = 250 * time.Millisecond // seldom, as to look takes linkd more than it takes a bare server
+)
 
 // await waits for one node after the other, so that few are asked.
 func (c *cluster) await(ctx context.Context, done func(*node, stats) bool) error {
@@ -104,7 +107,7 @@ func (c *cluster) await(ctx context.Context, done func(*node, stats) bool) error
 	defer cancel()
 	for i := range c.nodes {
 		n := &c.nodes[i]
-		s, err := n.server.until(ctx, clusterTime, 2*sampleEvery, func(s stats) bool { return done(n, s) })
+		s, err := n.server.until(ctx, clusterTime, clusterLook, func(s stats) bool { return done(n, s) })
 		if err != nil {
 			return fmt.Errorf("bench: node %d has %d of %d devices bound: %w", i+1, s.Bound, n.share(), err)
 		}
