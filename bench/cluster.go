@@ -26,7 +26,7 @@ type node struct {
 
 func (n *node) share() int { return n.to - n.from + 1 }
 
-// cluster starts the servers. Its cores are shared by all.
+// cluster starts the servers, each on a core of its own as far as there are some; the load has all cores.
 func (b *bench) cluster(ctx context.Context, peer string, j job, nodes, total int) (*cluster, error) {
 	c := &cluster{b: b, job: j, total: total}
 	for i := range nodes {
@@ -36,7 +36,7 @@ func (b *bench) cluster(ctx context.Context, peer string, j job, nodes, total in
 		if !ours(peer) {
 			j.from, j.to = 1, n.share() // a bare server counts from 1
 		}
-		s, err := b.startOn(ctx, peer, j, cores{})
+		s, err := b.startOn(ctx, peer, j, b.coresOf(i))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("node %d of %d: %w", i+1, nodes, err), c.stop())
 		}
