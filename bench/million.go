@@ -53,7 +53,11 @@ func (b *bench) million(ctx context.Context, peer string, j job,
 		return sample{}, err
 	}
 	each := func(bytes int64) float64 { return float64(bytes) / float64(b.Total) }
-	figures = append(figures, Figure{idleUnit, each(full.user - empty.user)},
+	unit := idleUnit
+	if j.kind == polls {
+		unit = polledUnit
+	}
+	figures = append(figures, Figure{unit, each(full.user - empty.user)},
 		Figure{kernelUnit, each(full.kernel - empty.kernel)})
 	began := time.Now()
 	if err := c.leave(ctx); err != nil {

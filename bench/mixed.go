@@ -38,6 +38,6 @@ func (b *bench) mixed(ctx context.Context, s *server, n int, j job) (sample, err
 	if err := errors.Join(err, ended); err != nil {
 		return sample{}, err
 	}
-	return sample{iterations: int(p.polls), figures: append(p.figures(CoreUnit), Figure{mixedUnit,
+	return sample{iterations: int(p.polls), figures: append(p.figures(CoreUnit), Figure{polledUnit,
 		float64(full-empty) / float64(n)})}, nil
 }

@@ -49,8 +49,8 @@ func pollCases(c *Config) []measured {
 			})},
 		measured{name: fmt.Sprintf("memory/links=%d", most), peers: []string{Linkd},
 			run: func(ctx context.Context, b *bench, peer string) (sample, error) {
-				figure, err := b.channelMemory(ctx, peer, most)
-				return sample{iterations: most, figures: []Figure{figure}}, err
+				figures, err := b.channelMemory(ctx, peer, most)
+				return sample{iterations: most, figures: figures}, err
 			}})
 	if c.MaxRate {
 		list = append(list, measured{name: fmt.Sprintf("highest/links=%d", c.Polled),
@@ -126,14 +126,15 @@ func (b *bench) polls(ctx context.Context, s *server, n int, every, span time.Du
 	return p, nil
 }
 
-// channelMemory is what a channel with tags adds to the memory of a link, beyond a link that is echoed.
-func (b *bench) channelMemory(ctx context.Context, peer string, n int) (Figure, error) {
+// channelMemory is what a channel with tags adds to the memory of a link, beyond a link that is echoed, and what both
+// take.
+func (b *bench) channelMemory(ctx context.Context, peer string, n int) ([]Figure, error) {
 	with, err := b.linkMemory(ctx, peer, n, polling(b.Seldom), asked()...)
 	if err != nil {
-		return Figure{}, err
+		return nil, err
 	}
 	without, err := b.linkMemory(ctx, peer, n, job{}, "--hold", "10m")
-	return Figure{channelUnit, with - without}, err
+	return []Figure{{channelUnit, with - without}, {polledUnit, with}}, err
 }
 
 // linkMemory is what each of n links, polled once where they are polled, adds to the memory of a server.

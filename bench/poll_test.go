@@ -62,13 +62,13 @@ func TestPollTargets(t *testing.T) {
 	add(Linkd, "every=500ms/links=9", Figure{pollUnit, 12}, Figure{lagP50Unit, 1.6}, Figure{lagP99Unit, 4})
 	add(CEpoll, "every=500ms/links=9", Figure{pollUnit, 10}, Figure{lagP50Unit, 1}, Figure{lagP99Unit, 3})
 	add(Net, "every=500ms/links=9", Figure{pollUnit, 20}, Figure{lagP50Unit, 1}, Figure{lagP99Unit, 3})
-	add(Linkd, "every=1s/links=9", Figure{lagP99Unit, 19})
+	add(Linkd, "every=1s/links=9", Figure{lagP99Unit, 19}, Figure{polledUnit, 1000})
 	r.summarise()
 	var got []string
 	for _, row := range r.Rows {
 		got = append(got, row.verdict())
 	}
-	want := []string{"<= 1 x c-epoll: NOT MET, <= 0.6 x net: met", "<= 1.5: NOT MET", "<= 4: met", "<= 20: met"}
+	want := []string{"<= 1 x c-epoll: NOT MET, <= 0.6 x net: met", "<= 1.5: NOT MET", "<= 4: met", "<= 20: met", "<= 900: NOT MET"}
 	if !slices.Equal(got, want) {
 		t.Errorf("verdicts %q, want %q", got, want)
 	}
