@@ -51,15 +51,16 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (60s) each
 	@GO="$(GO)" FUZZTIME="$(FUZZTIME)" scripts/fuzz
 
 RESULTS ?= bin/bench
+ROUNDS  ?= 3
 
 # Every micro-benchmark of every package, so that no list of them goes stale; -short leaves out what takes minutes.
 bench-core: build ## what linkd costs: all micro-benchmarks, then against a bare gnet server (docs/performance.md)
 	$(GO) test -short -run '^$$' -bench . -benchtime 100ms -benchmem -p 1 -timeout 4m ./...
-	bin/linkd bench run idle storm echo --out $(RESULTS)
+	bin/linkd bench run idle storm echo --peers linkd,gnet --rounds $(ROUNDS) --out $(RESULTS)
 
 bench-drivers: build ## what polls cost: drivers' micro-benchmarks, then against a C and a Go poller (docs/performance.md)
 	$(GO) test -short -run '^$$' -bench . -benchtime 200ms -benchmem -p 1 -timeout 4m ./drivers/...
-	bin/linkd bench run poll --out $(RESULTS)/polls
+	bin/linkd bench run poll --peers linkd,c-epoll,net --rounds $(ROUNDS) --out $(RESULTS)/polls
 
 bench-guard: ## count the instructions of the core paths, fail where one grew by over 10 %; UPDATE=1 writes the baseline
 	$(GO) run ./bench/guard $(if $(UPDATE),-update)
