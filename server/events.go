@@ -136,10 +136,22 @@ func (e *events) dispatch() {
 			case <-rest.C:
 			case <-e.end:
 			}
+			if len(e.wake) == 0 {
+				e.shrink()
+			}
 		case <-e.end:
 			e.handOut()
 			return
 		}
+	}
+}
+
+// shrink gives back the room that a storm took: 128 KiB and more, for which few events have a use.
+func (e *events) shrink() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.queue) == 0 {
+		e.queue, e.spare = nil, nil
 	}
 }
 

@@ -15,8 +15,8 @@ type rare struct {
 	detail string                     // of the reason
 }
 
-// maxSpare is how many a loop keeps for the next links: more than come to it in one turn.
-const maxSpare = 1024
+// maxSpare is how many a loop keeps for the next links, 20 KiB: of those that a storm has without identity at once.
+const maxSpare = 256
 
 // seldom returns the session's rare part.
 func (s *session) seldom() *rare {
