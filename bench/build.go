@@ -91,7 +91,8 @@ func splitCores(loops int, pin bool) cores {
 	return cores{server: fmt.Sprintf("0-%d", loops-1), others: fmt.Sprintf("%d-%d", loops, n-1)}
 }
 
-// coresOf gives server i of several as many cores as it has loops; where there are too few, or no taskset, all share all.
+// coresOf gives server i of several as many cores as it has loops; where there are too few, or no taskset, all share
+// all.
 func (b *bench) coresOf(i int) cores {
 	places := runtime.NumCPU() / b.Loops
 	if _, err := exec.LookPath(pinner); err != nil || !b.Pin || places < 2 {

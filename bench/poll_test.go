@@ -68,7 +68,8 @@ func TestPollTargets(t *testing.T) {
 	for _, row := range r.Rows {
 		got = append(got, row.verdict())
 	}
-	want := []string{"<= 1 x c-epoll: NOT MET, <= 0.6 x net: met", "<= 1.5: NOT MET", "<= 4: met", "<= 20: met", "<= 900: NOT MET"}
+	want := []string{"<= 1 x c-epoll: NOT MET, <= 0.6 x net: met", "<= 1.5: NOT MET", "<= 4: met", "<= 20: met",
+		"<= 900: NOT MET"}
 	if !slices.Equal(got, want) {
 		t.Errorf("verdicts %q, want %q", got, want)
 	}
