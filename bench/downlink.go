@@ -70,8 +70,8 @@ func commandPeer(ctx context.Context, s *server, url string, n int) error {
 	return err
 }
 
-// writers is how many writes are asked of linkd at once: with fewer it would be the devices that are measured, which take
-// up to 50 ms to answer.
+// writers is how many writes are asked of linkd at once: with fewer it would be the devices that are measured, which
+// take up to 50 ms to answer.
 const writers = 256
 
 // command writes a tag of each device. The first failure ends it.
