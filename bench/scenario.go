@@ -32,7 +32,7 @@ func Scenarios() []Scenario {
 			mixedCases},
 		{"scale", "what a device and a message cost, by the number of devices and of processes", false,
 			[]string{Linkd, CEpoll, Net}, scaleCases},
-		{"million", "1,000,000 identified devices on one machine", true, []string{Linkd, CEpoll, Gnet}, millionCases},
+		{millionName, "1,000,000 identified devices on one machine", true, []string{Linkd, CEpoll, Gnet}, millionCases},
 	}
 }
 
