@@ -20,7 +20,7 @@ func TestChanges(t *testing.T) {
 			if c.Online {
 				state = Online
 			}
-			got = append(got, fmt.Sprint(c.Connection, " ", state, " ", c.Reconnects, " ", c.LastClose))
+			got = append(got, fmt.Sprint(c.Connection, " ", state, " ", c.Reconnects, " ", c.LastClose, " ", c.RemoteAddr))
 		})
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
@@ -30,18 +30,18 @@ func TestChanges(t *testing.T) {
 	told()
 	first := w.dial(0, "10.0.0.7:5000").send("c0001")
 	w.dial(0, "10.0.0.9:5000").send("nobody")
-	told("c1 online 0 ")
+	told("c1 online 0  10.0.0.7:5000")
 	told()
 	first.send("x")
 	told()
 	w.dial(1, "10.0.0.8:5000").send("c0001").hangUp(io.EOF)
 	c2 := w.dial(0, "10.0.0.7:5001").send("c0002")
-	told("c1 offline 1 peer", "c2 online 0 ")
+	told("c1 offline 1 peer 10.0.0.8:5000", "c2 online 0  10.0.0.7:5001")
 	c2.hangUp(io.EOF)
 	conns[1] = "name: c2, socket_conn_id: c0002, title: another"
 	w.apply(w.parse(project1(conns, nil))) // an edit is no reason to forget it
 	w.drain()
-	told("c2 offline 0 peer")
+	told("c2 offline 0 peer 10.0.0.7:5001")
 	w.dial(0, "10.0.0.7:5002").send("c0003")
 	w.apply(w.parse(project1(conns[:1], nil)))
 	w.drain()

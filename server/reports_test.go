@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,4 +204,19 @@ func TestFollowEvents(t *testing.T) {
 	if n := len(got); n < 2 || got[0] != "online c1 " || !slices.Contains(got, "offline c1 drain") {
 		t.Errorf("events %q", got)
 	}
+}
+
+// TestEventsRoom: what a storm of events took goes back when it is over.
+func TestEventsRoom(t *testing.T) {
+	s := live(t, threeDevices)
+	var got atomic.Int64
+	s.FollowEvents(func(Event) { got.Add(1) })
+	for range 1000 {
+		s.events.publish(record{kind: kindOnline, provider: s.all()[0]})
+	}
+	eventually(t, "all told, and no room kept", func() bool {
+		s.events.mu.Lock()
+		defer s.events.mu.Unlock()
+		return got.Load() >= 1000 && cap(s.events.queue)+cap(s.events.spare) == 0
+	})
 }

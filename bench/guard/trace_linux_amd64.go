@@ -244,6 +244,10 @@ func (t *tracee) step(tid int, addr uint64) (uint64, error) {
 			return 0, fmt.Errorf("step: %w", err)
 		}
 		who, ws, err := t.wait()
+		for err == nil && who != tid && ws.Stopped() && !t.threads[who] {
+			t.threads[who] = true // one that had just been made when all were stopped: it stays where it begins
+			who, ws, err = t.wait()
+		}
 		if err != nil {
 			return 0, err
 		}

@@ -193,6 +193,10 @@ func TestWorst(t *testing.T) {
 	went := func(name, why string) {
 		put(name, func(c *server.Seen) { c.Online, c.LastClose = false, why })
 	}
+	put("new", func(c *server.Seen) { c.Online = true })
+	if len(r.ages.now) != 0 {
+		t.Errorf("one that has never come before is counted: %v", r.ages.now)
+	}
 	for i := range 50 {
 		came("bad")
 		went("bad", "reset")
