@@ -122,12 +122,12 @@ const (
 	keepaliveSpan  = 60 * time.Second
 )
 
-// phaseTime is the longest wait for a fleet to be polled as often as it should be. linkd leaves a device alone for up to
-// five minutes that did not answer, as some do not in time while all of a fleet come at once.
+// phaseTime is the longest wait for a fleet to be polled as often as it should be. linkd leaves a device alone for up
+// to five minutes that did not answer, as some do not in time while all of a fleet come at once.
 const phaseTime = 6 * time.Minute
 
-// inPhase waits until nearly all of the fleet is polled as often as it should be; a server that never does it is measured
-// as it is.
+// inPhase waits until nearly all of the fleet is polled as often as it should be; a server that never does it is
+// measured as it is.
 func (b *bench) inPhase(ctx context.Context, c *cluster) error {
 	due := 0.98 * float64(c.total) / b.Seldom.Seconds()
 	for began := time.Now(); time.Since(began) < phaseTime; {
