@@ -156,6 +156,7 @@ func (all *Results) plot(c chart) (*plot.Plot, error) {
 	p.Add(r)
 	p.Y.Tick.Marker, p.Y.Tick.LineStyle.Width, p.Y.LineStyle.Width = r.names(), 0, 0
 	p.X.Tick.Marker = fromNothing{}
+	p.Y.Padding = 2 * markSize // a mark at nothing is not to lie on its name
 	return p, nil
 }
 
