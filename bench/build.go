@@ -85,24 +85,28 @@ type cores struct{ server, others string }
 // depend on which of them the kernel moves where. Where there are too few, or no taskset, all share all.
 func splitCores(loops int, pin bool) cores {
 	n := runtime.NumCPU()
-	if _, err := exec.LookPath(pinner); err != nil || !pin || n <= loops {
+	if !pin || !pins() || n <= loops {
 		return cores{}
 	}
-	return cores{server: fmt.Sprintf("0-%d", loops-1), others: fmt.Sprintf("%d-%d", loops, n-1)}
+	return cores{server: span(0, loops), others: span(loops, n-loops)}
 }
 
 // coresOf gives server i of several as many cores as it has loops; where there are too few, or no taskset, all share
 // all.
 func (b *bench) coresOf(i int) cores {
 	places := runtime.NumCPU() / b.Loops
-	if _, err := exec.LookPath(pinner); err != nil || !b.Pin || places < 2 {
+	if !b.Pin || !pins() || places < 2 {
 		return cores{}
 	}
-	first := i % places * b.Loops
-	return cores{server: fmt.Sprintf("%d-%d", first, first+b.Loops-1)}
+	return cores{server: span(i%places*b.Loops, b.Loops)}
 }
 
 const pinner = "taskset"
+
+func pins() bool { return !isMissing(pinner) }
+
+// span is count cores from first on, as taskset has them.
+func span(first, count int) string { return fmt.Sprintf("%d-%d", first, first+count-1) }
 
 // String says who has which cores.
 func (c cores) String() string {

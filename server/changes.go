@@ -1,7 +1,5 @@
 package server
 
-import "time"
-
 // A connection point that came or went has pointChanged set until it is told, and so has its chunk: a bit for each,
 // where an event would take words. Nobody waits for who is told.
 
@@ -58,10 +56,6 @@ func (p *provider) changed(seen []Seen, first uint32) []Seen {
 func (p *provider) seen(pt *point, words []byte) Seen {
 	name := len(words)
 	both := string(appendAddr(words, pt.addr, pt.port)) // one piece of memory for both
-	s := Seen{Provider: p.name, Connection: both[:name], Session: pt.session, Online: pt.state() == Online,
-		RemoteAddr: both[name:], Reconnects: uint64(max(pt.sessions, 1) - 1), LastClose: pt.closed.String()}
-	if pt.since != 0 {
-		s.Since = time.Unix(0, pt.since)
-	}
-	return s
+	return Seen{Provider: p.name, Connection: both[:name], Session: pt.session, Online: pt.state() == Online,
+		Since: pt.changedAt(), RemoteAddr: both[name:], Reconnects: pt.reconnects(), LastClose: pt.closed.String()}
 }

@@ -228,7 +228,12 @@ func appendAddr(dst []byte, addr [16]byte, port uint16) []byte {
 	if port == 0 {
 		return dst
 	}
-	return netip.AddrPortFrom(netip.AddrFrom16(addr).Unmap(), port).AppendTo(dst)
+	return unmapped(addr, port).AppendTo(dst)
+}
+
+// unmapped is an address of 16 bytes and a port, IPv4 as such.
+func unmapped(addr [16]byte, port uint16) netip.AddrPort {
+	return netip.AddrPortFrom(netip.AddrFrom16(addr).Unmap(), port)
 }
 
 // Subscribe returns the events from now on, and a function that ends them and must be called. The channel is closed

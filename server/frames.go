@@ -250,7 +250,7 @@ func (s *session) local() (a netip.AddrPort) {
 	case *unix.SockaddrInet4:
 		a = netip.AddrPortFrom(netip.AddrFrom4(name.Addr), uint16(name.Port))
 	case *unix.SockaddrInet6:
-		a = netip.AddrPortFrom(netip.AddrFrom16(name.Addr).Unmap(), uint16(name.Port))
+		a = unmapped(name.Addr, uint16(name.Port))
 	}
 	return a
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +95,17 @@ func (pt *point) state() State {
 	return Offline
 }
 
+// reconnects is the number of its sessions after the first.
+func (pt *point) reconnects() uint64 { return uint64(max(pt.sessions, 1) - 1) }
+
+// changedAt is when it went online or offline; zero when it never has.
+func (pt *point) changedAt() time.Time {
+	if pt.since == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, pt.since)
+}
+
 // title returns the title of connection point n.
 func (p *points) title(origin, n uint32) string {
 	if c := p.conn(origin); c != nil {
@@ -111,17 +121,14 @@ func (p *provider) view(n uint32, pt *point) ConnView {
 		Provider: p.name, Name: string(p.pts.appendName(nil, pt.origin, n)), Title: p.pts.title(pt.origin, n),
 		SocketConnID: string(p.pts.appendID(nil, pt.origin, n)), State: pt.state(), Session: pt.session,
 		Flapping: pt.flapping(time.Now().UnixNano()),
-		BytesIn:  pt.bytesIn, BytesOut: pt.bytesOut, Reconnects: uint64(max(pt.sessions, 1) - 1),
-		LastClose: pt.closed.String(),
+		BytesIn:  pt.bytesIn, BytesOut: pt.bytesOut, Reconnects: pt.reconnects(),
+		LastClose: pt.closed.String(), Since: pt.changedAt(),
 	}
 	if c := p.pts.conn(pt.origin); c != nil && c.RemoteIP.IsValid() {
 		v.RemoteIP = c.RemoteIP.String()
 		if c.RemoteIP.IsSingleIP() {
 			v.RemoteIP = c.RemoteIP.Addr().String()
 		}
-	}
-	if pt.since != 0 {
-		v.Since = time.Unix(0, pt.since)
 	}
 	if ch := (*p.served.Load())[pt.channel]; ch != nil {
 		v.Channel, v.Driver = ch.channel.NameFor(v.Name), ch.driver.Name
@@ -130,7 +137,7 @@ func (p *provider) view(n uint32, pt *point) ConnView {
 	if owner == 0 {
 		return v
 	}
-	v.RemoteAddr = netip.AddrPortFrom(netip.AddrFrom16(pt.addr).Unmap(), pt.port).String()
+	v.RemoteAddr = string(appendAddr(nil, pt.addr, pt.port))
 	if l := p.srv.loopOf(owner); l != nil {
 		if s := l.find(owner); s != nil {
 			v.BytesIn += s.bytesIn.Load()

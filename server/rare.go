@@ -62,7 +62,7 @@ func (s *session) source() (addr [16]byte, port uint16) {
 
 func (s *session) remote() netip.AddrPort {
 	addr, port := s.source()
-	return netip.AddrPortFrom(netip.AddrFrom16(addr).Unmap(), port)
+	return unmapped(addr, port)
 }
 
 // idBytes is the id where the preset needs it, nil otherwise.

@@ -157,6 +157,6 @@ func (e *ends) get(b *[endsBytes]byte) {
 	e.session = binary.LittleEndian.Uint64(b[:])
 	for i, a := range [2]*netip.AddrPort{&e.remote, &e.local} {
 		at := b[8+18*i:]
-		*a = netip.AddrPortFrom(netip.AddrFrom16([16]byte(at)).Unmap(), binary.LittleEndian.Uint16(at[16:]))
+		*a = unmapped([16]byte(at), binary.LittleEndian.Uint16(at[16:]))
 	}
 }
