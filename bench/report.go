@@ -225,9 +225,20 @@ func (r *Report) Quiet() bool {
 	return len(r.Disturbances) > 0 && steal <= Calm && other <= Calm
 }
 
-// String is the median and the extremes, with as many digits as mean something.
+// String is the median and, where they differ, the extremes, with as many digits as mean something.
 func (s Summary) String() string {
-	return fmt.Sprintf("%s (%s to %s)", Digits(s.Median), Digits(s.Min), Digits(s.Max))
+	if between := s.Range(); between != "" {
+		return Digits(s.Median) + " (" + between + ")"
+	}
+	return Digits(s.Median)
+}
+
+// Range words the extremes; it is empty where they are one figure.
+func (s Summary) Range() string {
+	if s.Min >= s.Max {
+		return ""
+	}
+	return Digits(s.Min) + " to " + Digits(s.Max)
 }
 
 // Digits writes a figure with as many digits as mean something.

@@ -74,7 +74,7 @@ func TestPrint(t *testing.T) {
 		"scenario case unit linkd gnet linkd/gnet target",
 		"idle n=10 B/device 700 (600 to 800) - <= 600: NOT MET",
 		"storm n=10 cpu-us/device 29.50 (20.00 to 39.00) 25.00 (20.00 to 30.00) 1.15 (1.00 to 1.30) <= 1.15 x gnet: met",
-		"storm n=10 all-up-s 0.50 (0.50 to 0.50) 0.25 (0.25 to 0.25)",
+		"storm n=10 all-up-s 0.50 0.25",
 		"disturbance, worst round: 0.5 % of the CPU time stolen, 2.0 % used by others",
 	}
 	if !slices.Equal(got, want) {

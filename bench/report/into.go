@@ -115,7 +115,7 @@ func (all *Results) section(name string) *section {
 // into writes where the figures of a section are from, its table, and what disturbed the runs.
 func (sec *section) into(b *strings.Builder) {
 	for _, run := range sec.runs {
-		fmt.Fprintf(b, "%d rounds at %s", run.Config.Rounds, cell(place(run.Stamp)))
+		fmt.Fprintf(b, "Rounds: %d, at %s", run.Config.Rounds, cell(place(run.Stamp)))
 		if run.Stamp.CoresFor != "" {
 			fmt.Fprintf(b, "; %s", cell(run.Stamp.CoresFor))
 		}

@@ -142,9 +142,13 @@ func (sec *section) cells(b *strings.Builder, f *figureResult, compared []string
 	}
 }
 
-// compared are the peers that linkd stands beside in a figure that has a goal.
+// compared are the peers that linkd stands beside in a figure that has a goal, without the limit, which all
+// stand beside.
 func (sec *section) compared() (list []string) {
 	for _, peer := range sec.peers {
+		if peer == sec.limit {
+			continue
+		}
 		for _, c := range sec.cases {
 			for _, f := range c.figures {
 				_, ok := f.ratio(bench.Linkd, peer)

@@ -217,10 +217,7 @@ func (f *figureResult) cell(peer, limit string) (pageCell, bool) {
 	if !measured {
 		return pageCell{Median: minus}, false
 	}
-	cell := pageCell{Median: bench.Digits(s.Median)}
-	if s.Min < s.Max {
-		cell.Range = bench.Digits(s.Min) + " to " + bench.Digits(s.Max)
-	}
+	cell := pageCell{Median: bench.Digits(s.Median), Range: s.Range()}
 	if limit != "" && peer != limit && f.unit != "lost" {
 		if ratio, ok := f.ratio(peer, limit); ok {
 			cell.Ratio = "×" + bench.Digits(ratio.Median)

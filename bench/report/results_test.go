@@ -116,7 +116,7 @@ func TestInto(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(once, "a\n"+begin+"2 rounds at commit 0123456789ab") || !strings.HasSuffix(once, end+"b") ||
+	if !strings.HasPrefix(once, "a\n"+begin+"Rounds: 2, at commit 0123456789ab") || !strings.HasSuffix(once, end+"b") ||
 		strings.Contains(once, "old") || !strings.Contains(once, "| n=1000 | B/device | 805 (800 to 810) ×0.80 |") {
 		t.Errorf("got\n%s", once)
 	}
