@@ -11,13 +11,12 @@ import (
 // moment in which a question is sent came together with the answer before it, and is no answer to this one.
 func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 	var answered *flight
-	from, to, busy := len(b), 0, false
+	from, to := len(b), 0
 	for i := range m.flights() {
 		f := m.flight(i)
 		if f.deadline == 0 || f.sentAt == now {
 			continue
 		}
-		busy = true
 		x, y := m.exchange(f).Find(b, f.seq)
 		if y > 0 && (to == 0 || x < from) {
 			answered, from, to = f, x, y
@@ -25,12 +24,9 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 			from = min(from, x)
 		}
 	}
-	if !busy {
-		return m.unasked(now, b, l)
-	}
-	heard, taken := m.hear(b[:from], l)
+	known, taken := m.stray(now, b[:from], l)
 	switch {
-	case heard:
+	case known:
 		return taken
 	case to == 0:
 		return m.drop(b, taken)
@@ -73,7 +69,7 @@ func (m *machine) answer(now int64, f *flight, why tags.Reason, took int64, l dr
 	e := &p.entries[f.entry]
 	u := m.unit(e.Device)
 	u.fails, u.retryAt = 0, 0
-	if u.owed > 0 && u.entry == f.entry { // of several questions one was answered; the others may be, later
+	if u.owed > 0 && (u.entry == f.entry || u.entry == several) { // this may be an older one, and f's still come
 		u.lateUntil = f.sentAt + int64(m.c.cfg.LateWindow)
 	}
 	if why == tags.Fine {
@@ -126,8 +122,12 @@ func (m *machine) recall(l drivers.Link) {
 	}
 }
 
-// unasked is given what comes while no answer is waited for: late answers, and rubbish.
-func (m *machine) unasked(now int64, b []byte, l drivers.Link) int {
+// stray is given what is no part of an answer that is waited for: late answers, what devices say unasked, and rubbish.
+// What stands before taken is known, or else of no use.
+func (m *machine) stray(now int64, b []byte, l drivers.Link) (known bool, taken int) {
+	if len(b) == 0 {
+		return false, 0
+	}
 	p := m.plan()
 	kept := len(b)
 	for d := range m.c.cfg.Tags.Devices {
@@ -141,19 +141,27 @@ func (m *machine) unasked(now int64, b []byte, l drivers.Link) int {
 			continue
 		}
 		if heard, taken := m.hear(b[:from], l); heard {
-			return taken
+			return true, taken
 		}
-		if u.owed--; u.owed == 0 {
-			u.lateUntil = 0
-		}
+		m.late(now, u)
 		l.Polled(d, drivers.PollLate, 0, unclear)
-		return to
+		return true, to
 	}
-	heard, taken := m.hear(b[:kept], l)
-	if heard {
-		return taken
+	return m.hear(b[:kept], l)
+}
+
+// late settles an answer that a device owed. Where the largest timeout would have been enough for it the device lives,
+// and is asked as before: the link's latency is known better now. One that takes longer is left alone as a dead one is,
+// since each question to it would hold up its neighbours for as long.
+func (m *machine) late(now int64, u *unitState) {
+	took := now - (u.lateUntil - int64(m.c.cfg.LateWindow)) // since it was asked last
+	if took <= int64(m.c.cfg.TimeoutMax) {
+		m.sample(took)
+		u.fails, u.retryAt = 0, 0
 	}
-	return m.drop(b, taken)
+	if u.owed--; u.owed == 0 {
+		u.lateUntil = 0
+	}
 }
 
 // hear offers b, which is no part of an answer, to what devices say unasked. What stands before taken is of no use.

@@ -19,13 +19,14 @@ const (
 	// behind is how late a round is that only the timer begins. Where answers are read so late, the loop has more to do
 	// than it can: were each to bring the next question, it would find answers for ever and nothing else, no link that
 	// dials in. The timers can wait for those.
-	behind  = 20 * time.Millisecond
-	unclear = -1 // the lateness of a question that had to wait for others of its round
+	behind      = 20 * time.Millisecond
+	mostDoubled = 16 // times that a timeout is doubled; the largest timeout is reached before
+	unclear     = -1 // the lateness of a question that had to wait for others of its round
 )
 
 // Open implements drivers.Machine.
 func (m *machine) Open(now int64, l drivers.Link) {
-	m.firstFlight, m.firstUnit, m.srtt, m.rttvar = flight{}, unitState{}, 0, 0
+	m.firstFlight, m.firstUnit, m.srtt, m.rttvar, m.silent = flight{}, unitState{}, 0, 0, 0
 	if r := m.rare; r != nil {
 		clear(r.units)
 		clear(r.flights)
@@ -249,23 +250,25 @@ func (m *machine) ask(now int64, f *flight, entry int, late int64, l drivers.Lin
 func (m *machine) send(now int64, f *flight, l drivers.Link) {
 	m.seq++
 	f.seq, f.sentAt = m.seq, now
-	f.deadline = now + m.patience(f.tries)
+	f.deadline = now + m.patience()
 	_ = l.Send(m.exchange(f).Ask(l.Scratch(), f.seq)) // a link that takes nothing is closing
 }
 
-// patience is how long the answer to this try may take: the link's own latency and four times its deviation, twice as
-// long for each retry (RFC 6298).
-func (m *machine) patience(tries uint8) int64 {
+// patience is how long an answer may take: the link's own latency and four times its deviation, twice as long for each
+// question that was waited for in vain since the last answer (RFC 6298, sections 2 and 5.5). So a link that has become
+// slower, and answers nothing in time any more, is found out.
+func (m *machine) patience() int64 {
 	o := &m.c.cfg.Options
 	d := o.TimeoutMax
 	if m.srtt != 0 {
-		d = max(time.Duration(m.srtt+4*m.rttvar)*time.Microsecond, o.TimeoutMin) << tries
+		d = max(time.Duration(m.srtt+4*m.rttvar)*time.Microsecond, o.TimeoutMin) << m.silent
 	}
 	return int64(min(d, o.TimeoutMax))
 }
 
 // sample takes the time from a question to its answer into the link's latency.
 func (m *machine) sample(took int64) {
+	m.silent = 0
 	us := uint32(max(min(took/1000, 1<<30), 1))
 	if m.srtt == 0 {
 		m.srtt, m.rttvar = us, us/2
@@ -279,6 +282,7 @@ func (m *machine) sample(took int64) {
 // timeout is called when the answer has not come in time: the question is asked again, or given up.
 func (m *machine) timeout(now int64, f *flight, l drivers.Link) {
 	f.deadline = 0
+	m.silent = min(m.silent+1, mostDoubled)
 	if f.entry == command {
 		m.orderTimeout(now, f)
 		return

@@ -20,6 +20,7 @@ type machine struct {
 	rttvar uint32 // microseconds, as RFC 6298 has them; srtt 0: no sample yet
 	seq    uint16 // of the last question
 	turn   uint8  // the class that asked last
+	silent uint8  // questions in a row that were waited for in vain
 }
 
 // rare is what few links need.

@@ -176,3 +176,36 @@ func TestRefusalIsRemembered(t *testing.T) {
 		t.Errorf("asked %d times, want once more after hours; read %v", refused, w.good)
 	}
 }
+
+// TestRetryAmongSeveral: a question that was asked twice, while its device owed an answer of another shape, is owed a
+// second answer after the first, and until the window of that has closed no other question of its shape is asked.
+func TestRetryAmongSeveral(t *testing.T) {
+	w := newWorld(t, []entry{{0, 1, 500 * ms}, {0, 2, 20 * ms}, {0, 4, sec}}, func(cfg *Config, _ *world) {
+		for i := range cfg.Plan {
+			a := *cfg.Plan[i].Exchange.(*ask)
+			a.write = a.addr != 1
+			cfg.Plan[i].Exchange = &formed{a}
+		}
+	})
+	asked, slow := map[byte]int{}, 0
+	w.asked = func(q []byte) {
+		asked[q[2]]++
+		after := 15 * ms
+		switch {
+		case q[2] == 1 && asked[1]%20 == 0:
+			return
+		case q[2] == 4 && w.m.(*machine).unit(0).owed > 0:
+			slow++
+			after = 120 * ms
+			if slow%2 == 0 {
+				after = 2980 * ms
+			}
+		}
+		w.arrive(after, answerTo(q, 3))
+	}
+	w.open()
+	w.pass(5 * time.Minute)
+	if w.wrong != 0 || slow < 10 {
+		t.Errorf("%d wrong answers in 5 minutes with %d slow ones", w.wrong, slow)
+	}
+}
