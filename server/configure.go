@@ -73,7 +73,7 @@ func (s *Server) Apply(p *project.Project) error {
 		if p.conf.Type == project.TCPClient && p.dialer == nil {
 			errs = append(errs, p.startDialling())
 		}
-		p.reconcile(next, chans)
+		p.reconcile(time.Now().UnixNano(), next, chans)
 		if p.conf.Type == project.TCPServer && p.down() {
 			errs = append(errs, p.start(share))
 		}
@@ -122,12 +122,12 @@ func (p *provider) down() bool {
 }
 
 // reconcile makes the provider's connection points those of its configuration, and their channels those of next.
-func (p *provider) reconcile(next *project.Project, chans map[*project.Channel]*served) {
+func (p *provider) reconcile(now int64, next *project.Project, chans map[*project.Channel]*served) {
 	var orphans []*order
 	defer func() { giveUp(orphans, WriteResult{Result: rejected, Reason: "the connection has been removed"}) }()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	orphans = p.pts.reclaim()
+	orphans = p.pts.reclaim(now)
 	p.removeConns() // first all that goes, so that its names and ids are free for what comes
 	missing := p.removeNumbers()
 	p.forgetFrames()

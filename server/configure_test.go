@@ -147,6 +147,7 @@ func TestFleetsLive(t *testing.T) {
 	check(1, 9)
 	w.apply(w.parse(project1([]string{"name: c1, socket_conn_id: c0001"}, nil)))
 	w.drain()
+	w.pass(2 * restTime)
 	w.wantClosed(links[5], ReasonRemoved)
 	w.dial(0, "10.0.0.1:1").send("c0001") // an id that went from the fleet to a connection of its own
 	w.wantState("c1", Online)
@@ -359,5 +360,36 @@ func TestAcceptRate(t *testing.T) {
 	w.pass(time.Second)
 	if l := w.dial(0, "10.0.0.1:1"); l.closed || refused != 20 {
 		t.Fatalf("%d of 30 refused, want 20; a second later closed: %v", refused, l.closed)
+	}
+}
+
+// TestRemovedKeepsItsName: what is told of a connection after it has been removed, and another one has come in its
+// place, has its own name.
+func TestRemovedKeepsItsName(t *testing.T) {
+	w := newSim(t, project1([]string{"name: a, socket_conn_id: x1", "name: b, socket_conn_id: x2"}, nil))
+	w.dial(0, "10.0.0.1:1").send("x1")
+	n, _ := w.p.pts.find("a")
+	left := record{kind: kindOffline, provider: w.p, point: n, origin: w.p.pts.at(n).origin}
+	w.pass(time.Hour)
+	want := func(name, id string) {
+		t.Helper()
+		if ev := left.event(); ev.Connection != name || ev.ID != id {
+			t.Errorf("it is told of %q, %q; want %q, %q", ev.Connection, ev.ID, name, id)
+		}
+	}
+	w.apply(w.parse(project1([]string{"name: b, socket_conn_id: x2"}, nil)))
+	w.drain()
+	want("a", "x1")
+	w.apply(w.parse(project1([]string{"name: b, socket_conn_id: x2", "name: c, socket_conn_id: x3"}, nil)))
+	if c, _ := w.p.pts.find("c"); c == n {
+		t.Error("its number has been given to another")
+	}
+	want("a", "x1")
+	w.pass(2 * restTime)
+	w.apply(w.parse(project1([]string{"name: b, socket_conn_id: x2"}, nil)))
+	want("", "")
+	w.apply(w.parse(project1([]string{"name: b, socket_conn_id: x2", "name: d, socket_conn_id: x4"}, nil)))
+	if d, _ := w.p.pts.find("d"); d != n {
+		t.Errorf("d has number %d, want %d, which is free", d, n)
 	}
 }

@@ -55,7 +55,7 @@ func (s *Server) applyLocal(next *project.Project, chans map[*project.Channel]*s
 		s.startLocal(conf)
 	}
 	s.local.adoptSettings(conf, set)
-	s.local.reconcile(next, chans)
+	s.local.reconcile(time.Now().UnixNano(), next, chans)
 	return s.local.host.loop.post(letter{must: true, do: func(int64, *session) { s.local.openAll() }})
 }
 

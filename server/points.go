@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"linkd/project"
 	"linkd/routing"
@@ -217,13 +218,17 @@ func (p *points) bury(n uint32) handle {
 	return pt.binding.Owner()
 }
 
-// reclaim gives back the numbers of buried points whose sessions have gone, and returns the writes that waited for
-// them.
-func (p *points) reclaim() (orphans []*order) {
+// restTime is how long the number of a removed point is not given to another after its last session has ended: events
+// and reports of that are on their way for some milliseconds, and get their names at the end of it.
+const restTime = time.Minute
+
+// reclaim gives back the numbers of buried points whose sessions have gone and that have rested, and returns the writes
+// that waited for them.
+func (p *points) reclaim(now int64) (orphans []*order) {
 	kept := p.buried[:0]
 	for _, n := range p.buried {
 		pt := p.lock(n)
-		if pt.binding.Owner() != 0 {
+		if pt.binding.Owner() != 0 || now-pt.since < int64(restTime) {
 			p.unlock(n)
 			kept = append(kept, n)
 			continue
@@ -257,12 +262,12 @@ func (p *points) number(origin, n uint32) (*span, int) {
 	return s, s.from + int(n-s.base)
 }
 
-// appendName appends the name of connection point n.
+// appendName appends the name of connection point n; nothing for one that has been removed and forgotten.
 func (p *points) appendName(dst []byte, origin, n uint32) []byte {
 	if c := p.conn(origin); c != nil {
 		return append(dst, c.Name...)
 	}
-	if origin == 0 {
+	if origin&fromSpan == 0 {
 		return dst
 	}
 	s, k := p.number(origin, n)
@@ -274,7 +279,7 @@ func (p *points) appendID(dst []byte, origin, n uint32) []byte {
 	if c := p.conn(origin); c != nil {
 		return append(dst, c.SocketConnID...)
 	}
-	if origin == 0 {
+	if origin&fromSpan == 0 {
 		return dst
 	}
 	s, k := p.number(origin, n)

@@ -95,7 +95,7 @@ func (w *sim) apply(conf *project.Project) {
 	}
 	w.p.adoptSettings(conf.Providers[0], set)
 	w.srv.project = conf
-	w.p.reconcile(conf, chans)
+	w.p.reconcile(w.now, conf, chans)
 }
 
 func (h *simHost) run(task func()) error {
