@@ -17,7 +17,7 @@ import (
 // project changes under them; time, network and order come from a seed. Whatever happens, what linkd says of each
 // connection point is what is so.
 func TestRandomLife(t *testing.T) {
-	for seed := range uint64(30) {
+	for seed := range uint64(200) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomLife(t, rand.New(rand.NewPCG(seed, 3))) })
 	}
 }
