@@ -20,7 +20,7 @@ const (
 	// than it can: were each to bring the next question, it would find answers for ever and nothing else, no link that
 	// dials in. The timers can wait for those.
 	behind      = 20 * time.Millisecond
-	mostDoubled = 16 // times that a timeout is doubled; the largest timeout is reached before
+	mostDoubled = 16 // times that a timeout is doubled
 	unclear     = -1 // the lateness of a question that had to wait for others of its round
 )
 
