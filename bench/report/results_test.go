@@ -164,26 +164,22 @@ func TestWriteInto(t *testing.T) {
 	}
 }
 
-// The tables of the pages are those that the results give.
+// The tables of the page are those that the results give.
 func TestPerformancePage(t *testing.T) {
-	for page, folders := range map[string]string{
-		"docs/performance.md":    "docs/results/*",
-		"docs/fullrun/README.md": "docs/fullrun",
-	} {
-		found, err := filepath.Glob(filepath.Join("../..", folders, "report.json"))
-		if err != nil || len(found) == 0 {
-			t.Fatalf("no results: %v", err)
-		}
-		text, err := os.ReadFile(filepath.Join("../..", page))
-		if err != nil {
-			t.Fatal(err)
-		}
-		want, err := results(t, found...).Into(string(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want != string(text) {
-			t.Errorf("%s differs from %s; renew it: bin/linkd bench report %s --into %s", page, folders, folders, page)
-		}
+	const page, folders = "docs/performance.md", "docs/results/*"
+	found, err := filepath.Glob(filepath.Join("../..", folders, "report.json"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no results: %v", err)
+	}
+	text, err := os.ReadFile(filepath.Join("../..", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := results(t, found...).Into(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != string(text) {
+		t.Errorf("%s differs from %s; renew it: bin/linkd bench report %s --into %s", page, folders, folders, page)
 	}
 }
