@@ -132,9 +132,14 @@ func (b *bench) inPhase(ctx context.Context, c *cluster) error {
 	due := 0.98 * float64(c.total) / b.Seldom.Seconds()
 	for began := time.Now(); time.Since(began) < phaseTime; {
 		before, after, u, err := watch(ctx, c, b.Window)
-		if err != nil || u.rate(float64(after.Polls-before.Polls)) >= due {
+		if err != nil {
 			return err
 		}
+		rate := u.rate(float64(after.Polls - before.Polls))
+		if rate >= due {
+			return nil
+		}
+		b.Progress(fmt.Sprintf("  %.0f polls a second, of %.0f that are waited for", rate, due))
 	}
 	return nil
 }

@@ -235,6 +235,11 @@ func (h *eventLoop) wake(after time.Duration) {
 // drop implements host.
 func (h *eventLoop) drop(c conn) { _ = h.gnet.Close(c.(gnet.Conn)) }
 
+func (h *eventLoop) unread(c conn) bool {
+	n, err := unix.IoctlGetInt(c.(gnet.Conn).Fd(), unix.TIOCINQ)
+	return err == nil && n > 0
+}
+
 // end is called when gnet's event loop has ended and closed its links.
 func (h *eventLoop) end() {
 	h.timer.Stop()

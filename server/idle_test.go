@@ -28,3 +28,24 @@ func TestIdleLimit(t *testing.T) {
 		}
 	}
 }
+
+// TestLateLoop: a link whose time is over while its bytes wait for the loop is read first, and closed only if they are
+// not what was waited for.
+func TestLateLoop(t *testing.T) {
+	w := newSim(t, project1([]string{"name: a, socket_conn_id: x1", "name: b, socket_conn_id: x2"}, nil))
+	slow, wrong := w.dial(0, "10.0.0.1:1"), w.dial(0, "10.0.0.1:2")
+	slow.unread, wrong.unread = "x1", "x9"
+	w.pass(time.Minute)
+	for _, l := range []*simLink{slow, wrong} {
+		if l.closed {
+			t.Fatalf("closed (%s) before it was read", l.why)
+		}
+		l.send(l.unread)
+		l.unread = ""
+	}
+	w.wantState("a", Online)
+	w.pass(2 * unreadTime)
+	if slow.closed || !wrong.closed {
+		t.Errorf("identified and closed: %v; unknown and closed: %v", slow.closed, wrong.closed)
+	}
+}

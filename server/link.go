@@ -150,6 +150,9 @@ func (s *session) idle() uint32 {
 	return min(s.set.idle, s.served.idle)
 }
 
+// unreadTime is how long a loop that is late has to come to what waits on a link whose time is over.
+const unreadTime = time.Second
+
 // timer is called when the first of the session's times has come.
 func (s *session) timer(now int64) {
 	if s.reason != notClosed {
@@ -157,7 +160,13 @@ func (s *session) timer(now int64) {
 	}
 	t := s.loop.millis(now)
 	passed := func(at uint32) bool { return int32(t-at) >= 0 }
-	if s.phase != phaseOnline && passed(s.acceptedAt+s.set.timeout) {
+	anonymous := s.phase != phaseOnline && passed(s.acceptedAt+s.set.timeout)
+	idle := s.phase == phaseOnline && s.idle() > 0 && passed(s.lastIn+s.idle())
+	switch {
+	case (anonymous || idle) && s.loop.host.unread(s.conn): // it is the loop that is late
+		s.loop.arm(timerNumber(s.place, sessionTimer), now, int64(unreadTime))
+		return
+	case anonymous:
 		s.fail(ReasonTimeout, "")
 		return
 	}
@@ -165,7 +174,7 @@ func (s *session) timer(now int64) {
 		s.silent(now)
 	}
 	if s.reason == notClosed && s.phase == phaseOnline {
-		if idle := s.idle(); idle > 0 && passed(s.lastIn+idle) {
+		if idle {
 			s.fail(ReasonIdle, "")
 		}
 		if every := s.set.downlinkEvery; every > 0 && passed(s.lastOut+every) {

@@ -33,6 +33,7 @@ type host interface {
 	run(task func()) error    // runs task on the event loop soon; from any goroutine
 	wake(after time.Duration) // calls tick after that long, in place of an earlier wake
 	drop(c conn)              // closes c and calls closed for it before it returns
+	unread(c conn) bool       // bytes of c wait in the kernel that the loop has not come to
 }
 
 // conn is the socket of one session as the session sees it.

@@ -42,7 +42,8 @@ type simLink struct {
 	pending []byte
 	closed  bool
 	why     Reason
-	broken  error // the next write fails and closes the link with this error
+	broken  error  // the next write fails and closes the link with this error
+	unread  string // what the device has sent and the loop has not come to
 }
 
 func newSim(t testing.TB, src string, table ...*drivers.Driver) *sim {
@@ -108,6 +109,8 @@ func (h *simHost) run(task func()) error {
 func (h *simHost) wake(after time.Duration) { h.wakes = h.sim.now + int64(after) }
 
 func (h *simHost) drop(c conn) { c.(*simLink).end(nil) }
+
+func (h *simHost) unread(c conn) bool { return c.(*simLink).unread != "" }
 
 func (l *simLink) Write(b []byte) (int, error) {
 	if l.broken != nil {
