@@ -30,13 +30,14 @@ func TestIdleLimit(t *testing.T) {
 }
 
 // TestLateLoop: a link whose time is over while its bytes wait for the loop is read first, and closed only if they are
-// not what was waited for.
+// not what was waited for. Nor is it silent, so that half an id were all of it.
 func TestLateLoop(t *testing.T) {
-	w := newSim(t, project1([]string{"name: a, socket_conn_id: x1", "name: b, socket_conn_id: x2"}, nil))
-	slow, wrong := w.dial(0, "10.0.0.1:1"), w.dial(0, "10.0.0.1:2")
-	slow.unread, wrong.unread = "x1", "x9"
+	w := newSim(t, project1([]string{"name: a, socket_conn_id: x1", "name: b, socket_conn_id: x2",
+		"name: c, socket_conn_id: x20"}, nil))
+	slow, wrong, half := w.dial(0, "10.0.0.1:1"), w.dial(0, "10.0.0.1:2"), w.dial(0, "10.0.0.1:3").send("x2")
+	slow.unread, wrong.unread, half.unread = "x1", "x9", "0"
 	w.pass(time.Minute)
-	for _, l := range []*simLink{slow, wrong} {
+	for _, l := range []*simLink{slow, wrong, half} {
 		if l.closed {
 			t.Fatalf("closed (%s) before it was read", l.why)
 		}
@@ -45,6 +46,8 @@ func TestLateLoop(t *testing.T) {
 	}
 	w.wantState("a", Online)
 	w.pass(2 * unreadTime)
+	w.wantState("c", Online)
+	w.wantState("b", Offline)
 	if slow.closed || !wrong.closed {
 		t.Errorf("identified and closed: %v; unknown and closed: %v", slow.closed, wrong.closed)
 	}

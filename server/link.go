@@ -162,15 +162,16 @@ func (s *session) timer(now int64) {
 	passed := func(at uint32) bool { return int32(t-at) >= 0 }
 	anonymous := s.phase != phaseOnline && passed(s.acceptedAt+s.set.timeout)
 	idle := s.phase == phaseOnline && s.idle() > 0 && passed(s.lastIn+s.idle())
+	quiet := s.quietAt != 0 && passed(s.quietAt)
 	switch {
-	case (anonymous || idle) && s.loop.host.unread(s.conn): // it is the loop that is late
+	case (anonymous || idle || quiet) && s.loop.host.unread(s.conn): // it is the loop that is late
 		s.loop.arm(timerNumber(s.place, sessionTimer), now, int64(unreadTime))
 		return
 	case anonymous:
 		s.fail(ReasonTimeout, "")
 		return
 	}
-	if s.quietAt != 0 && passed(s.quietAt) {
+	if quiet {
 		s.silent(now)
 	}
 	if s.reason == notClosed && s.phase == phaseOnline {
