@@ -24,8 +24,8 @@ func TestBenchReportAndCompare(t *testing.T) {
 		status int
 		want   string // of stdout where the status is 0, else of stderr
 	}{
-		{"report", "report " + results + "core " + results + "polls --out " + out, 0, out + "/report.html"},
-		{"into", "report " + results + "polls --into " + table, 0, table},
+		{"report", "report " + results + "full " + results + "million --out " + out, 0, out + "/report.html"},
+		{"into", "report " + results + "full --into " + table, 0, table},
 		{"compare", "compare " + old + " " + changed, 0, "+19.6%"},
 		{"within", "compare --fail-above 1000% " + changed + " " + old, 0, "-16.4%"},
 		{"worse", "compare " + old + " " + changed + " --fail-above 10%", 1,
