@@ -122,6 +122,7 @@ func (p *provider) down() bool {
 }
 
 // reconcile makes the provider's connection points those of its configuration, and their channels those of next.
+// now is nanoseconds since the Unix epoch.
 func (p *provider) reconcile(now int64, next *project.Project, chans map[*project.Channel]*served) {
 	var orphans []*order
 	defer func() { giveUp(orphans, WriteResult{Result: rejected, Reason: "the connection has been removed"}) }()

@@ -235,6 +235,7 @@ func (h *eventLoop) wake(after time.Duration) {
 // drop implements host.
 func (h *eventLoop) drop(c conn) { _ = h.gnet.Close(c.(gnet.Conn)) }
 
+// unread implements host.
 func (h *eventLoop) unread(c conn) bool {
 	n, err := unix.IoctlGetInt(c.(gnet.Conn).Fd(), unix.TIOCINQ)
 	return err == nil && n > 0

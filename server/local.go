@@ -133,6 +133,7 @@ func (h *localHost) wake(after time.Duration) { h.timer.Reset(after) }
 // drop implements host.
 func (h *localHost) drop(c conn) { c.(*localConn).session.closed(nil) }
 
+// unread implements host: there is no socket.
 func (h *localHost) unread(conn) bool { return false }
 
 // localConn is the socket that a local session has not: what is written to it is gone.

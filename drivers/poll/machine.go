@@ -266,7 +266,7 @@ func (m *machine) patience() int64 {
 	return int64(min(d, o.TimeoutMax))
 }
 
-// sample takes the time from a question to its answer into the link's latency.
+// sample takes the time from a question to its answer into the link's latency: the link is not silent.
 func (m *machine) sample(took int64) {
 	m.silent = 0
 	us := uint32(max(min(took/1000, 1<<30), 1))
