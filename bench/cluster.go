@@ -109,7 +109,8 @@ func (c *cluster) await(ctx context.Context, done func(*node, stats) bool) error
 		n := &c.nodes[i]
 		s, err := n.server.until(ctx, clusterTime, clusterLook, func(s stats) bool { return done(n, s) })
 		if err != nil {
-			return fmt.Errorf("bench: node %d has %d of %d devices bound: %w", i+1, s.Bound, n.share(), err)
+			return fmt.Errorf("bench: node %d has %d of %d devices bound: %w%s", i+1, s.Bound, n.share(), err,
+				n.server.closed())
 		}
 	}
 	return nil

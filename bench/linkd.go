@@ -45,7 +45,7 @@ func (b *bench) startLinkd(ctx context.Context, peer string, c cores, j job) (*s
 		api := linkdAPI{url: "http://" + found[1], token: s.token}
 		s.freeURL = "http://" + found[0] + "/debug/free"
 		s.ask = func(ctx context.Context) (stats, error) { return api.stats(ctx, j) }
-		s.command = api.command
+		s.command, s.closes = api.command, api.closes
 		if j.kind == commands {
 			s.firstPolls = 1
 		}
@@ -110,6 +110,29 @@ func (l linkdAPI) stats(ctx context.Context, j job) (s stats, err error) {
 		err = s.polls(string(body))
 	}
 	return s, err
+}
+
+// closes lists for which reasons linkd has closed links.
+func (l linkdAPI) closes(ctx context.Context) (string, error) {
+	body, err := requestAs(ctx, l.token, http.MethodGet, l.url+"/metrics")
+	if err != nil {
+		return "", err
+	}
+	return closesIn(string(body)), nil
+}
+
+var closesSeries = regexp.MustCompile(`(?m)^linkd_closes_total\{provider="s1",reason="(\w+)"\} ([1-9]\S*)$`)
+
+// closesIn lists the closes of linkd's metrics by reason.
+func closesIn(text string) string {
+	var list []string
+	for _, m := range closesSeries.FindAllStringSubmatch(text, -1) {
+		list = append(list, m[1]+" "+m[2])
+	}
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
 }
 
 // put asks linkd for a change, on connections that are kept.

@@ -17,6 +17,7 @@ import (
 type load struct {
 	process
 	json   bytes.Buffer
+	server *server
 	churns bool // links that come and go are what was asked for
 	pushes bool // more is sent than the server may take
 }
@@ -29,7 +30,7 @@ const sources = "127.0.1.0/28"
 
 // load starts a fleet of n devices towards a server.
 func (b *bench) load(ctx context.Context, s *server, n int, args ...string) (*load, error) {
-	l := &load{churns: slices.Contains(args, "--churn"), pushes: slices.Contains(args, loadgen.Push)}
+	l := &load{server: s, churns: slices.Contains(args, "--churn"), pushes: slices.Contains(args, loadgen.Push)}
 	if s.external() {
 		args = append(args, b.LoadArgs...)
 	}
@@ -73,8 +74,8 @@ func (l *load) result(ended error) (r outcome, err error) {
 	}
 	dropped := len(r.Dropped) > 0 && !l.churns
 	if r.Up != int64(r.Devices) || dropped || r.Corrupt > 0 || r.Lost > 0 && !l.pushes {
-		return r, fmt.Errorf("bench: of %d devices %d came up, dropped %v, failed %v; %d lost, %d corrupt", r.Devices,
-			r.Up, r.Dropped, r.Failed, r.Lost, r.Corrupt)
+		return r, fmt.Errorf("bench: of %d devices %d came up, dropped %v, failed %v; %d lost, %d corrupt%s", r.Devices,
+			r.Up, r.Dropped, r.Failed, r.Lost, r.Corrupt, l.server.closed())
 	}
 	if ended != nil && !r.Stopped && !l.pushes {
 		return r, fmt.Errorf("bench: load: %w: %s", ended, l.output.last())
@@ -155,8 +156,8 @@ func (s *server) settle(ctx context.Context, what string, done func(stats) bool)
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		case <-limit.C:
-			return 0, fmt.Errorf("bench: waited %v for %s; the server has %d devices bound and %d bytes in", settleTime,
-				what, last.Bound, last.BytesIn)
+			return 0, fmt.Errorf("bench: waited %v for %s; the server has %d devices bound and %d bytes in%s", settleTime,
+				what, last.Bound, last.BytesIn, s.closed())
 		case <-every.C:
 		}
 	}

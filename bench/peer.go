@@ -53,6 +53,8 @@ type server struct {
 	ask      func(context.Context) (stats, error)
 	// command has the server send something to the devices 1 to n, and returns when all have answered.
 	command func(ctx context.Context, n int) error
+	// closes says for which reasons it has closed links, and how many for each; nil where it does not count them.
+	closes func(ctx context.Context) (string, error)
 	// firstPolls is how often it polls a device before it is told anything, where its job is to send commands.
 	firstPolls int
 }
@@ -61,6 +63,18 @@ type server struct {
 func (s *server) external() bool { return s.ask == nil }
 
 func (s *server) stats(ctx context.Context) (stats, error) { return s.ask(ctx) }
+
+// closed explains a run that failed by the links that the server has closed. It asks even when the run was cut short.
+func (s *server) closed() string {
+	if s.closes == nil {
+		return ""
+	}
+	list, err := s.closes(context.Background())
+	if err != nil {
+		return fmt.Sprintf("; why the server closed links is not known: %v", err)
+	}
+	return "; the server has closed links: " + list
+}
 
 // start starts a server for a job.
 func (b *bench) start(ctx context.Context, peer string, j job) (*server, error) {
