@@ -152,6 +152,9 @@ func (r PollResult) String() string {
 	return [PollResultCount]string{"ok", "refused", "timeout", "late", "missed", "heard"}[r]
 }
 
+// UnreadTime is how long a loop that is late has to come to what waits on a link whose time is over.
+const UnreadTime = time.Second
+
 // Link is what a Machine may do. It is valid only during the call that got it, on that goroutine.
 type Link interface {
 	// Send queues b for the device: copied before it returns. It returns ErrSlow when the outbound bound is reached.
@@ -165,6 +168,9 @@ type Link interface {
 	// Scratch returns an empty slice to build a frame in. It is valid until the next call of any method of Link but
 	// Send, which may be given it.
 	Scratch() []byte
+	// Unread reports whether bytes from the device wait that the loop has not come to: where it is late, an answer may
+	// be there whose time is over. It is a system call.
+	Unread() bool
 	// Value reports what the device says a tag is, as it is on the wire: the link converts and keeps it.
 	Value(tag int, v tags.Value)
 	// Bad reports that a tag's value could not be had.

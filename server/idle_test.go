@@ -45,7 +45,7 @@ func TestLateLoop(t *testing.T) {
 		l.unread = ""
 	}
 	w.wantState("a", Online)
-	w.pass(2 * unreadTime)
+	w.pass(2 * drivers.UnreadTime)
 	w.wantState("c", Online)
 	w.wantState("b", Offline)
 	if slow.closed || !wrong.closed {

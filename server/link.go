@@ -36,6 +36,9 @@ func (s *session) Wake(d int64) {
 	s.loop.arm(n, s.loop.now, d)
 }
 
+// Unread implements drivers.Link.
+func (s *session) Unread() bool { return s.loop.host.unread(s.conn) }
+
 // Fail implements drivers.Link.
 func (s *session) Fail(detail string) { s.fail(ReasonDriver, detail) }
 
@@ -150,9 +153,6 @@ func (s *session) idle() uint32 {
 	return min(s.set.idle, s.served.idle)
 }
 
-// unreadTime is how long a loop that is late has to come to what waits on a link whose time is over.
-const unreadTime = time.Second
-
 // timer is called when the first of the session's times has come.
 func (s *session) timer(now int64) {
 	if s.reason != notClosed {
@@ -164,8 +164,8 @@ func (s *session) timer(now int64) {
 	idle := s.phase == phaseOnline && s.idle() > 0 && passed(s.lastIn+s.idle())
 	quiet := s.quietAt != 0 && passed(s.quietAt)
 	switch {
-	case (anonymous || idle || quiet) && s.loop.host.unread(s.conn): // it is the loop that is late
-		s.loop.arm(timerNumber(s.place, sessionTimer), now, int64(unreadTime))
+	case (anonymous || idle || quiet) && s.Unread(): // it is the loop that is late
+		s.loop.arm(timerNumber(s.place, sessionTimer), now, int64(drivers.UnreadTime))
 		return
 	case anonymous:
 		s.fail(ReasonTimeout, "")

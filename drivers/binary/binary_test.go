@@ -51,6 +51,7 @@ type sink struct {
 
 func (s *sink) Send([]byte) error                            { return nil }
 func (s *sink) Scratch() []byte                              { return s.room[:0] }
+func (*sink) Unread() bool                                   { return false }
 func (s *sink) Wake(d int64)                                 { s.wake = d }
 func (s *sink) Number() uint64                               { return 1 }
 func (s *sink) Value(i int, v tags.Value)                    { s.values[i] = v }

@@ -186,6 +186,7 @@ func (l *tally) Send([]byte) error                            { return nil }
 func (l *tally) Wake(d int64)                                 { l.wake = d }
 func (l *tally) Number() uint64                               { return 1 }
 func (l *tally) Scratch() []byte                              { return l.room[:0] }
+func (*tally) Unread() bool                                   { return false }
 
 // TestSteadyPollAllocatesNothing: question, answer and values, without an allocation.
 func TestSteadyPollAllocatesNothing(t *testing.T) {

@@ -16,6 +16,9 @@ func (l *link) Number() uint64 { return 1 }
 // Scratch implements drivers.Link.
 func (l *link) Scratch() []byte { return nil }
 
+// Unread implements drivers.Link: what comes is read at once.
+func (l *link) Unread() bool { return false }
+
 // Value implements drivers.Link.
 func (l *link) Value(tag int, raw tags.Value) {
 	v, why := l.set.Tags[tag].Convert(raw)

@@ -116,6 +116,7 @@ func (*link) Wake(int64)                                   {}
 func (*link) Fail(string)                                  {}
 func (*link) Number() uint64                               { return 1 }
 func (l *link) Scratch() []byte                            { return l.room[:0] }
+func (*link) Unread() bool                                 { return false }
 func (l *link) Value(int, tags.Value)                      { l.values++ }
 func (*link) Bad(int, tags.Reason)                         {}
 func (*link) Polled(int, drivers.PollResult, int64, int64) {}

@@ -26,6 +26,7 @@ func (l *line) Wake(int64)          {}
 func (l *line) Fail(string)         {}
 func (l *line) Number() uint64      { return 1 }
 func (l *line) Scratch() []byte     { return l.room[:0] }
+func (*line) Unread() bool          { return false }
 func (l *line) Value(tag int, raw tags.Value) {
 	if v, why := l.set.Tags[tag].Convert(raw); why == tags.Fine {
 		l.block.Put(tag, v, l.now)

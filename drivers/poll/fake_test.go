@@ -119,6 +119,7 @@ func (w *world) Wake(d int64)                { w.wake = w.now + max(d, int64(tim
 func (w *world) Fail(detail string)          { w.t.Errorf("failed: %s", detail) }
 func (w *world) Number() uint64              { return w.number }
 func (w *world) Scratch() []byte             { return nil }
+func (w *world) Unread() bool                { return len(w.arrives) > 0 && w.arrives[0].at <= w.now }
 func (w *world) Value(tag int, _ tags.Value) { w.good[tag]++; delete(w.bad, tag) }
 func (w *world) Bad(tag int, r tags.Reason)  { w.bad[tag] = r }
 func (w *world) Polled(device int, r drivers.PollResult, _, late int64) {
@@ -152,6 +153,15 @@ func (w *world) pass(d time.Duration) {
 			w.receive(heap.Pop(&w.arrives).(piece).data)
 			continue
 		}
+		w.wake = 0
+		w.m.Timer(w.now, w)
+	}
+}
+
+// stall is a loop that is late: for d nothing is read, and the timer comes first.
+func (w *world) stall(d time.Duration) {
+	w.now += int64(d)
+	if w.wake != 0 && w.wake <= w.now {
 		w.wake = 0
 		w.m.Timer(w.now, w)
 	}

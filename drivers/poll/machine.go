@@ -47,7 +47,11 @@ func (m *machine) Open(now int64, l drivers.Link) {
 // Timer implements drivers.Machine.
 func (m *machine) Timer(now int64, l drivers.Link) {
 	for i := range m.flights() {
-		if f := m.flight(i); f.deadline != 0 && now >= f.deadline {
+		switch f := m.flight(i); {
+		case f.deadline == 0 || now < f.deadline:
+		case !f.excused && l.Unread(): // it is the loop that is late
+			f.excused, f.deadline = true, now+int64(drivers.UnreadTime)
+		default:
 			m.timeout(now, f, l)
 		}
 	}
@@ -249,7 +253,7 @@ func (m *machine) ask(now int64, f *flight, entry int, late int64, l drivers.Lin
 // send sends the question of f.
 func (m *machine) send(now int64, f *flight, l drivers.Link) {
 	m.seq++
-	f.seq, f.sentAt = m.seq, now
+	f.seq, f.sentAt, f.excused = m.seq, now, false
 	f.deadline = now + m.patience()
 	_ = l.Send(m.exchange(f).Ask(l.Scratch(), f.seq)) // a link that takes nothing is closing
 }

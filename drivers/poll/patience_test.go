@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"linkd/drivers"
 )
 
 // TestSlower: a link whose latency has grown past what was waited for, and not past the largest timeout, is polled as
@@ -60,6 +62,45 @@ func TestSlowNeighbour(t *testing.T) {
 		}
 		if n := w.good[0] - before[0]; n < 55 || w.wrong != 0 {
 			t.Errorf("answers after %s: the neighbour was read %d times in a minute, %d wrong", tt.took, n, w.wrong)
+		}
+	}
+}
+
+// TestLateLoop: an answer that came in time and waits for a loop that is late is the answer, and nothing is asked
+// twice. Rubbish that waits there holds the question up once, for UnreadTime.
+func TestLateLoop(t *testing.T) {
+	for _, rubbish := range []bool{false, true} {
+		w := newWorld(t, []entry{{0, 1, 10 * sec}}, nil)
+		late := false
+		w.asked = func(q []byte) {
+			comes := answerTo(q, 3)
+			if late && rubbish {
+				comes = []byte("rubbish")
+			}
+			w.arrive(20*ms, comes)
+		}
+		w.open()
+		w.pass(time.Minute)
+		late = true
+		for asked := len(w.sent); len(w.sent) == asked; {
+			w.pass(ms)
+		}
+		w.stall(200 * ms)
+		late = false
+		asked, good := len(w.sent), w.good[0]
+		w.pass(100 * ms)
+		if len(w.sent) != asked {
+			t.Errorf("rubbish %v: asked again while bytes wait", rubbish)
+		}
+		if !rubbish {
+			if w.good[0] != good+1 || w.polls["late"]+w.polls["timeout"] > 0 {
+				t.Errorf("the answer that waited was not taken: %v", w.polls)
+			}
+			continue
+		}
+		w.pass(drivers.UnreadTime - 50*ms)
+		if len(w.sent) != asked+1 || w.good[0] != good+1 {
+			t.Errorf("after rubbish asked %d times more, answered %d; want once", len(w.sent)-asked, w.good[0]-good)
 		}
 	}
 }

@@ -304,6 +304,7 @@ type quiet struct {
 
 func (q *quiet) Send([]byte) error                            { return nil }
 func (q *quiet) Scratch() []byte                              { return q.room[:0] }
+func (*quiet) Unread() bool                                   { return false }
 func (q *quiet) Value(int, tags.Value)                        {}
 func (q *quiet) Polled(int, drivers.PollResult, int64, int64) {}
 

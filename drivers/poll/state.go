@@ -100,6 +100,7 @@ type flight struct {
 	entry    int32  // of the plan, or none or command
 	seq      uint16
 	tries    uint8
+	excused  bool // at its deadline bytes waited unread
 }
 
 // took is how long the answer has taken that has come now, in nanoseconds.

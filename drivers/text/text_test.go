@@ -102,6 +102,7 @@ func (l *link) Wake(d int64)                               { l.wake = d }
 func (*link) Fail(string)                                  {}
 func (*link) Number() uint64                               { return 1 }
 func (l *link) Scratch() []byte                            { return l.room[:0] }
+func (*link) Unread() bool                                 { return false }
 func (l *link) Value(int, tags.Value)                      { l.values++ }
 func (*link) Bad(int, tags.Reason)                         {}
 func (*link) Polled(int, drivers.PollResult, int64, int64) {}
