@@ -211,8 +211,8 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestNoAnswerOfAnother: whatever is late, lost, split, glued or rubbish, no answer is taken for another question's,
-// be all answers of one shape or of two.
+// TestNoAnswerOfAnother: whatever is late, lost, split, glued or rubbish, and with a loop that is late, no answer is
+// taken for another question's, be all answers of one shape or of two.
 func TestNoAnswerOfAnother(t *testing.T) {
 	t.Run("one shape", func(t *testing.T) { noAnswerOfAnother(t, writes) })
 	t.Run("two shapes", func(t *testing.T) {
@@ -260,6 +260,10 @@ func noAnswerOfAnother(t *testing.T, more func(*Config, *world)) {
 		w.open()
 		for range 60 {
 			w.pass(time.Duration(rnd.IntN(10_000)) * ms)
+			for range 10 {
+				w.pass(time.Duration(rnd.IntN(100)) * ms)
+				w.stall(time.Duration(rnd.IntN(190)) * ms)
+			}
 			if rnd.IntN(4) == 0 {
 				w.command(0, rnd.IntN(2) == 0)
 			}
