@@ -98,6 +98,13 @@ type Commander interface {
 	Command(now int64, c *Command, l Link)
 }
 
+// Questioner is a Machine that asks.
+type Questioner interface {
+	// Unheard is how many questions it has sent since the device sent anything, 255 at most. Who was not asked may well be
+	// silent.
+	Unheard() uint8
+}
+
 // Gatherer is a Machine that may ask several questions for one poll of a device.
 type Gatherer interface {
 	// Gathers reports, while Polled is called, whether more questions to the device are to come in the same poll.

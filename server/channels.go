@@ -62,8 +62,11 @@ func newServed(ch *project.Channel, table drivers.Table, c drivers.Channel) *ser
 	return sv
 }
 
-// idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has answered none of
-// three polls, and at least 90 s, is gone. A channel that only listens sets none.
+// unanswered is how many polls a device leaves unanswered before it is gone.
+const unanswered = 3
+
+// idleLimit is the idle limit, in milliseconds, of a link whose driver polls: a device that has been silent for the
+// time of three polls, and at least 90 s, and left as many unanswered, is gone. A channel that only listens sets none.
 func idleLimit(polls bool, poll time.Duration, c drivers.Channel) uint32 {
 	if a, ok := c.(drivers.Asker); ok {
 		poll = a.Asks()
@@ -71,7 +74,7 @@ func idleLimit(polls bool, poll time.Duration, c drivers.Channel) uint32 {
 	if !polls || poll == 0 {
 		return 0
 	}
-	return milliseconds(max(3*poll, 90*time.Second))
+	return milliseconds(max(unanswered*poll, 90*time.Second))
 }
 
 // reconcileChannels gives every connection point its channel. The list of served channels is only added to while

@@ -52,3 +52,31 @@ func TestLateLoop(t *testing.T) {
 		t.Errorf("identified and closed: %v; unknown and closed: %v", slow.closed, wrong.closed)
 	}
 }
+
+// TestUnaskedIsNotIdle: a device that answers each question, and too late, is asked ever less often, and is not closed
+// for a silence in which it was not asked. One that answers nothing is closed when its limit has passed.
+func TestUnaskedIsNotIdle(t *testing.T) {
+	w := newPolledSim(t)
+	late := w.dial(0, "10.0.0.1:1").send("c0001\n")
+	mute := w.dial(0, "10.0.0.1:2").send("d0001\n")
+	const step = 100 * time.Millisecond
+	var asked []time.Duration
+	for at := time.Duration(0); at < 30*time.Minute; at += step {
+		w.pass(step)
+		if len(late.sent) > 0 {
+			asked = append(asked, at)
+		}
+		late.sent = nil
+		if n := len(asked); n > 0 && at == asked[n-1]+4*step {
+			late.send(rtuAnswer([]byte{1, 4, 0, 0, 0, 1, 0, 0}))
+		}
+		if mute.closed != (at+step >= 90*time.Second) {
+			t.Fatalf("one that says nothing: closed %v after %v", mute.closed, at)
+		}
+	}
+	w.wantClosed(mute, ReasonIdle)
+	w.wantState("c1", Online)
+	if n := len(asked); asked[n-1]-asked[n-2] < 2*time.Minute {
+		t.Errorf("the last two questions are %v apart: too little to prove anything", asked[n-1]-asked[n-2])
+	}
+}

@@ -119,7 +119,7 @@ func (s *session) schedule(now int64) {
 	}
 	if s.phase == phaseOnline {
 		if idle := s.idle(); idle > 0 {
-			first(s.lastIn + idle)
+			first(s.idleAt(l.millis(now), idle))
 		}
 		if s.set.downlinkEvery > 0 {
 			first(s.lastOut + s.set.downlinkEvery)
@@ -153,6 +153,28 @@ func (s *session) idle() uint32 {
 	return min(s.set.idle, s.served.idle)
 }
 
+// overdue reports whether nothing has come for the idle limit. Where the limit is the driver's, a device that has not
+// been asked so often as that takes is not silent: it was left alone for a while, or it is linkd that is late.
+func (s *session) overdue(t uint32) bool {
+	past := func(limit uint32) bool { return limit > 0 && int32(t-s.lastIn-limit) >= 0 }
+	if s.phase != phaseOnline || !past(s.idle()) {
+		return false
+	}
+	q, asks := s.machine.(drivers.Questioner)
+	return !asks || past(s.set.idle) || q.Unheard() >= unanswered
+}
+
+// unaskedTime is how often a link is looked at that has been silent for its limit and was not asked, in milliseconds.
+const unaskedTime = 15_000
+
+// idleAt is when the idle limit is to be looked at.
+func (s *session) idleAt(t, limit uint32) uint32 {
+	if at := s.lastIn + limit; int32(at-t) > 0 {
+		return at
+	}
+	return t + unaskedTime
+}
+
 // timer is called when the first of the session's times has come.
 func (s *session) timer(now int64) {
 	if s.reason != notClosed {
@@ -161,7 +183,7 @@ func (s *session) timer(now int64) {
 	t := s.loop.millis(now)
 	passed := func(at uint32) bool { return int32(t-at) >= 0 }
 	anonymous := s.phase != phaseOnline && passed(s.acceptedAt+s.set.timeout)
-	idle := s.phase == phaseOnline && s.idle() > 0 && passed(s.lastIn+s.idle())
+	idle := s.overdue(t)
 	quiet := s.quietAt != 0 && passed(s.quietAt)
 	switch {
 	case (anonymous || idle || quiet) && s.Unread(): // it is the loop that is late

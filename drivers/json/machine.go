@@ -14,11 +14,12 @@ type machine struct {
 }
 
 var (
-	_ drivers.Channel   = (*channel)(nil)
-	_ drivers.Tagged    = (*channel)(nil)
-	_ drivers.Asker     = (*channel)(nil)
-	_ drivers.Explainer = (*channel)(nil)
-	_ drivers.Commander = (*machine)(nil)
+	_ drivers.Channel    = (*channel)(nil)
+	_ drivers.Tagged     = (*channel)(nil)
+	_ drivers.Asker      = (*channel)(nil)
+	_ drivers.Explainer  = (*channel)(nil)
+	_ drivers.Commander  = (*machine)(nil)
+	_ drivers.Questioner = (*machine)(nil)
 )
 
 // Machine implements drivers.Channel.
@@ -39,3 +40,6 @@ func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
 func (m *machine) Command(now int64, c *drivers.Command, l drivers.Link) {
 	m.Machine.(drivers.Commander).Command(now, c, l)
 }
+
+// Unheard implements drivers.Questioner.
+func (m *machine) Unheard() uint8 { return m.Machine.(drivers.Questioner).Unheard() }

@@ -10,6 +10,7 @@ import (
 // Receive implements drivers.Machine. What is no answer is dropped and does not end the wait for one. What comes at the
 // moment in which a question is sent came together with the answer before it, and is no answer to this one.
 func (m *machine) Receive(now int64, b []byte, l drivers.Link) int {
+	m.unheard = 0
 	var answered *flight
 	from, to := len(b), 0
 	for i := range m.flights() {

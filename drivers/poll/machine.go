@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 
 // Open implements drivers.Machine.
 func (m *machine) Open(now int64, l drivers.Link) {
-	m.firstFlight, m.firstUnit, m.srtt, m.rttvar, m.silent = flight{}, unitState{}, 0, 0, 0
+	m.firstFlight, m.firstUnit, m.srtt, m.rttvar, m.silent, m.unheard = flight{}, unitState{}, 0, 0, 0, 0
 	if r := m.rare; r != nil {
 		clear(r.units)
 		clear(r.flights)
@@ -169,6 +170,9 @@ func (m *machine) ended(now int64, k *classState, entries int, l drivers.Link) {
 	k.due = next
 }
 
+// Unheard implements drivers.Questioner.
+func (m *machine) Unheard() uint8 { return m.unheard }
+
 // Gathers implements drivers.Gatherer: those of one device stand together in a round.
 func (m *machine) Gathers(device int) bool {
 	p := m.plan()
@@ -255,6 +259,7 @@ func (m *machine) send(now int64, f *flight, l drivers.Link) {
 	m.seq++
 	f.seq, f.sentAt, f.excused = m.seq, now, false
 	f.deadline = now + m.patience()
+	m.unheard = min(m.unheard, math.MaxUint8-1) + 1
 	_ = l.Send(m.exchange(f).Ask(l.Scratch(), f.seq)) // a link that takes nothing is closing
 }
 

@@ -21,6 +21,8 @@ type machine struct {
 	seq    uint16 // of the last question
 	turn   uint8  // the class that asked last
 	silent uint8  // questions in a row that were waited for in vain
+	// unheard is how many questions were sent since anything came.
+	unheard uint8
 }
 
 // rare is what few links need.
