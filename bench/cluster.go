@@ -93,7 +93,7 @@ func (c *cluster) fill(ctx context.Context, args ...string) error {
 			first = 1
 		}
 		args := append([]string{"--from", strconv.Itoa(first), "--sources", sourcesOf(i), "--timeout",
-			clusterTime.String(), "--inflight", strconv.Itoa(min(inflightEach, inflightAll/len(c.nodes)+1))}, args...)
+			clusterTime.String(), "--inflight", strconv.Itoa(max(1, min(inflightEach, inflightAll/len(c.nodes))))}, args...)
 		n.load, err = c.b.load(ctx, n.server, n.share(), args...)
 		return err
 	})

@@ -112,27 +112,22 @@ func (l linkdAPI) stats(ctx context.Context, j job) (s stats, err error) {
 	return s, err
 }
 
+var closesSeries = regexp.MustCompile(`(?m)^linkd_closes_total\{provider="s1",reason="(\w+)"\} ([1-9]\S*)$`)
+
 // closes lists for which reasons linkd has closed links.
 func (l linkdAPI) closes(ctx context.Context) (string, error) {
 	body, err := requestAs(ctx, l.token, http.MethodGet, l.url+"/metrics")
 	if err != nil {
 		return "", err
 	}
-	return closesIn(string(body)), nil
-}
-
-var closesSeries = regexp.MustCompile(`(?m)^linkd_closes_total\{provider="s1",reason="(\w+)"\} ([1-9]\S*)$`)
-
-// closesIn lists the closes of linkd's metrics by reason.
-func closesIn(text string) string {
 	var list []string
-	for _, m := range closesSeries.FindAllStringSubmatch(text, -1) {
+	for _, m := range closesSeries.FindAllStringSubmatch(string(body), -1) {
 		list = append(list, m[1]+" "+m[2])
 	}
 	if len(list) == 0 {
-		return "none"
+		return "none", nil
 	}
-	return strings.Join(list, ", ")
+	return strings.Join(list, ", "), nil
 }
 
 // put asks linkd for a change, on connections that are kept.
